@@ -1,0 +1,67 @@
+//! What every behaviour on a connection is: a state machine without I/O. Messages, time and commands go in; bytes,
+//! effects and the next deadline come out.
+//!
+//! The call order a driver keeps: `Opened` for the peer, then any number of `Message`s, `Timeout`s and `Command`s,
+//! then `Eof` or `Failed`. After [`Outbox::close`] or [`Outbox::fail`] nothing more is delivered. A conversation is
+//! made and kept on one thread.
+
+use bytes::Bytes;
+
+use crate::outbox::Outbox;
+use crate::tick::Tick;
+
+/// One connection of a session: [`PEER`], [`OPERATOR`], or one that the conversation opened (1..=254).
+pub type Leg = u8;
+
+/// The leg of the peer the session is with.
+pub const PEER: Leg = 0;
+
+/// The leg of the person (or pipe) at stdin. It is never written to: see [`Outbox::print`].
+pub const OPERATOR: Leg = 255;
+
+/// What a driver tells a conversation.
+#[derive(Clone, Copy, Debug)]
+pub enum Input<'a> {
+    /// The leg is connected and may be written to.
+    Opened {
+        /// Which leg.
+        leg: Leg,
+    },
+    /// One whole message, cut out of the leg's bytes by its framing, or one datagram.
+    Message {
+        /// Where it came from.
+        leg: Leg,
+        /// Its payload, without what the framing added. Valid for this call only.
+        data: &'a [u8],
+    },
+    /// A chunk published to a room this session is a member of.
+    Shared(&'a Bytes),
+    /// The leg will send no more (a FIN). It may still be written to.
+    Eof {
+        /// Which leg.
+        leg: Leg,
+    },
+    /// The leg is gone, or could not be opened: `why` is a [`Code`](crate::Code) word such as `reset`.
+    Failed {
+        /// Which leg.
+        leg: Leg,
+        /// The code word of the failure.
+        why: &'a str,
+    },
+    /// The time that [`Conversation::deadline`] named has come.
+    Timeout,
+    /// A line typed by the operator, or the word of another session's [`Effect::Signal`](crate::Effect::Signal).
+    Command(&'a str),
+    /// The server is stopping: finish what is under way, then close.
+    Stop,
+}
+
+/// A state machine that speaks one side of a session.
+pub trait Conversation {
+    /// Takes one input; whatever is to happen goes into `out`.
+    fn handle(&mut self, now: Tick, input: Input<'_>, out: &mut Outbox);
+
+    /// When `Timeout` is wanted, if at all. Asked again after every `handle`. There is no default body on purpose:
+    /// a wrapper that forgot to forward it would lose every timeout in silence.
+    fn deadline(&self) -> Option<Tick>;
+}

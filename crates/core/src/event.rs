@@ -1,0 +1,202 @@
+//! What happened in a session. Every view (screen, JSON, store, console, pcapng) is a fold over events.
+
+use crate::conversation::Leg;
+use crate::fault::Fault;
+use crate::outbox::Note;
+use crate::peer::{Address, SessionId};
+use crate::tick::Tick;
+
+/// How a thing is known. Nothing is shown as more certain than it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum How {
+    /// Seen on the wire.
+    Captured,
+    /// Reported by the kernel or by the driver's own calls as it happened.
+    Traced,
+    /// Found when looking.
+    Polled,
+    /// Concluded from other facts.
+    Inferred,
+    /// Happened in a simulated network.
+    Simulated,
+    /// Made up to fill a format.
+    Synthetic,
+}
+
+impl How {
+    /// The word, never translated.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Captured => "captured",
+            Self::Traced => "traced",
+            Self::Polled => "polled",
+            Self::Inferred => "inferred",
+            Self::Simulated => "simulated",
+            Self::Synthetic => "synthetic",
+        }
+    }
+}
+
+/// Which way something went.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Direction {
+    /// From the peer to us.
+    In,
+    /// From us to the peer.
+    Out,
+}
+
+impl Direction {
+    /// `in` or `out`, never translated.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::In => "in",
+            Self::Out => "out",
+        }
+    }
+}
+
+/// One thing that happened.
+#[derive(Clone, Copy, Debug)]
+pub struct Event<'a> {
+    /// When.
+    pub at: Tick,
+    /// In which session; 0 for what belongs to none (a listener).
+    pub session: SessionId,
+    /// How it is known.
+    pub how: How,
+    /// What.
+    pub kind: Kind<'a>,
+}
+
+/// What happened.
+#[derive(Clone, Copy, Debug)]
+pub enum Kind<'a> {
+    /// A listener is ready at `url`, answered by `service`.
+    Listening {
+        /// The endpoint with the real port.
+        url: &'a str,
+        /// The service's name.
+        service: &'a str,
+    },
+    /// A peer came: a connection was accepted, or a first datagram arrived.
+    Accepted {
+        /// The transport's scheme.
+        transport: &'a str,
+        /// Our end.
+        local: &'a Address,
+        /// The peer's end.
+        remote: &'a Address,
+    },
+    /// A name has these addresses, in the order they will be tried.
+    Resolved {
+        /// The name.
+        name: &'a str,
+        /// Its addresses.
+        addresses: &'a [Address],
+    },
+    /// One address is being tried.
+    Connecting {
+        /// Which leg of the session.
+        leg: Leg,
+        /// The transport's scheme.
+        transport: &'a str,
+        /// The address.
+        remote: &'a Address,
+    },
+    /// A connection stands.
+    Connected {
+        /// Which leg of the session.
+        leg: Leg,
+        /// The transport's scheme.
+        transport: &'a str,
+        /// Our end.
+        local: &'a Address,
+        /// The peer's end.
+        remote: &'a Address,
+    },
+    /// A message (or, on raw framing, what one read or write carried).
+    Message {
+        /// Which leg.
+        leg: Leg,
+        /// Which way.
+        direction: Direction,
+        /// Its payload.
+        data: &'a [u8],
+    },
+    /// One direction has ended with a FIN.
+    HalfClosed {
+        /// Which leg.
+        leg: Leg,
+        /// `In`: the peer will send no more. `Out`: we will not.
+        direction: Direction,
+    },
+    /// The connection was cut with an RST.
+    Reset {
+        /// Which leg.
+        leg: Leg,
+        /// Who cut it: `In` the peer, `Out` we.
+        direction: Direction,
+    },
+    /// A deadline passed.
+    Timeout {
+        /// Which: `idle`, `connect`, `reply`, `drain`.
+        what: &'a str,
+    },
+    /// A connection was turned away.
+    Refused {
+        /// The peer.
+        remote: &'a Address,
+        /// The limit that refused it: `sessions`, `per-address`, `rate`, `descriptors`.
+        reason: &'a str,
+    },
+    /// The session is over.
+    Closed {
+        /// Messages in and out, then bytes in and out, of the peer's leg.
+        totals: Totals,
+    },
+    /// Something to tell a person.
+    Note(&'a Note),
+    /// Something went wrong.
+    Error(&'a Fault),
+}
+
+impl Kind<'_> {
+    /// The kind's word, as in `--json`; never translated.
+    pub const fn word(&self) -> &'static str {
+        match self {
+            Self::Listening { .. } => "listening",
+            Self::Accepted { .. } => "accepted",
+            Self::Resolved { .. } => "resolved",
+            Self::Connecting { .. } => "connecting",
+            Self::Connected { .. } => "connected",
+            Self::Message { .. } => "message",
+            Self::HalfClosed { .. } => "half-closed",
+            Self::Reset { .. } => "reset",
+            Self::Timeout { .. } => "timeout",
+            Self::Refused { .. } => "refused",
+            Self::Closed { .. } => "closed",
+            Self::Note(_) => "note",
+            Self::Error(_) => "error",
+        }
+    }
+}
+
+/// What a session came to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Totals {
+    /// Messages from the peer.
+    pub messages_in: u64,
+    /// Messages to the peer.
+    pub messages_out: u64,
+    /// Bytes from the peer, framing included.
+    pub bytes_in: u64,
+    /// Bytes to the peer, framing included.
+    pub bytes_out: u64,
+}
+
+/// Somebody who wants to know. Called on the driver's thread, so it must be quick; a session without one pays nothing.
+pub trait Observer: Send + Sync {
+    /// Takes note of one event.
+    fn event(&self, event: &Event<'_>);
+}

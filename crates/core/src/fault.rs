@@ -1,0 +1,310 @@
+//! What went wrong, said so that a person can act: a code, what was being done, the layer, and whose side it is on.
+//!
+//! A fault carries no sentence: the command line finds `error-CODE` and its `.hint` in the catalogue of the person's
+//! language and fills in the arguments.
+
+use std::fmt;
+
+/// Which layer a fault happened at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Layer {
+    /// What the person typed.
+    Usage,
+    /// A file that the person named.
+    File,
+    /// Name resolution.
+    Name,
+    /// Addresses, routes, TCP, UDP, Unix sockets.
+    Transport,
+    /// TLS and authentication.
+    Security,
+    /// How bytes are cut into messages.
+    Framing,
+    /// The conversation itself.
+    Application,
+}
+
+/// Whose side a fault is on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Side {
+    /// This program, machine or command line.
+    Here,
+    /// The other end.
+    Peer,
+    /// What lies between.
+    Path,
+    /// Cannot be told.
+    Unknown,
+}
+
+/// What kind of end a program comes to because of a fault. The command line gives each its exit code.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Class {
+    /// An expectation, threshold or verdict failed.
+    Verdict,
+    /// Usage, a bad address, text that cannot be sent.
+    Usage,
+    /// A file that cannot be read or does not parse.
+    File,
+    /// Cannot connect or bind.
+    Connect,
+    /// TLS or identity.
+    Security,
+    /// Time ran out.
+    Timeout,
+    /// The session broke.
+    Session,
+}
+
+macro_rules! codes {
+    ($($(#[$doc:meta])* $name:ident = $word:literal, $layer:ident, $side:ident, $class:ident;)*) => {
+        /// What happened, as a word that scripts and catalogues rely on.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        pub enum Code { $($(#[$doc])* $name,)* }
+
+        impl Code {
+            /// Every code there is.
+            pub const ALL: &'static [Self] = &[$(Self::$name,)*];
+
+            /// The word: lower case with hyphens, never translated.
+            pub const fn word(self) -> &'static str {
+                match self { $(Self::$name => $word,)* }
+            }
+
+            /// The layer it happens at.
+            pub const fn layer(self) -> Layer {
+                match self { $(Self::$name => Layer::$layer,)* }
+            }
+
+            /// Whose side it is on, unless the fault says otherwise.
+            pub const fn side(self) -> Side {
+                match self { $(Self::$name => Side::$side,)* }
+            }
+
+            /// What the program comes to.
+            pub const fn class(self) -> Class {
+                match self { $(Self::$name => Class::$class,)* }
+            }
+        }
+    };
+}
+
+codes! {
+    /// The words typed do not fit the grammar; `detail` says how.
+    Usage = "usage", Usage, Here, Usage;
+    /// An endpoint that cannot be read. Arguments: `endpoint`.
+    BadEndpoint = "bad-endpoint", Usage, Here, Usage;
+    /// A port that is no number from 0 to 65535. Arguments: `port`.
+    BadPort = "bad-port", Usage, Here, Usage;
+    /// A scheme that names no transport. Arguments: `name`, `near`.
+    UnknownScheme = "unknown-scheme", Usage, Here, Usage;
+    /// A layer that is not built in. Arguments: `name`, `near`.
+    UnknownLayer = "unknown-layer", Usage, Here, Usage;
+    /// An endpoint parameter that does not exist. Arguments: `name`, `near`.
+    UnknownParameter = "unknown-parameter", Usage, Here, Usage;
+    /// An endpoint parameter given twice. Arguments: `name`.
+    RepeatedParameter = "repeated-parameter", Usage, Here, Usage;
+    /// An endpoint parameter or flag whose value cannot be read. Arguments: `name`, `value`.
+    BadValue = "bad-value", Usage, Here, Usage;
+    /// A parameter that means nothing on this transport. Arguments: `name`, `scheme`.
+    UnfitParameter = "unfit-parameter", Usage, Here, Usage;
+    /// A framing that does not exist. Arguments: `name`, `near`.
+    UnknownFraming = "unknown-framing", Usage, Here, Usage;
+    /// A framing whose parameters cannot be read. Arguments: `value`, `syntax`.
+    BadFraming = "bad-framing", Usage, Here, Usage;
+    /// A framing that does not fit the transport. Arguments: `framing`, `scheme`.
+    UnfitFraming = "unfit-framing", Usage, Here, Usage;
+    /// A service that does not exist. Arguments: `name`, `near`.
+    UnknownService = "unknown-service", Usage, Here, Usage;
+    /// A first word that is no verb. Arguments: `name`, `near`.
+    UnknownVerb = "unknown-verb", Usage, Here, Usage;
+    /// A flag that does not exist. Arguments: `name`, `near`.
+    UnknownFlag = "unknown-flag", Usage, Here, Usage;
+    /// A pattern that is no regular expression, or has no answer. Arguments: `value`.
+    BadPattern = "bad-pattern", Usage, Here, Usage;
+    /// A template that does not parse or run. Arguments: `value`.
+    BadTemplate = "bad-template", Usage, Here, Usage;
+    /// Hex with a bad digit or an odd number of them. Arguments: `value`.
+    BadHex = "bad-hex", Usage, Here, Usage;
+    /// A character set that does not exist. Arguments: `name`, `near`.
+    UnknownCharset = "unknown-charset", Usage, Here, Usage;
+    /// Text with a character the set does not have. Arguments: `character`, `charset`.
+    Uncharted = "not-in-charset", Usage, Here, Usage;
+    /// A message longer than a datagram can be. Arguments: `size`, `max`.
+    DatagramTooLong = "datagram-too-long", Usage, Here, Usage;
+    /// A message that the framing cannot carry. Arguments: `framing`, `size`.
+    Unframeable = "unframeable", Usage, Here, Usage;
+
+    /// A file that is not there. Arguments: `path`.
+    NoFile = "no-file", File, Here, File;
+    /// A file that cannot be read, or does not parse. Arguments: `path`.
+    BadFile = "bad-file", File, Here, File;
+    /// A key of a file that does not exist. Arguments: `path`, `name`, `near`.
+    UnknownKey = "unknown-key", File, Here, File;
+    /// A found file that would run programs. Arguments: `path`.
+    ExecNotAllowed = "exec-not-allowed", File, Here, File;
+
+    /// A name that resolves to nothing. Arguments: `name`.
+    Unresolved = "unresolved", Name, Unknown, Connect;
+    /// Nobody listens there.
+    Refused = "refused", Transport, Peer, Connect;
+    /// No way to that host or network.
+    Unreachable = "unreachable", Transport, Path, Connect;
+    /// A UDP port nobody listens at (ICMP port unreachable).
+    PortUnreachable = "port-unreachable", Transport, Peer, Connect;
+    /// The address is taken. Arguments: `owner`; empty where it is not visible.
+    Taken = "taken", Transport, Here, Connect;
+    /// The system does not allow it. Arguments: `address`.
+    Denied = "denied", Transport, Here, Connect;
+    /// The address is not this machine's. Arguments: `address`.
+    NotOurs = "not-ours", Transport, Here, Connect;
+    /// Cannot connect or bind, for another reason; `detail` has the system's words.
+    CannotConnect = "cannot-connect", Transport, Unknown, Connect;
+    /// A process that cannot be started. Arguments: `command`.
+    CannotStart = "cannot-start", Application, Here, Connect;
+
+    /// Time ran out while connecting. Arguments: `after`.
+    ConnectTimeout = "connect-timeout", Transport, Path, Timeout;
+    /// No answer in time. Arguments: `after`.
+    Timeout = "timeout", Application, Peer, Timeout;
+    /// Nothing moved for too long. Arguments: `after`.
+    Idle = "idle", Application, Peer, Timeout;
+
+    /// The peer cut the connection (RST).
+    Reset = "reset", Transport, Peer, Session;
+    /// The connection broke for another reason; `detail` has the system's words.
+    Broken = "broken", Transport, Unknown, Session;
+    /// Bytes that are no frame. Arguments: `framing`, `bytes` (the first of them, lower-case hex).
+    BadFrame = "bad-frame", Framing, Peer, Session;
+    /// A frame over `max`. Arguments: `framing`, `size`, `max`, `bytes`.
+    Oversize = "oversize", Framing, Peer, Session;
+    /// The stream ended within a frame. Arguments: `framing`, `have`, `bytes`.
+    Truncated = "truncated", Framing, Peer, Session;
+    /// FIN before the reply.
+    EarlyFin = "early-fin", Application, Peer, Session;
+    /// The peer does not read, and its share of memory is full. Arguments: `waiting`, `max`.
+    Overflow = "overflow", Transport, Peer, Session;
+    /// A service failed by a fault of its own; `detail` has the words.
+    Internal = "internal", Application, Here, Session;
+    /// Refused by a limit. Arguments: `limit`.
+    OverLimit = "over-limit", Transport, Here, Session;
+}
+
+/// One thing that went wrong.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fault {
+    /// What happened.
+    pub code: Code,
+    /// What was being done, in words that need no translation: `connect tcp://127.0.0.1:1`.
+    pub subject: String,
+    /// Whose side it is on.
+    pub side: Side,
+    /// What the sentence is filled in with.
+    pub args: Vec<(&'static str, String)>,
+    /// A library's or the system's own words, in English.
+    pub detail: Option<String>,
+}
+
+impl Fault {
+    /// A fault of `code` while doing `subject` (may be empty).
+    pub fn new(code: Code, subject: impl Into<String>) -> Self {
+        Self { code, subject: subject.into(), side: code.side(), args: Vec::new(), detail: None }
+    }
+
+    /// Adds an argument of the sentence.
+    #[must_use]
+    pub fn arg(mut self, name: &'static str, value: impl ToString) -> Self {
+        self.args.push((name, value.to_string()));
+        self
+    }
+
+    /// Adds a library's or the system's own words.
+    #[must_use]
+    pub fn detail(mut self, words: impl ToString) -> Self {
+        self.detail = Some(words.to_string());
+        self
+    }
+
+    /// Says whose side it is on, where that differs from the code's usual one.
+    #[must_use]
+    pub fn on(mut self, side: Side) -> Self {
+        self.side = side;
+        self
+    }
+
+    /// Says what was being done, if nobody has said so yet.
+    #[must_use]
+    pub fn doing(mut self, subject: impl Into<String>) -> Self {
+        if self.subject.is_empty() {
+            self.subject = subject.into();
+        }
+        self
+    }
+
+    /// The argument of this name; empty if there is none.
+    pub fn value(&self, name: &str) -> &str {
+        self.args.iter().find(|(known, _)| *known == name).map_or("", |(_, value)| value)
+    }
+}
+
+impl fmt::Display for Fault {
+    /// For logs and library users: the code word, the subject, the arguments. People are shown the catalogue's words.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "[{}] {}", self.code.word(), self.subject)?;
+        for (name, value) in &self.args {
+            write!(f, " {name}={value}")?;
+        }
+        match &self.detail {
+            Some(detail) => write!(f, ": {detail}"),
+            None => Ok(()),
+        }
+    }
+}
+
+impl std::error::Error for Fault {}
+
+/// The known word nearest to `word` (edit distance at most a third of its length, at least 2), for "did you mean".
+pub fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    let bound = (word.chars().count() / 3).max(2);
+    known
+        .into_iter()
+        .map(|candidate| (distance(word, candidate), candidate))
+        .filter(|(far, _)| *far <= bound)
+        .min_by_key(|(far, _)| *far)
+        .map(|(_, candidate)| candidate)
+}
+
+/// The Levenshtein distance, in characters.
+fn distance(left: &str, right: &str) -> usize {
+    let right: Vec<char> = right.chars().collect();
+    let mut row: Vec<usize> = (0..=right.len()).collect();
+    for (i, a) in left.chars().enumerate() {
+        let mut corner = i;
+        row[0] = i + 1;
+        for (j, b) in right.iter().enumerate() {
+            let replaced = corner + usize::from(a != *b);
+            corner = row[j + 1];
+            row[j + 1] = replaced.min(corner + 1).min(row[j] + 1);
+        }
+    }
+    row[right.len()]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeSet;
+
+    #[test]
+    fn words_are_distinct_and_plain() {
+        let words: BTreeSet<_> = Code::ALL.iter().map(|code| code.word()).collect();
+        assert_eq!(words.len(), Code::ALL.len());
+        assert!(words.iter().all(|word| word.bytes().all(|b| b.is_ascii_lowercase() || b == b'-')));
+    }
+
+    #[test]
+    fn nearest_finds_a_slip_and_refuses_a_stranger() {
+        assert_eq!(nearest("conect", ["serve", "connect", "ask"]), Some("connect"));
+        assert_eq!(nearest("zebra", ["serve", "connect", "ask"]), None);
+    }
+}

@@ -1,0 +1,27 @@
+//! The conversation core: everything on a connection that can be a function of bytes and time.
+//!
+//! Nothing here owns a socket, reads a clock or draws a random number. A driver (tokio on real sockets, memory in
+//! tests, a simulated stack in the lab) feeds a [`Machine`] and carries out what its [`Outbox`] asks for. Read
+//! [`conversation`] first, then [`outbox`], [`framing`] and [`machine`].
+
+pub mod conversation;
+pub mod event;
+pub mod fault;
+pub mod framing;
+pub mod limits;
+pub mod machine;
+pub mod outbox;
+pub mod peer;
+pub mod service;
+pub mod tick;
+
+pub use conversation::{Conversation, Input, Leg, OPERATOR, PEER};
+pub use event::{Direction, Event, How, Kind, Observer};
+pub use fault::{Code, Fault, Layer, Side};
+pub use framing::Framing;
+pub use limits::Limits;
+pub use machine::{Lane, Machine};
+pub use outbox::{Effect, Note, Op, Outbox};
+pub use peer::{Address, Peer, SessionId};
+pub use service::{Order, Said, Service};
+pub use tick::Tick;

@@ -1,0 +1,375 @@
+//! What a conversation wants done: framed bytes in one buffer, and an ordered list of operations.
+//!
+//! There is one outbox a thread; the driver lends it for one call. On the hot path (answers to the session's peer over
+//! a stream) the list of operations stays empty, so one read's replies are one `write` and nothing is allocated.
+//! Every append goes through [`Outbox::commit`]: two ways to append would drift apart.
+
+use std::fmt;
+
+use bytes::Bytes;
+
+use crate::conversation::{Leg, PEER};
+use crate::fault::Fault;
+use crate::framing::Framing;
+use crate::machine::Lane;
+use crate::peer::SessionId;
+
+/// One step the driver carries out, in order.
+#[derive(Clone, Debug)]
+pub enum Op {
+    /// Bytes of [`Outbox::bytes`] up to this end (from the previous end) go to the current leg. On a datagram leg
+    /// they are one datagram, which may be empty.
+    Own(usize),
+    /// A chunk shared with other sessions goes to the current leg, already framed.
+    Shared(Bytes),
+    /// From here on this leg is the current one. Every call begins at [`PEER`].
+    To(Leg),
+    /// The current leg will be sent no more: FIN. Reading goes on.
+    Finish,
+    /// The session is over: shut down writing, discard what still comes until FIN (1 s, 64 KiB), close.
+    Close,
+    /// The session is over at once: RST.
+    Abort,
+    /// Bytes of [`Outbox::printed`] up to this end (from the previous end) go to stdout. Reading pauses while stdout is
+    /// blocked.
+    Print(usize),
+    /// Something of the world.
+    Effect(Effect),
+}
+
+/// What a conversation asks of the world.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Effect {
+    /// Open a connection to this endpoint as `leg`. Comes back as `Opened` or `Failed`.
+    Connect {
+        /// The new leg, 1..=254.
+        leg: Leg,
+        /// The endpoint, as written.
+        to: Box<str>,
+    },
+    /// Start a process as `leg`: its stdin and stdout. It and its group end with the session.
+    Spawn {
+        /// The new leg, 1..=254.
+        leg: Leg,
+        /// Program and arguments.
+        command: Box<[String]>,
+    },
+    /// From now on what either leg sends goes to the other, byte for byte (datagram for datagram), FIN and RST
+    /// included; neither is read faster than the other can be written. The driver need not show the conversation the
+    /// bytes any more. Where the framings differ, whole messages are handed over instead.
+    Relay {
+        /// One leg.
+        a: Leg,
+        /// The other.
+        b: Leg,
+    },
+    /// Read this leg no further (`false`), or go on (`true`). What the peer sends meanwhile is kept by the kernel.
+    Read {
+        /// Which leg.
+        leg: Leg,
+        /// Whether to read.
+        on: bool,
+    },
+    /// Deliver `Input::Command(word)` to another session of the same service.
+    Signal {
+        /// Which session.
+        session: SessionId,
+        /// The word.
+        word: Box<str>,
+    },
+    /// Something to tell a person, on stderr.
+    Note(Note),
+    /// The session has failed. The driver reports it and closes.
+    Fail(Box<Fault>),
+}
+
+/// Something to tell a person: a key of the catalogue and what its sentence is filled in with.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Note {
+    /// The catalogue's key, without its `note-` in front.
+    pub key: &'static str,
+    /// Arguments of the sentence.
+    pub args: Vec<(&'static str, String)>,
+}
+
+impl Note {
+    /// A note without arguments yet.
+    pub const fn new(key: &'static str) -> Self {
+        Self { key, args: Vec::new() }
+    }
+
+    /// Adds an argument.
+    #[must_use]
+    pub fn arg(mut self, name: &'static str, value: impl ToString) -> Self {
+        self.args.push((name, value.to_string()));
+        self
+    }
+}
+
+/// Where a conversation puts what it wants done.
+pub struct Outbox {
+    bytes: Vec<u8>,
+    owned: usize,
+    printed: Vec<u8>,
+    ops: Vec<Op>,
+    lane: Lane,
+    lanes: Vec<(Leg, Lane)>,
+    leg: Leg,
+    over: bool,
+    messages: u64,
+    watched: bool,
+    seen: Vec<u8>,
+    marks: Vec<(Leg, usize)>,
+    wall: fn() -> u64,
+}
+
+impl Outbox {
+    /// An empty outbox. `wall` gives the wall clock in nanoseconds since 1970-01-01T00:00:00Z, read only when asked.
+    pub fn new(wall: fn() -> u64) -> Self {
+        Self {
+            bytes: Vec::new(),
+            owned: 0,
+            printed: Vec::new(),
+            ops: Vec::new(),
+            lane: Lane::stream(Framing::RAW),
+            lanes: Vec::new(),
+            leg: PEER,
+            over: false,
+            messages: 0,
+            watched: false,
+            seen: Vec::new(),
+            marks: Vec::new(),
+            wall,
+        }
+    }
+
+    // What a conversation calls.
+
+    /// Sends one message to the current leg, in the leg's framing.
+    pub fn message(&mut self, payload: &[u8]) {
+        let start = self.bytes.len();
+        match self.current().framing.wrap(payload, &mut self.bytes) {
+            Ok(()) => self.commit(payload),
+            Err(fault) => {
+                self.bytes.truncate(start);
+                self.fail(fault);
+            }
+        }
+    }
+
+    /// Sends bytes that are framed already (or need no framing) to the current leg.
+    pub fn raw(&mut self, bytes: &[u8]) {
+        self.bytes.extend_from_slice(bytes);
+        self.commit(bytes);
+    }
+
+    /// Sends a chunk that many sessions share, already framed, to the current leg.
+    pub fn shared(&mut self, chunk: &Bytes) {
+        self.close_own();
+        self.ops.push(Op::Shared(chunk.clone()));
+        self.note_sent(chunk);
+    }
+
+    /// What follows in this call goes to `leg`.
+    pub fn to(&mut self, leg: Leg) {
+        if leg != self.leg {
+            self.push(Op::To(leg));
+            self.leg = leg;
+        }
+    }
+
+    /// Sends FIN to the current leg once what stands before is written. Reading goes on.
+    pub fn finish(&mut self) {
+        self.push(Op::Finish);
+    }
+
+    /// Ends the session once what stands before is written.
+    pub fn close(&mut self) {
+        self.push(Op::Close);
+        self.over = true;
+    }
+
+    /// Ends the session with an RST.
+    pub fn abort(&mut self) {
+        self.push(Op::Abort);
+        self.over = true;
+    }
+
+    /// Ends the session as failed, once what stands before is written.
+    pub fn fail(&mut self, fault: Fault) {
+        self.effect(Effect::Fail(Box::new(fault)));
+        self.over = true;
+    }
+
+    /// Asks something of the world.
+    pub fn effect(&mut self, effect: Effect) {
+        self.push(Op::Effect(effect));
+    }
+
+    /// Writes payload to stdout.
+    pub fn print(&mut self, payload: &[u8]) {
+        self.printed.extend_from_slice(payload);
+        let end = self.printed.len();
+        self.close_own();
+        match self.ops.last_mut() {
+            Some(Op::Print(last)) => *last = end,
+            _ => self.ops.push(Op::Print(end)),
+        }
+    }
+
+    /// Tells a person something, on stderr.
+    pub fn note(&mut self, note: Note) {
+        self.effect(Effect::Note(note));
+    }
+
+    /// The wall clock: nanoseconds since 1970-01-01T00:00:00Z.
+    pub fn wall(&self) -> u64 {
+        (self.wall)()
+    }
+
+    /// Whether the session was ended in this call.
+    pub const fn is_over(&self) -> bool {
+        self.over
+    }
+
+    // What a driver calls.
+
+    /// The bytes to write. Without operations all of them go to the peer.
+    pub fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
+    /// What to do, in order; empty on the hot path. Bytes after the last [`Op::Own`] go to the current leg.
+    pub fn ops(&self) -> &[Op] {
+        &self.ops
+    }
+
+    /// What is to be written to stdout; [`Op::Print`] says when.
+    pub fn printed(&self) -> &[u8] {
+        &self.printed
+    }
+
+    /// Takes the operations out, with the bytes left where they are. Give the vector back with
+    /// [`Outbox::give_back`] so that its memory serves again.
+    pub fn take_ops(&mut self) -> Vec<Op> {
+        self.close_own();
+        std::mem::take(&mut self.ops)
+    }
+
+    /// Returns the memory of [`Outbox::take_ops`].
+    pub fn give_back(&mut self, mut ops: Vec<Op>) {
+        ops.clear();
+        if self.ops.capacity() == 0 {
+            self.ops = ops;
+        }
+    }
+
+    /// Whether nothing is asked for.
+    pub fn is_empty(&self) -> bool {
+        self.bytes.is_empty() && self.ops.is_empty()
+    }
+
+    /// Messages sent since [`Outbox::reset`].
+    pub const fn messages(&self) -> u64 {
+        self.messages
+    }
+
+    /// Empties the outbox for the next call. Memory of a huge reply is given back.
+    pub fn reset(&mut self) {
+        const KEEP: usize = 256 * 1024;
+        for buffer in [&mut self.bytes, &mut self.printed] {
+            buffer.clear();
+            buffer.shrink_to(KEEP);
+        }
+        self.owned = 0;
+        self.ops.clear();
+        self.leg = PEER;
+        self.over = false;
+        self.messages = 0;
+    }
+
+    // What the machine calls.
+
+    /// Lends the outbox to a session: how messages travel on the peer's leg and on others, and whether somebody watches.
+    pub(crate) fn lend(&mut self, lane: Lane, lanes: &[(Leg, Lane)], watched: bool) {
+        self.lane = lane;
+        if !(lanes.is_empty() && self.lanes.is_empty()) {
+            self.lanes.clear();
+            self.lanes.extend_from_slice(lanes);
+        }
+        self.watched = watched;
+        self.home();
+    }
+
+    /// Makes the peer's leg the current one again.
+    #[inline]
+    pub(crate) fn home(&mut self) {
+        if self.leg != PEER {
+            self.to(PEER);
+        }
+    }
+
+    /// The payloads sent since the last call, for an observer.
+    pub(crate) fn drain_seen(&mut self, mut show: impl FnMut(Leg, &[u8])) {
+        let mut start = 0;
+        for &(leg, end) in &self.marks {
+            show(leg, &self.seen[start..end]);
+            start = end;
+        }
+        self.marks.clear();
+        self.seen.clear();
+    }
+
+    /// Whether there is something for [`Outbox::drain_seen`].
+    pub(crate) fn has_seen(&self) -> bool {
+        !self.marks.is_empty()
+    }
+
+    #[inline]
+    fn current(&self) -> Lane {
+        if self.leg == PEER {
+            return self.lane;
+        }
+        let known = self.lanes.iter().find(|(leg, _)| *leg == self.leg);
+        known.map_or(Lane::stream(Framing::RAW), |(_, lane)| *lane)
+    }
+
+    /// The one way bytes get into the outbox: counts the message, marks where a datagram ends, notes the payload for
+    /// an observer.
+    #[inline]
+    fn commit(&mut self, payload: &[u8]) {
+        if self.current().datagrams {
+            self.owned = self.bytes.len();
+            self.ops.push(Op::Own(self.owned));
+        }
+        self.note_sent(payload);
+    }
+
+    #[inline]
+    fn note_sent(&mut self, payload: &[u8]) {
+        self.messages += 1;
+        if self.watched {
+            self.seen.extend_from_slice(payload);
+            self.marks.push((self.leg, self.seen.len()));
+        }
+    }
+
+    fn push(&mut self, op: Op) {
+        self.close_own();
+        self.ops.push(op);
+    }
+
+    /// Marks the end of the bytes that belong before the next operation.
+    fn close_own(&mut self) {
+        if self.bytes.len() > self.owned {
+            self.owned = self.bytes.len();
+            self.ops.push(Op::Own(self.owned));
+        }
+    }
+}
+
+impl fmt::Debug for Outbox {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Outbox").field("bytes", &self.bytes.len()).field("ops", &self.ops).finish_non_exhaustive()
+    }
+}
