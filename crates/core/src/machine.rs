@@ -125,7 +125,13 @@ impl Machine {
 
     /// Bytes that one read of a stream leg gave. An error is a broken frame: messages before it were delivered, and
     /// their answers should still be written; nothing after it can be understood.
-    pub fn bytes(&mut self, now: Tick, leg: Leg, chunk: &mut [u8], out: &mut Outbox) -> Result<(), Box<Fault>> {
+    pub fn bytes(
+        &mut self,
+        now: Tick,
+        leg: Leg,
+        chunk: &mut [u8],
+        out: &mut Outbox,
+    ) -> Result<(), Box<Fault>> {
         self.lend(out);
         if leg != PEER {
             return self.bytes_of_other(now, leg, chunk, out);
@@ -151,7 +157,13 @@ impl Machine {
     }
 
     /// One datagram of a datagram leg.
-    pub fn datagram(&mut self, now: Tick, leg: Leg, data: &mut [u8], out: &mut Outbox) -> Result<(), Box<Fault>> {
+    pub fn datagram(
+        &mut self,
+        now: Tick,
+        leg: Leg,
+        data: &mut [u8],
+        out: &mut Outbox,
+    ) -> Result<(), Box<Fault>> {
         self.lend(out);
         let framing = self.lane(leg).framing;
         if framing.is_dgram() || framing.is_raw() {

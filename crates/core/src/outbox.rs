@@ -370,6 +370,9 @@ impl Outbox {
 
 impl fmt::Debug for Outbox {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Outbox").field("bytes", &self.bytes.len()).field("ops", &self.ops).finish_non_exhaustive()
+        f.debug_struct("Outbox")
+            .field("bytes", &self.bytes.len())
+            .field("ops", &self.ops)
+            .finish_non_exhaustive()
     }
 }

@@ -1,1 +1,5 @@
-//! Filled in by the commits that follow.
+//! Sockets: transports, limits and the tokio drivers that run conversations on them.
+
+pub mod front;
+
+pub use front::Front;

@@ -73,11 +73,12 @@ impl Given {
 
     /// The last value of the flag.
     pub fn value(&self, long: &str) -> Option<&str> {
-        self.values(long).last()
+        let last = self.options.iter().rev().find(|(name, _)| name == long);
+        last.map(|(_, value)| value.as_str())
     }
 
     /// Every value of the flag, in order.
-    pub fn values<'a>(&'a self, long: &'a str) -> impl DoubleEndedIterator<Item = &'a str> {
+    pub fn values<'a>(&'a self, long: &'a str) -> impl Iterator<Item = &'a str> {
         self.options.iter().filter(move |(name, _)| name == long).map(|(_, value)| value.as_str())
     }
 }

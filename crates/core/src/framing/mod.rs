@@ -167,7 +167,9 @@ impl Framing {
             match (entry.parse)(text) {
                 Some(Some(framing)) => return Ok(framing),
                 Some(None) => {
-                    return Err(Fault::new(Code::BadFraming, "").arg("value", text).arg("syntax", entry.syntax));
+                    return Err(Fault::new(Code::BadFraming, "")
+                        .arg("value", text)
+                        .arg("syntax", entry.syntax));
                 }
                 None => {}
             }
