@@ -71,6 +71,11 @@ macro_rules! codes {
                 match self { $(Self::$name => $word,)* }
             }
 
+            /// The code of this word, as in [`Input::Failed`](crate::Input::Failed).
+            pub fn of(word: &str) -> Option<Self> {
+                Self::ALL.iter().copied().find(|code| code.word() == word)
+            }
+
             /// The layer it happens at.
             pub const fn layer(self) -> Layer {
                 match self { $(Self::$name => Layer::$layer,)* }
@@ -213,6 +218,7 @@ impl Fault {
 
     /// Adds an argument of the sentence.
     #[must_use]
+    #[expect(clippy::needless_pass_by_value, reason = "literals, numbers and owned text alike")]
     pub fn arg(mut self, name: &'static str, value: impl ToString) -> Self {
         self.args.push((name, value.to_string()));
         self
@@ -220,6 +226,7 @@ impl Fault {
 
     /// Adds a library's or the system's own words.
     #[must_use]
+    #[expect(clippy::needless_pass_by_value, reason = "literals, numbers and owned text alike")]
     pub fn detail(mut self, words: impl ToString) -> Self {
         self.detail = Some(words.to_string());
         self
@@ -299,6 +306,7 @@ mod tests {
     fn words_are_distinct_and_plain() {
         let words: BTreeSet<_> = Code::ALL.iter().map(|code| code.word()).collect();
         assert_eq!(words.len(), Code::ALL.len());
+        assert!(Code::ALL.iter().all(|code| Code::of(code.word()) == Some(*code)));
         assert!(words.iter().all(|word| word.bytes().all(|b| b.is_ascii_lowercase() || b == b'-')));
     }
 
