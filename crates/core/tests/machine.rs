@@ -14,7 +14,7 @@ const MAX: usize = 32;
 /// The leg beside the peer's.
 const OTHER: Leg = 1;
 
-/// Hands messages and FINs from each leg to the other; ends after both FINs, or on `end`.
+/// Hands messages and FINs from each leg to the other, but answers `ping` itself; ends after both FINs, or on `end`.
 #[derive(Default)]
 struct Relay {
     fins: u8,
@@ -25,6 +25,8 @@ impl Conversation for Relay {
         match input {
             Input::Opened { leg: PEER } => out.effect(Effect::Connect { leg: OTHER, to: "tcp://h:1".into() }),
             Input::Message { data: b"end", .. } => out.close(),
+            // Without `to`: every input begins at the peer, whatever the last one chose.
+            Input::Message { data: b"ping", .. } => out.message(b"pong"),
             Input::Message { leg, data } => {
                 out.to(OTHER - leg);
                 out.message(data);
@@ -158,6 +160,7 @@ fn sent() -> impl Strategy<Value = (Leg, Vec<u8>)> {
         prop_oneof![
             8 => vec(proptest::sample::select(&b"ab\n\r\0"[..]), 0..12),
             1 => Just(b"end".to_vec()),
+        1 => Just(b"ping".to_vec()),
             1 => vec(any::<u8>(), 0..40),
         ]
     };
