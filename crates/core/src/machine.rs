@@ -180,6 +180,9 @@ impl Machine {
     ) -> Result<(), Box<Fault>> {
         self.lend(out);
         let framing = self.lane(leg).framing;
+        if self.over {
+            return Ok(());
+        }
         if framing.is_dgram() || framing.is_raw() {
             self.deliver(now, leg, data, out);
             return Ok(());

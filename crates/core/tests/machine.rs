@@ -242,6 +242,18 @@ fn after_the_end_nothing_is_delivered() {
 }
 
 #[test]
+fn a_datagram_after_the_end_is_not_even_counted() {
+    let seen = Arc::new(Seen::default());
+    let machine = Machine::new(Box::new(Relay::default()), Lane::DGRAM, MAX);
+    let mut machine = machine.watched(SessionId(1), Some(seen.clone()));
+    let mut out = Outbox::new(|| 0);
+    for data in [&b"end"[..], b"late"] {
+        machine.datagram(Tick::ZERO, PEER, &mut data.to_vec(), &mut out).expect("a datagram");
+    }
+    assert_eq!((machine.messages(), seen.0.lock().expect("one thread").len()), ((1, 0), 1));
+}
+
+#[test]
 fn a_short_tail_does_not_hold_the_memory_of_a_long_frame() {
     let mut machine = Machine::new(Box::new(Relay::default()), Lane::stream(framing("u32be")), 1 << 20);
     let mut out = Outbox::new(|| 0);
