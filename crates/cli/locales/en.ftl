@@ -150,7 +150,6 @@ help-serve = flags of serve
 help-common = flags of every verb
 help-examples = examples
 help-more = `sockeye VERB --help` tells more; `sockeye list` shows what is built in
-help-values = one of { $values }
 help-first-word = a first word with a colon, or -, means connect
 
 ## Verbs
@@ -261,7 +260,7 @@ framing-fixed = every message has this many bytes
 framing-wrap = a message stands between two marks
 framing-cobs = consistent overhead byte stuffing, ended by a zero byte
 framing-slip = SLIP, RFC 1055
-framing-len = a length, then the message; off, adj, magic, tail and max shape the frame
+framing-length = a length, then the message; off, adj, magic, tail and max shape the frame
 
 service-ack = answers the first message, then closes
 service-ack-keep = answer every message

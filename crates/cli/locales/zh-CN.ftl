@@ -150,7 +150,6 @@ help-serve = serve 的选项
 help-common = 各命令共用的选项
 help-examples = 例子
 help-more = `sockeye 命令 --help` 有更多说明；`sockeye list` 列出内置的一切
-help-values = 可取 { $values }
 help-first-word = 第一个词带冒号或是 - 时，就是 connect
 
 ## 命令
@@ -261,7 +260,7 @@ framing-fixed = 每条消息都有这么多字节
 framing-wrap = 消息夹在两个标记之间
 framing-cobs = COBS 字节填充，以零字节结尾
 framing-slip = SLIP，见 RFC 1055
-framing-len = 先是长度，再是消息；off、adj、magic、tail、max 调整帧的样子
+framing-length = 先是长度，再是消息；off、adj、magic、tail、max 调整帧的样子
 
 service-ack = 回答第一条消息，然后关闭
 service-ack-keep = 每条消息都回答

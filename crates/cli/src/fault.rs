@@ -17,7 +17,7 @@ pub(crate) enum Weight {
 }
 
 /// Every argument a fault may have. What a fault leaves out is filled in empty, so that no sentence shows a bare name.
-const ARGUMENTS: &[&str] = &[
+pub(crate) const ARGUMENTS: &[&str] = &[
     "address",
     "after",
     "bytes",

@@ -3,6 +3,8 @@
 //! Read `run.rs` for the way from one to the other, `grammar/` for what may be typed, `ui/` for what is shown, and
 //! `locales/` for every sentence.
 
+#[cfg(test)]
+mod catalogue;
 mod exit;
 mod fault;
 mod generate;

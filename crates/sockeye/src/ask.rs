@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
-use sockeye_core::endpoint::Endpoint;
 use sockeye_core::limits::DATAGRAM;
 use sockeye_core::quantity::Span;
 use sockeye_core::{Code, Conversation, Fault, Framing, Input, Outbox, PEER, Tick};
 use sockeye_net::End;
 use sockeye_net::client::{self, Options};
+use sockeye_net::transport::Role;
 use sockeye_wire::charset::Charset;
 use sockeye_wire::notation;
 
@@ -46,11 +46,12 @@ pub fn run(request: &Request, views: &Views) -> Result<End, Fault> {
     let mut endpoint = given::endpoint(&request.endpoint, &request.params)?;
     let subject = format!("ask {endpoint}");
     let timeout = *endpoint.params.timeout.get_or_insert(TIMEOUT);
-    let (framing, datagrams) = given::lane(&endpoint)?;
+    let (framing, datagrams) = given::lane(&endpoint, Role::Connect)?;
     let charset = given::charset(&endpoint)?;
     let mut messages = Vec::with_capacity(request.messages.len());
     for text in &request.messages {
-        messages.push(message(text, charset, request.hex, framing, &endpoint)?);
+        let checked = message(text, charset, request.hex, framing, &endpoint.scheme);
+        messages.push(checked.map_err(|fault| fault.doing(&subject))?);
     }
     let marked = datagrams || !framing.is_raw();
     let ask = Ask {
@@ -78,7 +79,7 @@ fn message(
     charset: Charset,
     hex: bool,
     framing: Framing,
-    endpoint: &Endpoint,
+    scheme: &str,
 ) -> Result<Vec<u8>, Fault> {
     let bytes = if hex {
         notation::hex(text)?
@@ -89,8 +90,8 @@ fn message(
     };
     let mut framed = Vec::new();
     framing.wrap(&bytes, &mut framed)?;
-    if endpoint.scheme == "udp" && framed.len() > DATAGRAM {
-        let fault = Fault::new(Code::DatagramTooLong, format!("ask {endpoint}"));
+    if scheme == "udp" && framed.len() > DATAGRAM {
+        let fault = Fault::new(Code::DatagramTooLong, "");
         return Err(fault.arg("size", framed.len()).arg("max", DATAGRAM));
     }
     Ok(bytes)
@@ -295,8 +296,7 @@ mod tests {
 
     #[test]
     fn messages_are_checked_before_anything_is_opened() {
-        let udp: Endpoint = "udp://127.0.0.1:9".parse().unwrap();
-        let check = |text: &str, hex| message(text, Charset::default(), hex, Framing::DGRAM, &udp);
+        let check = |text: &str, hex| message(text, Charset::default(), hex, Framing::DGRAM, "udp");
         assert_eq!(check("hex:0a ff", false).unwrap(), [0x0a, 0xff]);
         assert_eq!(check("0aff", true).unwrap(), [0x0a, 0xff]);
         assert_eq!(check("hex:0", false).unwrap_err().code, Code::BadHex);

@@ -2,8 +2,7 @@
 
 use std::time::Duration;
 
-use sockeye_core::quantity::{Size, Span};
-use sockeye_core::{Code, Fault, Limits};
+use sockeye_core::{Code, Fault, Limits, quantity};
 
 /// Bounds of a run, set by name.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -54,13 +53,15 @@ impl Bounds {
 
 /// A duration as a flag takes it: `500ms`, `2s`, bare seconds.
 pub fn span(name: &str, value: &str) -> Result<Duration, Fault> {
-    value.parse::<Span>().map(|span| span.0).map_err(|_| bad_value(name, value))
+    quantity::duration(name, value)
 }
 
 /// A size as a flag takes it, in bytes and at least 1: `64k` is 65,536.
 pub fn size(name: &str, value: &str) -> Result<usize, Fault> {
-    let size = value.parse::<Size>().map_err(|_| bad_value(name, value))?;
-    usize::try_from(size.0).ok().filter(|size| *size > 0).ok_or_else(|| bad_value(name, value))
+    usize::try_from(quantity::size(name, value)?)
+        .ok()
+        .filter(|size| *size > 0)
+        .ok_or_else(|| bad_value(name, value))
 }
 
 /// A count of at least 1.

@@ -3,6 +3,7 @@
 use sockeye_core::endpoint::Endpoint;
 use sockeye_core::{Fault, Framing, OPERATOR};
 use sockeye_net::client::{self, Options};
+use sockeye_net::transport::Role;
 use sockeye_net::{End, operator::Source};
 
 use crate::bounds::Bounds;
@@ -45,7 +46,7 @@ pub struct Plan {
 enum Way {
     /// Bytes pass unchanged, stdout's too, without a conversation.
     Pipe,
-    /// Bytes pass unchanged to the peer; what comes in is shown.
+    /// Bytes pass to the peer as they come, their text converted if asked; what comes in is shown.
     Pieces,
     /// Each line is a message.
     Lines,
@@ -54,13 +55,14 @@ enum Way {
 /// Understands a request.
 pub fn plan(request: &Request) -> Result<Plan, Fault> {
     let endpoint = given::endpoint(&request.endpoint, &request.params)?;
-    let (framing, datagrams) = given::lane(&endpoint)?;
+    let (framing, datagrams) = given::lane(&endpoint, Role::Connect)?;
     let way = way(request, &endpoint, framing, datagrams);
     let manner = Manner {
-        eol: eol(request, way, framing, datagrams),
+        eol: eol(request, framing, datagrams),
         charset: given::charset(&endpoint)?,
         hex: request.hex,
         datagrams,
+        pieces: way == Way::Pieces,
         forgiving: request.from_terminal,
         at_eof: AtEof::Finish,
         from: OPERATOR,
@@ -90,22 +92,22 @@ pub fn run(plan: Plan, editor: Option<Source>, views: &Views) -> Result<End, Fau
 }
 
 fn way(request: &Request, endpoint: &Endpoint, framing: Framing, datagrams: bool) -> Way {
-    let changed = request.eol.is_some() || request.hex || endpoint.params.enc.is_some();
-    if request.from_terminal || datagrams || !framing.is_raw() || changed {
+    let cut = request.eol.is_some() || request.hex || datagrams || !framing.is_raw();
+    if request.from_terminal || cut {
         Way::Lines
-    } else if request.shown {
+    } else if request.shown || endpoint.params.enc.is_some() {
         Way::Pieces
     } else {
         Way::Pipe
     }
 }
 
-/// What ends a line that is sent. Where lines were cut out of a stream, whose text is only converted, LF goes back in.
-fn eol(request: &Request, way: Way, framing: Framing, datagrams: bool) -> Eol {
+/// What ends a line that is sent.
+fn eol(request: &Request, framing: Framing, datagrams: bool) -> Eol {
     let marked = datagrams || !framing.is_raw();
     match request.eol {
         Some(eol) => eol,
-        None if way == Way::Lines && !marked && !request.hex => Eol::Lf,
+        None if request.from_terminal && !marked && !request.hex => Eol::Lf,
         None => Eol::None,
     }
 }
@@ -128,9 +130,9 @@ mod tests {
 
     fn chosen(request: &Request) -> (Way, Eol) {
         let endpoint = given::endpoint(&request.endpoint, &request.params).unwrap();
-        let (framing, datagrams) = given::lane(&endpoint).unwrap();
+        let (framing, datagrams) = given::lane(&endpoint, Role::Connect).unwrap();
         let way = way(request, &endpoint, framing, datagrams);
-        (way, eol(request, way, framing, datagrams))
+        (way, eol(request, framing, datagrams))
     }
 
     #[test]
@@ -140,7 +142,7 @@ mod tests {
         assert_eq!(chosen(&request("tcp://127.0.0.1:1?frame=line")), (Way::Lines, Eol::None));
         let crlf = Request { eol: Some(Eol::Crlf), ..request("127.0.0.1:1") };
         assert_eq!(chosen(&crlf), (Way::Lines, Eol::Crlf));
-        assert_eq!(chosen(&request("tcp://127.0.0.1:1?enc=gbk")), (Way::Lines, Eol::Lf));
+        assert_eq!(chosen(&request("tcp://127.0.0.1:1?enc=gbk")), (Way::Pieces, Eol::None));
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use sockeye_core::endpoint::{Endpoint, PARAMS};
 use sockeye_core::fault::nearest;
 use sockeye_core::{Code, Fault, Framing};
+use sockeye_net::transport::{self, Role};
 use sockeye_service::{Choice, Entry, Given};
 use sockeye_wire::charset::Charset;
 
@@ -29,10 +30,16 @@ pub fn charset(endpoint: &Endpoint) -> Result<Charset, Fault> {
     endpoint.params.enc.as_deref().map_or_else(|| Ok(Charset::default()), Charset::parse)
 }
 
-/// How an endpoint's bytes become messages, and whether they come as datagrams.
-pub(crate) fn lane(endpoint: &Endpoint) -> Result<(Framing, bool), Fault> {
-    let datagrams = sockeye_net::transport::find(endpoint)?.datagrams;
-    Ok((endpoint.framing(datagrams), datagrams))
+/// How an endpoint's bytes become messages, and whether they come as datagrams. Whatever the endpoint says must mean
+/// something on its transport, for a side that connects or listens.
+pub(crate) fn lane(endpoint: &Endpoint, role: Role) -> Result<(Framing, bool), Fault> {
+    let datagrams = transport::fit(endpoint, role)?.is_datagrams();
+    let framing = endpoint.framing(datagrams);
+    if framing.is_dgram() && !datagrams {
+        let fault = Fault::new(Code::UnfitFraming, "");
+        return Err(fault.arg("framing", framing.spec()).arg("scheme", &endpoint.scheme));
+    }
+    Ok((framing, datagrams))
 }
 
 /// The service of this name.

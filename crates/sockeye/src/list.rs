@@ -72,9 +72,8 @@ fn row(name: &str, key: String) -> Row {
 fn transports() -> Vec<Row> {
     let entries = sockeye_net::transport::ALL.iter();
     let rows = entries.map(|entry| {
-        let word = if entry.name == "-" { "stdio" } else { entry.name };
         let examples = entry.examples.iter().map(|example| (*example).to_owned()).collect();
-        Row { examples, ..row(entry.name, format!("transport-{word}")) }
+        Row { examples, ..row(entry.name, entry.key()) }
     });
     rows.collect()
 }

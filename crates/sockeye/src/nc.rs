@@ -5,10 +5,10 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
-use sockeye_core::endpoint::Endpoint;
+use sockeye_core::endpoint::{Endpoint, Params, Place};
 use sockeye_core::quantity::Span;
 use sockeye_core::{
-    Code, Conversation, Fault, Framing, Input, Note, OPERATOR, Outbox, PEER, Peer, Service, SessionId, Tick,
+    Code, Conversation, Fault, Input, Note, OPERATOR, Outbox, PEER, Peer, Service, SessionId, Tick,
 };
 use sockeye_net::End;
 use sockeye_net::client::{self, Options};
@@ -156,7 +156,13 @@ fn endpoint(request: &Request, host: &str, port: u16) -> Result<Endpoint, Fault>
         (true, true) => "unixgram",
     };
     if request.unix {
-        return format!("{scheme}://{host}").parse();
+        let place = Place::Path(host.to_owned());
+        return Ok(Endpoint {
+            layers: Vec::new(),
+            scheme: scheme.to_owned(),
+            place,
+            params: Params::default(),
+        });
     }
     let any = match request.family {
         None => "any",
@@ -214,15 +220,21 @@ fn at_eof(request: &Request) -> AtEof {
 
 fn talk(at_eof: AtEof, from: u8, datagrams: bool) -> Talk {
     let charset = Charset::default();
-    let manner = Manner { eol: Eol::None, charset, hex: false, datagrams, forgiving: false, at_eof, from };
+    let manner = Manner {
+        eol: Eol::None,
+        charset,
+        hex: false,
+        datagrams,
+        pieces: true,
+        forgiving: false,
+        at_eof,
+        from,
+    };
     Talk::new(manner, Shown::new(charset, false, false))
 }
 
 fn listen(request: &Request, host: &str, port: u16, views: &Views) -> Result<End, Fault> {
     let mut endpoint = endpoint(request, host, port)?;
-    if request.udp {
-        endpoint.params.set("frame", Framing::DGRAM.spec().as_str())?;
-    }
     if let Some(wait) = request.wait {
         endpoint.params.set("idle", &Span(wait).to_string())?;
     }

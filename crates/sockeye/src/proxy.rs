@@ -3,8 +3,9 @@
 use sockeye_core::Fault;
 use sockeye_net::End;
 use sockeye_net::operator::Source;
+use sockeye_net::transport::Role;
 
-use crate::given::Params;
+use crate::given::{self, Params};
 use crate::serve;
 use crate::views::Views;
 
@@ -23,7 +24,7 @@ pub struct Request {
 
 /// Relays until the end. It is the service `forward`, so there is one relay.
 pub fn run(request: &Request, views: &Views) -> Result<End, Fault> {
-    crate::given::endpoint(&request.target, &[])?;
+    given::lane(&given::endpoint(&request.target, &[])?, Role::Connect)?;
     let one = serve::One {
         endpoint: request.listen.clone(),
         service: "forward".to_owned(),

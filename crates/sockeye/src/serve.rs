@@ -8,6 +8,7 @@ use sockeye_core::{Code, Fault, Note, Service, SessionId};
 use sockeye_net::End;
 use sockeye_net::operator::Source;
 use sockeye_net::server::{Listener, Options, Server};
+use sockeye_net::transport::Role;
 use sockeye_service::Given;
 
 use crate::bounds::Bounds;
@@ -152,7 +153,7 @@ fn listener(one: &One, own: &[(String, String)], request: &Request) -> Result<Li
         endpoint.params.set(name, value)?;
     }
     let service = service(one, &endpoint, request.seed)?;
-    given::lane(&endpoint)?;
+    given::lane(&endpoint, Role::Listen)?;
     Ok(Listener { endpoint, name: one.service.clone(), service })
 }
 

@@ -66,6 +66,7 @@ pub(crate) enum AtEof {
 }
 
 /// How to talk.
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
 pub(crate) struct Manner {
     /// Added to every message of the operator.
     pub(crate) eol: Eol,
@@ -75,6 +76,8 @@ pub(crate) struct Manner {
     pub(crate) hex: bool,
     /// Each message is a datagram.
     pub(crate) datagrams: bool,
+    /// The operator's messages are pieces, cut nowhere in particular: a character may be split over two.
+    pub(crate) pieces: bool,
     /// A person types: what cannot be sent is told, and the session goes on.
     pub(crate) forgiving: bool,
     /// What the end of the operator's words means.
@@ -89,11 +92,13 @@ pub(crate) struct Talk {
     shown: Shown,
     deadline: Option<Tick>,
     bytes: Vec<u8>,
+    /// The first bytes of a character whose rest is in the next piece; at most 3.
+    split: Vec<u8>,
 }
 
 impl Talk {
     pub(crate) fn new(manner: Manner, shown: Shown) -> Self {
-        Self { manner, shown, deadline: None, bytes: Vec::new() }
+        Self { manner, shown, deadline: None, bytes: Vec::new(), split: Vec::new() }
     }
 
     fn said(&mut self, data: &[u8], out: &mut Outbox) {
@@ -112,6 +117,11 @@ impl Talk {
             self.bytes.extend(notation::hex(text(data, Charset::default())?)?);
         } else if charset.is_utf8() {
             self.bytes.extend_from_slice(data);
+        } else if self.manner.pieces {
+            self.split.extend_from_slice(data);
+            let whole = whole(&self.split);
+            self.bytes.extend_from_slice(&charset.encode(text(&self.split[..whole], charset)?)?);
+            self.split.drain(..whole);
         } else {
             self.bytes.extend_from_slice(&charset.encode(text(data, charset)?)?);
         }
@@ -124,6 +134,9 @@ impl Talk {
     }
 
     fn no_more(&mut self, now: Tick, out: &mut Outbox) {
+        if let Err(fault) = text(&self.split, self.manner.charset) {
+            return out.fail(fault);
+        }
         match self.manner.at_eof {
             AtEof::Finish if self.manner.datagrams => self.deadline = Some(now + LINGER),
             AtEof::Finish => out.finish(),
@@ -172,6 +185,14 @@ fn text(data: &[u8], charset: Charset) -> Result<&str, Fault> {
     })
 }
 
+/// How many bytes of `data` are not the beginning of a character that may still come whole.
+fn whole(data: &[u8]) -> usize {
+    match std::str::from_utf8(data) {
+        Err(error) if error.error_len().is_none() => error.valid_up_to(),
+        _ => data.len(),
+    }
+}
+
 /// Tells why a line was not sent.
 fn not_sent(fault: &Fault) -> Note {
     let note = match fault.code {
@@ -198,6 +219,7 @@ mod tests {
             charset: Charset::default(),
             hex: false,
             datagrams: lane.datagrams,
+            pieces: false,
             forgiving: false,
             at_eof: AtEof::Finish,
             from: OPERATOR,
@@ -271,6 +293,22 @@ mod tests {
             bench.machine.bytes(Tick::ZERO, PEER, &mut [byte], &mut bench.out).unwrap();
         }
         assert_eq!(bench.out.printed(), "你".as_bytes());
+    }
+
+    #[test]
+    fn a_character_split_over_two_pieces_is_sent_whole() {
+        let gbk = Charset::parse("gbk").unwrap();
+        let mut bench = bench(RAW, |manner| {
+            manner.charset = gbk;
+            manner.pieces = true;
+        });
+        for byte in "你\n".as_bytes() {
+            bench.say(&[*byte]);
+        }
+        assert_eq!(bench.out.bytes(), b"\xc4\xe3\n");
+        bench.say(b"\xe4");
+        bench.eof();
+        assert!(bench.out.is_over());
     }
 
     #[test]

@@ -23,8 +23,8 @@ pub(crate) trait Ui: Watcher {
 }
 
 /// The same thing as a use case wants it and as the program ends with it.
-pub(crate) fn views<U: Ui + Observer + 'static>(ui: Arc<U>, watched: bool) -> (Views, Arc<dyn Ui>) {
-    let observer = watched.then(|| ui.clone() as Arc<dyn Observer>);
+pub(crate) fn views<U: Ui + Observer + 'static>(ui: Arc<U>, observed: bool) -> (Views, Arc<dyn Ui>) {
+    let events = observed.then(|| ui.clone() as Arc<dyn Observer>);
     let watcher: Arc<dyn Watcher> = ui.clone();
-    (Views { watcher, observer }, ui)
+    (Views { watcher, observer: events }, ui)
 }
