@@ -1,6 +1,6 @@
 //! Happy Eyeballs version 2 (RFC 8305) as a pure scheduler: which address is tried next, and when.
 //!
-//! It owns no socket and reads no clock, so every schedule is a test. `dial` carries it out.
+//! It owns no socket and reads no clock, so every schedule is a test. [`dial`](crate::dial()) carries it out.
 
 use std::collections::VecDeque;
 use std::net::SocketAddr;
