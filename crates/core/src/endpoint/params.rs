@@ -60,7 +60,8 @@ pub struct Params {
     pub timeout: Option<Duration>,
     /// After how long without traffic a session ends.
     pub idle: Option<Duration>,
-    /// A multicast group to join or send to, as `GROUP[@INTERFACE]`; see [`Params::group`].
+    /// A multicast group to join, as `GROUP[@INTERFACE]`, or where the place is a group, an interface (name or address)
+    /// alone; see [`Params::group`].
     pub mcast: Option<String>,
     /// How many hops datagrams may make: 0 to 255.
     pub ttl: Option<u32>,
@@ -92,7 +93,10 @@ impl Params {
             "timeout" => self.timeout = Some(quantity::duration(name, value)?),
             "idle" => self.idle = Some(quantity::duration(name, value)?),
             "mcast" => {
-                read_group(value).ok_or_else(|| bad(name, value))?;
+                // What names no group is an interface; whether there is one of that name, the transport finds out.
+                if value.contains('@') {
+                    read_group(value).ok_or_else(|| bad(name, value))?;
+                }
                 self.mcast = text()?;
             }
             "ttl" => self.ttl = Some(hops(value).ok_or_else(|| bad(name, value))?),
@@ -137,7 +141,7 @@ impl Params {
         }
     }
 
-    /// The multicast group, and the interface (name or address) to reach it by.
+    /// The multicast group, and the interface (name or address) to reach it by. `None` for an interface alone.
     pub fn group(&self) -> Option<(IpAddr, Option<&str>)> {
         read_group(self.mcast.as_deref()?)
     }

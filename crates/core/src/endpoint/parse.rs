@@ -231,7 +231,7 @@ mod tests {
             ("h:1?sni", Code::BadValue, ""),
             ("h:1?sni=%4", Code::BadValue, "%4"),
             ("h:1?nodelay=maybe", Code::BadValue, "maybe"),
-            ("h:1?mcast=10.0.0.1", Code::BadValue, "10.0.0.1"),
+            ("h:1?mcast=10.0.0.1@eth0", Code::BadValue, "10.0.0.1@eth0"),
             ("h:1?mcast=239.0.0.1@", Code::BadValue, "239.0.0.1@"),
             ("h:1?via=socks5://u:secret@p%zz", Code::BadValue, "socks5://u:***@p%zz"),
             ("h:1?frame=fixed:0", Code::BadFraming, "fixed:0"),
