@@ -11,7 +11,7 @@ use sockeye_core::{Address, Code, Fault, SessionId, Tick};
 
 use crate::drive::port::Port;
 use crate::drive::session::Session;
-use crate::fault::is_exhausted;
+use crate::errno::is_exhausted;
 use crate::plan::Plan;
 use crate::stream::{Listener, Stream};
 use crate::world::World;

@@ -13,7 +13,6 @@ pub mod dial;
 mod drive;
 pub mod errno;
 pub mod eyeballs;
-mod fault;
 pub mod front;
 mod guard;
 mod interface;

@@ -20,6 +20,7 @@ use crate::accept::Served;
 use crate::datagram::Datagram;
 use crate::drive::port::{Inlet, Port};
 use crate::drive::session::Session;
+use crate::errno;
 use crate::guard::Slot;
 use crate::plan::Plan;
 use crate::post::{Letter, Post};
@@ -285,10 +286,12 @@ impl Demux {
             match self.socket.poll_send(cx, bytes, Some(to), from) {
                 Poll::Ready(Ok(())) => return,
                 Poll::Ready(Err(error)) => {
-                    let fault = crate::fault::session(&error, &format!("send to {to}"));
+                    let fault = errno::running(&error, &format!("send to {to}"));
                     self.plan.world.fault(SessionId::default(), &fault);
                     return;
                 }
+                // A full Unix receiver does not say when it has room again, and others wait behind it.
+                Poll::Pending if matches!(*self.socket, Datagram::Unix(_)) => return,
                 Poll::Pending => {}
             }
         }
@@ -403,7 +406,7 @@ impl Future for Demux {
                 // An ICMP error of an earlier answer: that peer is gone, the socket is not.
                 Poll::Ready(Err(error)) if error.kind() == io::ErrorKind::ConnectionRefused => {}
                 Poll::Ready(Err(error)) => {
-                    world.fault(SessionId::default(), &crate::fault::session(&error, "receive"));
+                    world.fault(SessionId::default(), &errno::running(&error, "receive"));
                     cx.waker().wake_by_ref();
                     return Poll::Pending;
                 }

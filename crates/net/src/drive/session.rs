@@ -17,6 +17,7 @@ use sockeye_core::{
 
 use crate::drive::port::{Got, Port};
 use crate::drive::side::{Fin, Side};
+use crate::errno;
 use crate::guard::Slot;
 use crate::post::{Letter, Post};
 use crate::world::{Lent, World};
@@ -365,7 +366,11 @@ impl Session {
             let before = side.bytes_out;
             match side.poll_flush(cx, &world) {
                 Poll::Pending => owed = true,
-                Poll::Ready(Ok(_)) => {}
+                Poll::Ready(Ok(true)) => {
+                    let kind = Kind::HalfClosed { leg: side.leg, direction: Direction::Out };
+                    world.show(self.id, kind);
+                }
+                Poll::Ready(Ok(false)) => {}
                 Poll::Ready(Err(_)) => side.port = Port::Gone,
             }
             if side.bytes_out != before {
@@ -412,7 +417,7 @@ impl Session {
 
     /// A leg's socket failed.
     pub(super) fn broke(&mut self, leg: Leg, error: &io::Error, cx: &mut Context<'_>, lent: &mut Lent) {
-        let fault = crate::fault::session(error, &self.subject(leg));
+        let fault = errno::running(error, &self.subject(leg));
         let world = Rc::clone(&self.world);
         if fault.code == Code::Reset {
             world.show(self.id, Kind::Reset { leg, direction: Direction::In });
