@@ -155,13 +155,10 @@ fn membership(endpoint: &Endpoint, place: Option<IpAddr>) -> Result<Option<Membe
     let Some(text) = &endpoint.params.mcast else {
         return Ok(place.map(|group| Membership { group, interface: None }));
     };
-    let (left, right) =
-        text.split_once('@').map_or((text.as_str(), None), |(left, right)| (left, Some(right)));
-    let named = left.parse().ok().filter(IpAddr::is_multicast);
-    let (group, interface) = match (named, place) {
-        (Some(group), None) => (group, right),
-        (Some(group), Some(place)) if group == place => (group, right),
-        (None, Some(place)) if right.is_none() => (place, Some(left)),
+    let (group, interface) = match (endpoint.params.group(), place) {
+        (Some((group, interface)), None) => (group, interface),
+        (Some((group, interface)), Some(place)) if group == place => (group, interface),
+        (None, Some(place)) => (place, Some(text.as_str())),
         _ => return Err(bad_mcast(endpoint)),
     };
     let interface = interface.map(interface::find).transpose().map_err(|_| bad_mcast(endpoint))?;
