@@ -218,6 +218,7 @@ impl Fault {
 
     /// Adds an argument of the sentence.
     #[must_use]
+    #[expect(clippy::needless_pass_by_value, reason = "literals, numbers and owned text alike")]
     pub fn arg(mut self, name: &'static str, value: impl ToString) -> Self {
         self.args.push((name, value.to_string()));
         self
@@ -225,6 +226,7 @@ impl Fault {
 
     /// Adds a library's or the system's own words.
     #[must_use]
+    #[expect(clippy::needless_pass_by_value, reason = "literals, numbers and owned text alike")]
     pub fn detail(mut self, words: impl ToString) -> Self {
         self.detail = Some(words.to_string());
         self
@@ -268,9 +270,11 @@ impl fmt::Display for Fault {
 
 impl std::error::Error for Fault {}
 
-/// The known word nearest to `word` (edit distance at most a third of its length, at least 2), for "did you mean".
+/// The known word nearest to `word` (edit distance at most a third of its length, or 2 if that is more, and never all
+/// of it), for "did you mean".
 pub fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
-    let bound = (word.chars().count() / 3).max(2);
+    let length = word.chars().count();
+    let bound = (length / 3).max(2).min(length.saturating_sub(1));
     known
         .into_iter()
         .map(|candidate| (distance(word, candidate), candidate))
@@ -312,5 +316,7 @@ mod tests {
     fn nearest_finds_a_slip_and_refuses_a_stranger() {
         assert_eq!(nearest("conect", ["serve", "connect", "ask"]), Some("connect"));
         assert_eq!(nearest("zebra", ["serve", "connect", "ask"]), None);
+        assert_eq!(nearest("x", ["-"]), None);
+        assert_eq!(nearest("", ["-"]), None);
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! To add one: a file with an [`Entry`], its `mod` line and its word in [`ALL`], and its sentences in the catalogues
 //! (`service-NAME`, `service-NAME-OPTION`). The command line, help, completions, `sockeye list services` and the
-//! transcript tests iterate [`ALL`]. Start with [`echo`](mod@echo), the smallest.
+//! transcript tests iterate [`ALL`]. Start with `echo.rs`, the smallest.
 
 mod ack;
 mod chargen;
