@@ -5,14 +5,18 @@
 //! transcript tests iterate [`ALL`]. Start with `echo.rs`, the smallest.
 
 mod ack;
+mod bridge;
 mod chargen;
 mod daytime;
 mod discard;
 mod echo;
 pub mod entry;
+mod exec;
+mod forward;
 pub mod given;
 mod receive;
 mod reflection;
+mod reply;
 mod time;
 mod upper;
 
@@ -29,6 +33,9 @@ pub const ALL: &[&Entry] = &[
     &chargen::ENTRY,
     &daytime::ENTRY,
     &time::ENTRY,
+    &reply::ENTRY,
+    &exec::ENTRY,
+    &forward::ENTRY,
 ];
 
 /// The service of this name.

@@ -6,6 +6,7 @@
 
 pub mod chunking;
 pub mod memory;
+pub mod process;
 pub mod stage;
 pub mod transcript;
 

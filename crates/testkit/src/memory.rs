@@ -4,6 +4,7 @@ use sockeye_core::Framing;
 use sockeye_service::{Entry, Example, Given};
 
 use crate::chunking::Chunking;
+use crate::process;
 use crate::stage::{Caller, Ending, Stage};
 use crate::transcript::{Mismatch, Wire, run};
 
@@ -68,7 +69,8 @@ impl Wire for Memory {
 pub fn run_in_memory(entry: &Entry, example: &Example, chunking: Chunking) -> Result<(), Mismatch> {
     let refused = |fault: sockeye_core::Fault| Mismatch { step: 0, what: fault.to_string() };
     let given = Given::read(entry, example.args).map_err(refused)?;
-    let mut stage = Stage::new((entry.build)(&given).map_err(refused)?).chunked(chunking);
+    let service = (entry.build)(&given).map_err(refused)?;
+    let mut stage = Stage::new(service).chunked(chunking).spawning(process::start);
     if !example.framing.is_empty() {
         stage = stage.framed(Framing::parse(example.framing).map_err(refused)?);
     }
