@@ -74,7 +74,8 @@ pub enum Effect {
         on: bool,
     },
     /// Deliver [`Input::Drained`](crate::Input::Drained) once all that was sent to this leg is written. Asked once, told
-    /// once: this is how an endless sender keeps to its reader's pace.
+    /// once: this is how an endless sender keeps to its reader's pace. The driver reads what has come before it tells:
+    /// otherwise such a sender would never see its reader's FIN.
     Drained {
         /// Which leg.
         leg: Leg,
