@@ -51,6 +51,7 @@ error-unknown-parameter = endpoints have no parameter { $name }
 error-repeated-parameter = { $name } is given twice
     .hint = keep one of them; a flag wins over the URL
 error-bad-value = { $value } is no value for { $name }
+    .detailed = use one of those in parentheses
     .hint = durations are 500ms or 2s, sizes 64k or 1m; `--help` says what each flag takes
 error-unfit-parameter = { $name } means nothing on { $scheme }
     .hint = leave it out; `sockeye list transports` shows what each transport takes

@@ -51,6 +51,7 @@ error-unknown-parameter = 端点没有参数 { $name }
 error-repeated-parameter = { $name } 给了两次
     .hint = 只留一个；选项优先于 URL
 error-bad-value = { $name } 的值不能是 { $value }
+    .detailed = 请用括号里的一个
     .hint = 时长写作 500ms 或 2s，大小写作 64k 或 1m；各选项接受什么见 `--help`
 error-unfit-parameter = { $name } 对 { $scheme } 没有意义
     .hint = 去掉它；`sockeye list transports` 列出各传输方式接受的参数

@@ -56,8 +56,8 @@ fn sources(crates: &[&str]) -> Vec<String> {
             } else if path.extension().is_some_and(|ending| ending == "rs") {
                 let text = std::fs::read_to_string(path).unwrap();
                 // Tests say things that nobody reads.
-                let tests = text.find("#[cfg(test)]\nmod tests").unwrap_or(text.len());
-                texts.push(text[..tests].to_owned());
+                let end = text.find("#[cfg(test)]\nmod tests").unwrap_or(text.len());
+                texts.push(text[..end].to_owned());
             }
         }
     }

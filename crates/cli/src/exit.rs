@@ -1,6 +1,7 @@
 //! The exit codes, named once. Scripts rely on them.
 
 use sockeye::End;
+use sockeye::config::FILE;
 use sockeye::core::Fault;
 use sockeye::core::fault::Class;
 
@@ -20,9 +21,10 @@ pub(crate) const fn of_class(class: Class) -> u8 {
     }
 }
 
-/// The exit code of a fault.
-pub(crate) const fn of_fault(fault: &Fault) -> u8 {
-    of_class(fault.code.class())
+/// The exit code of a fault. What would be a slip on the command line is a bad file when it stands in one.
+pub(crate) fn of_fault(fault: &Fault) -> u8 {
+    let in_file = !fault.value(FILE).is_empty();
+    of_class(if in_file { Class::File } else { fault.code.class() })
 }
 
 /// The exit code of a program that ended without a fault: after a second signal N it is 128 + N, as shells count.

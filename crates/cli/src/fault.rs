@@ -2,6 +2,8 @@
 //!
 //! Arguments may hold what a peer sent or a file said, so each passes the escaping function before it is shown.
 
+use std::borrow::Cow;
+
 use sockeye::core::{Fault, Layer, SessionId, Side};
 use sockeye::wire::escape::{Shape, escape};
 
@@ -53,7 +55,7 @@ pub(crate) fn lines(
 ) -> String {
     let key = format!("error-{}", fault.code.word());
     let values: Vec<(&str, String)> =
-        ARGUMENTS.iter().map(|name| (*name, safe(argument(fault, name)))).collect();
+        ARGUMENTS.iter().map(|name| (*name, safe(&argument(fault, name)))).collect();
     let args: Vec<(&str, &str)> = values.iter().map(|(name, value)| (*name, value.as_str())).collect();
 
     let owned = if fault.value("owner").is_empty() { None } else { words.attribute(&key, "owned", &args) };
@@ -67,7 +69,8 @@ pub(crate) fn lines(
         text = words.say("error-session", &[("session", &session.to_string()), ("error", &text)]);
     }
     let near = if fault.value("near").is_empty() { None } else { words.attribute(&key, "near", &args) };
-    if let Some(hint) = near.or_else(|| words.attribute(&key, "hint", &args)) {
+    let detailed = if fault.detail.is_none() { None } else { words.attribute(&key, "detailed", &args) };
+    if let Some(hint) = near.or(detailed).or_else(|| words.attribute(&key, "hint", &args)) {
         text.push('\n');
         text.push_str(&words.say("hint", &[("hint", &hint)]));
     }
@@ -93,11 +96,12 @@ fn headed(words: &Words, fault: &Fault, weight: Weight, sentence: &str) -> Strin
     words.say(key, &args)
 }
 
-/// A fault's argument. What a person may type to get help is the verb's own help unless the fault says otherwise.
-fn argument<'a>(fault: &'a Fault, name: &str) -> &'a str {
-    match fault.value(name) {
-        "" if name == "help" => "sockeye --help",
-        value => value,
+/// A fault's argument. What a person may type to get help is told by what was being done.
+fn argument<'a>(fault: &'a Fault, name: &str) -> Cow<'a, str> {
+    match (name, fault.subject.as_str()) {
+        ("help", "") => "sockeye --help".into(),
+        ("help", verb) => format!("sockeye {verb} --help").into(),
+        _ => fault.value(name).into(),
     }
 }
 

@@ -7,7 +7,7 @@ use crate::exit;
 use crate::grammar::verbs;
 use crate::words::Words;
 
-/// Where sentences begin, in columns, unless what stands before is longer.
+/// Where sentences begin, in columns; below what is longer.
 const COLUMN: usize = 20;
 
 /// The text of a topic; without one, the topics.
@@ -53,8 +53,10 @@ fn sentence(words: &Words, row: &Row) -> String {
 }
 
 fn line(text: &mut String, name: &str, sentence: &str) {
-    let gap = COLUMN.saturating_sub(name.chars().count()).max(2);
-    let line = format!("{name}{}{sentence}", " ".repeat(gap));
+    let width = name.chars().count();
+    let gap =
+        if width + 2 > COLUMN { format!("\n{}", " ".repeat(COLUMN)) } else { " ".repeat(COLUMN - width) };
+    let line = format!("{name}{gap}{sentence}");
     text.push_str(line.trim_end());
     text.push('\n');
 }

@@ -196,7 +196,7 @@ impl Run {
                 self.stdout.push(text.as_bytes());
                 Ok(End::Done)
             }
-            _ => Err(refuse::usage("", "missing", "VERB").arg("help", refuse::help_line(&[]))),
+            _ => Err(refuse::usage("", "missing", "VERB")),
         }
     }
 
@@ -210,8 +210,8 @@ impl Run {
                 let one = serve::One { endpoint: endpoint.to_owned(), service: service.to_owned(), args };
                 (serve::Listeners::One(one), own)
             }
-            (Some(_), None) => return Err(missing("serve", "SERVICE")),
-            (None, Some(_)) => return Err(missing("serve", "ENDPOINT")),
+            (Some(_), None) => return Err(refuse::usage("serve", "missing", "SERVICE")),
+            (None, Some(_)) => return Err(refuse::usage("serve", "missing", "ENDPOINT")),
         };
         let request = serve::Request {
             listeners,
@@ -273,10 +273,7 @@ impl Run {
             (false, false) => None,
             (true, false) => Some(nc::Family::Four),
             (false, true) => Some(nc::Family::Six),
-            (true, true) => {
-                let help = refuse::help_line(&["nc".to_owned()]);
-                return Err(refuse::usage("nc", "conflict", "-4").arg("help", help));
-            }
+            (true, true) => return Err(refuse::usage("nc", "conflict", "-4")),
         };
         let seconds = |id, name| Ok::<_, Fault>(read::number(matches, id, name, 0)?.map(Duration::from_secs));
         let request = nc::Request {
@@ -321,11 +318,6 @@ fn found_listeners() -> Result<serve::Listeners, Fault> {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(serve::Listeners::Welcome),
         Err(error) => Err(Fault::new(Code::BadFile, "").arg("path", path).detail(error)),
     }
-}
-
-fn missing(verb: &str, name: &str) -> Fault {
-    let help = refuse::help_line(&[verb.to_owned()]);
-    refuse::usage(verb, "missing", name).arg("help", help)
 }
 
 fn word(matches: &ArgMatches, name: &str) -> String {

@@ -44,7 +44,7 @@ pub struct Request {
 /// Asks, and prints the replies.
 pub fn run(request: &Request, views: &Views) -> Result<End, Fault> {
     let mut endpoint = given::endpoint(&request.endpoint, &request.params)?;
-    let subject = format!("ask {endpoint}");
+    let subject = format!("ask {}", endpoint.bare());
     let timeout = *endpoint.params.timeout.get_or_insert(TIMEOUT);
     let (framing, datagrams) = given::lane(&endpoint, Role::Connect)?;
     let charset = given::charset(&endpoint)?;

@@ -84,14 +84,15 @@ fn value_of<'a>(
     inline: Option<String>,
     rest: &mut impl Iterator<Item = &'a String>,
 ) -> Result<String, Fault> {
+    let subject = || format!("serve {}", entry.name);
     let Some(option) = entry.options.iter().find(|option| option.long == long) else {
         let near = nearest(long, entry.options.iter().map(|option| option.long));
         let near = near.map(|near| format!("--{near}")).unwrap_or_default();
         let name = format!("--{long}");
-        return Err(Fault::new(Code::UnknownFlag, entry.name).arg("name", name).arg("near", near));
+        return Err(Fault::new(Code::UnknownFlag, subject()).arg("name", name).arg("near", near));
     };
     let usage =
-        |what: &str| Fault::new(Code::Usage, entry.name).arg("what", what).arg("name", format!("--{long}"));
+        |what: &str| Fault::new(Code::Usage, subject()).arg("what", what).arg("name", format!("--{long}"));
     if option.choice == Choice::Flag {
         return if inline.is_some() { Err(usage("no-value")) } else { Ok(String::new()) };
     }

@@ -9,7 +9,7 @@ use sockeye::core::{Code, Fault};
 pub(crate) fn fault(error: &Error, root: &Command, path: &[String]) -> Fault {
     let subject = path.join(" ");
     let named = name_of(error, ContextKind::InvalidArg);
-    let fault = match error.kind() {
+    match error.kind() {
         ErrorKind::UnknownArgument if named.starts_with('-') => {
             let near = near_flag(root, path, &named);
             Fault::new(Code::UnknownFlag, subject).arg("near", near).arg("name", named)
@@ -28,19 +28,7 @@ pub(crate) fn fault(error: &Error, root: &Command, path: &[String]) -> Fault {
         ErrorKind::ArgumentConflict => usage(subject, "conflict", &named),
         ErrorKind::InvalidUtf8 => usage(subject, "not-utf8", &named),
         _ => usage(subject, "other", &named),
-    };
-    fault.arg("help", help_line(path))
-}
-
-/// The command that explains what was meant.
-pub(crate) fn help_line(path: &[String]) -> String {
-    let mut line = "sockeye".to_owned();
-    for word in path {
-        line.push(' ');
-        line.push_str(word);
     }
-    line.push_str(" --help");
-    line
 }
 
 /// The fault of words that do not fit the grammar; `what` chooses the sentence.

@@ -237,3 +237,94 @@ impl Ui for Json {
         self.stdout.finish();
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::Map;
+    use sockeye::core::event::Totals;
+    use sockeye::core::{Code, How};
+
+    const SCHEMA: &str = include_str!("../../../../docs/events.schema.json");
+
+    /// The line of one event, read back.
+    fn read(kind: Kind<'_>) -> Map<String, Value> {
+        let event = Event { at: Tick(1_500_000_000), session: SessionId(7), how: How::Traced, kind };
+        let text = line(&event).end();
+        assert!(text.ends_with("}\n") && is_safe(&text), "{text}");
+        serde_json::from_str(&text).unwrap()
+    }
+
+    /// Whether `value` is what `rule` allows, as far as this schema makes use of its language.
+    fn fits(value: &Value, rule: &Value) -> bool {
+        let typed = rule["type"].as_str().is_none_or(|name| match name {
+            "string" => value.is_string(),
+            "integer" => value.is_u64(),
+            "number" => value.is_number(),
+            "array" => value.is_array(),
+            "object" => value.is_object(),
+            other => panic!("the schema has a type that this test does not know: {other}"),
+        });
+        let constant = rule.get("const").is_none_or(|constant| constant == value);
+        let listed = rule["enum"].as_array().is_none_or(|values| values.contains(value));
+        typed && constant && listed
+    }
+
+    fn check(line: &Map<String, Value>) {
+        let schema: Value = serde_json::from_str(SCHEMA).unwrap();
+        let kinds = schema["oneOf"].as_array().unwrap();
+        let own = kinds.iter().find(|kind| kind["title"] == line["kind"]).unwrap();
+        for part in [&schema, own] {
+            for name in part["required"].as_array().unwrap() {
+                assert!(line.contains_key(name.as_str().unwrap()), "{name} is missing in {line:?}");
+            }
+        }
+        for (name, value) in line {
+            let rule = own["properties"].get(name).or_else(|| schema["properties"].get(name));
+            let rule = rule.unwrap_or_else(|| panic!("the schema has no {name} of {}", own["title"]));
+            assert!(fits(value, rule), "{name}: {value} is not {rule}");
+        }
+    }
+
+    #[test]
+    fn every_kind_of_line_is_as_the_schema_says() {
+        let local = Address::Ip("127.0.0.1:1".parse().unwrap());
+        let remote = Address::Unix(None);
+        let (transport, leg) = ("tcp", 0);
+        let fault = Fault::new(Code::Reset, "connect").arg("after", "2s").detail("why");
+        let note = Note::new("welcome").arg("a", "b");
+        let addresses = [local.clone()];
+        let kinds = [
+            Kind::Listening { url: "tcp://127.0.0.1:1", service: "echo" },
+            Kind::Accepted { transport, local: &local, remote: &remote },
+            Kind::Resolved { name: "localhost", addresses: &addresses },
+            Kind::Connecting { leg, transport, remote: &remote },
+            Kind::Connected { leg, transport, local: &local, remote: &remote },
+            Kind::Message { leg, direction: Direction::In, data: b"\xff" },
+            Kind::HalfClosed { leg, direction: Direction::Out },
+            Kind::Reset { leg, direction: Direction::In },
+            Kind::Timeout { what: "idle" },
+            Kind::Refused { remote: &remote, reason: "rate" },
+            Kind::Closed { totals: Totals::default() },
+            Kind::Note(&note),
+            Kind::Error(&fault),
+        ];
+        let mut seen = Vec::new();
+        for kind in kinds {
+            let line = read(kind);
+            check(&line);
+            seen.push(line["kind"].clone());
+        }
+        let schema: Value = serde_json::from_str(SCHEMA).unwrap();
+        assert_eq!(schema["properties"]["kind"]["enum"].as_array().unwrap(), &seen);
+    }
+
+    #[test]
+    fn payload_is_readable_text_or_exact_hex_and_never_acts() {
+        let message = |data| read(Kind::Message { leg: 0, direction: Direction::In, data });
+        assert_eq!(message("你好".as_bytes())["text"], "你好");
+        assert_eq!(message(b"\xc4\xe3")["hex"], "c4e3");
+        let hostile = "\x1b]52;c;x\x07\u{9b}2J\u{202e}\u{e0041}\u{2028}";
+        assert_eq!(message(hostile.as_bytes())["text"], hostile);
+    }
+}
