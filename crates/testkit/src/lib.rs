@@ -1,1 +1,3 @@
-//! Filled in by the commits that follow.
+//! What sockeye's tests share: programs started and watched ([`process`]).
+
+pub mod process;

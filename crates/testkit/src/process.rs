@@ -1,0 +1,559 @@
+//! Programs that tests start: sockeye itself, and the programs it talks with.
+//!
+//! Every wait has an end ([`PATIENCE`]) and none of them sleeps: output is collected as it comes and wakes whoever
+//! waits for it. A program sees a clean environment with a home directory of its own, so that no history, config file or
+//! language of the machine changes what a test sees; it is killed when the test is done with it. Read [`Program`] first,
+//! then [`Running`].
+
+use std::ffi::OsStr;
+use std::io::{Read, Write};
+use std::os::unix::process::ExitStatusExt;
+use std::path::{Path, PathBuf};
+use std::process::{ChildStdin, Command, ExitStatus, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+use std::{env, fs, process, thread};
+
+use nix::sys::signal::kill;
+use nix::unistd::Pid;
+
+pub use nix::sys::signal::Signal;
+
+/// How long a test waits for anything before it fails: far above what is needed, for busy machines.
+pub const PATIENCE: Duration = Duration::from_secs(10);
+
+/// A program about to be started.
+#[derive(Debug)]
+pub struct Program {
+    command: Command,
+    home: Scratch,
+    patience: Duration,
+}
+
+impl Program {
+    /// The program at this path, or of this name. It runs in an empty directory of its own, which is its home too.
+    pub fn new(path: impl AsRef<OsStr>) -> Self {
+        let home = Scratch::new();
+        let mut command = Command::new(path);
+        command
+            .env_clear()
+            .env("PATH", env::var_os("PATH").unwrap_or_default())
+            .env("LANG", "C.UTF-8")
+            .env("TERM", "dumb")
+            .env("PYTHONUNBUFFERED", "1")
+            .env("HOME", home.path())
+            .env("XDG_CONFIG_HOME", home.path().join("config"))
+            .env("XDG_STATE_HOME", home.path().join("state"))
+            .env("XDG_DATA_HOME", home.path().join("data"))
+            .env("XDG_RUNTIME_DIR", home.path())
+            .current_dir(home.path());
+        Self { command, home, patience: PATIENCE }
+    }
+
+    /// Adds one argument.
+    #[must_use]
+    pub fn arg(mut self, arg: impl AsRef<OsStr>) -> Self {
+        self.command.arg(arg);
+        self
+    }
+
+    /// Adds arguments.
+    #[must_use]
+    pub fn args<S: AsRef<OsStr>>(mut self, args: impl IntoIterator<Item = S>) -> Self {
+        self.command.args(args);
+        self
+    }
+
+    /// Sets a variable of the environment.
+    #[must_use]
+    pub fn env(mut self, name: &str, value: impl AsRef<OsStr>) -> Self {
+        self.command.env(name, value);
+        self
+    }
+
+    /// Waits this long instead of [`PATIENCE`].
+    #[must_use]
+    pub const fn patience(mut self, patience: Duration) -> Self {
+        self.patience = patience;
+        self
+    }
+
+    /// The directory the program runs in.
+    pub fn home(&self) -> &Path {
+        self.home.path()
+    }
+
+    /// Starts it with an open stdin; stdout and stderr are collected.
+    ///
+    /// # Panics
+    /// If the program cannot be started: a test that needs it cannot run.
+    pub fn start(mut self) -> Running {
+        self.command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        self.spawn()
+    }
+
+    /// Starts it, feeds it `input` while it runs, then ends its stdin.
+    ///
+    /// # Panics
+    /// As [`Program::start`].
+    pub fn feed(self, input: impl Into<Vec<u8>>) -> Running {
+        let mut running = self.start();
+        let (stdin, input) = (running.stdin.take(), input.into());
+        thread::spawn(move || {
+            // A program that ends without reading its input is no failure of the test's making.
+            let _ = stdin.map(|mut stdin| stdin.write_all(&input));
+        });
+        running
+    }
+
+    /// Runs it to its end with this input.
+    ///
+    /// # Panics
+    /// As [`Program::start`], and if it does not end in time.
+    pub fn run(self, input: impl Into<Vec<u8>>) -> Ended {
+        self.feed(input).end()
+    }
+
+    /// Starts it on a terminal (or any other file) instead of pipes; nothing is collected.
+    ///
+    /// # Panics
+    /// As [`Program::start`].
+    pub fn start_on(mut self, stdin: Stdio, stdout: Stdio, stderr: Stdio) -> Running {
+        self.command.stdin(stdin).stdout(stdout).stderr(stderr);
+        self.spawn()
+    }
+
+    fn spawn(mut self) -> Running {
+        let name = format!("{} {:?}", self.command.get_program().display(), self.command.get_args());
+        let spawned = self.command.spawn();
+        let mut child = spawned.unwrap_or_else(|error| panic!("{name} cannot be started: {error}"));
+        let stdout = Capture::of(child.stdout.take());
+        let stderr = Capture::of(child.stderr.take());
+        let stdin = child.stdin.take();
+        let pid = child.id();
+        let (report, ended) = channel();
+        thread::spawn(move || {
+            let _ = child.wait().map(|status| report.send(status));
+        });
+        Running {
+            name,
+            pid,
+            stdin,
+            stdout,
+            stderr,
+            ended,
+            status: None,
+            patience: self.patience,
+            home: self.home,
+        }
+    }
+}
+
+/// A program that runs. It is killed when dropped.
+#[derive(Debug)]
+pub struct Running {
+    name: String,
+    pid: u32,
+    stdin: Option<ChildStdin>,
+    stdout: Arc<Capture>,
+    stderr: Arc<Capture>,
+    ended: Receiver<ExitStatus>,
+    status: Option<ExitStatus>,
+    patience: Duration,
+    home: Scratch,
+}
+
+impl Running {
+    /// Its process id.
+    pub const fn id(&self) -> u32 {
+        self.pid
+    }
+
+    /// The directory it runs in.
+    pub fn home(&self) -> &Path {
+        self.home.path()
+    }
+
+    /// The URL of its first ready line, `listening on URL` on stderr.
+    ///
+    /// # Panics
+    /// If the line does not come in time.
+    pub fn ready(&self) -> String {
+        self.listeners(1).swap_remove(0)
+    }
+
+    /// The URLs of its first `count` ready lines.
+    ///
+    /// # Panics
+    /// If they do not come in time.
+    pub fn listeners(&self, count: usize) -> Vec<String> {
+        let urls = |bytes: &[u8]| {
+            let text = String::from_utf8_lossy(bytes).into_owned();
+            let whole = text.rfind('\n').map_or("", |end| &text[..end]);
+            let urls = whole.lines().filter_map(|line| line.strip_prefix("listening on "));
+            let urls: Vec<String> =
+                urls.filter_map(|rest| rest.split_whitespace().next()).map(str::to_owned).collect();
+            (urls.len() >= count).then_some(urls)
+        };
+        self.wait(&self.stderr, &format!("{count} ready lines"), urls)
+    }
+
+    /// `HOST:PORT` of its first ready line.
+    ///
+    /// # Panics
+    /// As [`Running::ready`].
+    pub fn address(&self) -> String {
+        place(&self.ready()).to_owned()
+    }
+
+    /// The first whole line of stdout, without its line ending.
+    ///
+    /// # Panics
+    /// If it does not come in time.
+    pub fn first_line(&self) -> String {
+        self.wait(&self.stdout, "a line on stdout", |bytes| {
+            let end = bytes.iter().position(|&byte| byte == b'\n')?;
+            Some(String::from_utf8_lossy(&bytes[..end]).into_owned())
+        })
+    }
+
+    /// Waits until stdout holds `wanted`.
+    ///
+    /// # Panics
+    /// If it does not come in time.
+    pub fn shows(&self, wanted: impl AsRef<[u8]>) {
+        let wanted = wanted.as_ref();
+        let what = format!("`{}` on stdout", wanted.escape_ascii());
+        self.wait(&self.stdout, &what, |bytes| holds(bytes, wanted).then_some(()));
+    }
+
+    /// Waits until stderr holds `wanted`.
+    ///
+    /// # Panics
+    /// If it does not come in time.
+    pub fn says(&self, wanted: &str) {
+        let what = format!("`{wanted}` on stderr");
+        self.wait(&self.stderr, &what, |bytes| holds(bytes, wanted.as_bytes()).then_some(()));
+    }
+
+    /// Waits until `found` finds what it looks for on stderr.
+    ///
+    /// # Panics
+    /// If it does not in time.
+    pub fn says_what<T>(&self, what: &str, found: impl FnMut(&[u8]) -> Option<T>) -> T {
+        self.wait(&self.stderr, what, found)
+    }
+
+    /// What stdout holds so far.
+    pub fn shown(&self) -> Vec<u8> {
+        self.stdout.lock().bytes.clone()
+    }
+
+    /// What stderr holds so far.
+    pub fn said(&self) -> String {
+        String::from_utf8_lossy(&self.stderr.lock().bytes).into_owned()
+    }
+
+    /// Writes to its stdin.
+    ///
+    /// # Panics
+    /// If stdin has ended.
+    pub fn types(&mut self, text: impl AsRef<[u8]>) {
+        let name = &self.name;
+        let stdin = self.stdin.as_mut().unwrap_or_else(|| panic!("{name}: stdin has ended"));
+        let written = stdin.write_all(text.as_ref());
+        written.unwrap_or_else(|error| panic!("{name} reads no more: {error}"));
+    }
+
+    /// Ends its stdin.
+    pub fn end_input(&mut self) {
+        self.stdin = None;
+    }
+
+    /// Sends it a signal, unless it has ended.
+    pub fn signal(&mut self, signal: Signal) {
+        if !self.has_ended()
+            && let Ok(pid) = i32::try_from(self.pid)
+        {
+            // It may end between the question and the signal.
+            let _ = kill(Pid::from_raw(pid), signal);
+        }
+    }
+
+    /// Whether it has ended.
+    pub fn has_ended(&mut self) -> bool {
+        if self.status.is_none() {
+            self.status = self.ended.try_recv().ok();
+        }
+        self.status.is_some()
+    }
+
+    /// Watches it for `time`.
+    ///
+    /// # Panics
+    /// If it ends meanwhile.
+    pub fn runs_on(&mut self, time: Duration) {
+        match self.ended.recv_timeout(time) {
+            Err(RecvTimeoutError::Timeout) => {}
+            Ok(_) | Err(RecvTimeoutError::Disconnected) => self.fail("must go on, but it ended"),
+        }
+    }
+
+    /// Ends its stdin and waits for its end.
+    ///
+    /// # Panics
+    /// If it does not end in time.
+    pub fn end(mut self) -> Ended {
+        self.end_input();
+        self.wait_end()
+    }
+
+    /// Waits for its end with stdin left open.
+    ///
+    /// # Panics
+    /// If it does not end in time.
+    pub fn ends_by_itself(mut self) -> Ended {
+        self.wait_end()
+    }
+
+    /// Asks it to stop (SIGTERM) and waits for its end.
+    ///
+    /// # Panics
+    /// If it does not end in time.
+    pub fn stop(mut self) -> Ended {
+        self.signal(Signal::SIGTERM);
+        self.wait_end()
+    }
+
+    fn wait_end(&mut self) -> Ended {
+        if self.status.is_none() {
+            self.status = self.ended.recv_timeout(self.patience).ok();
+        }
+        let Some(status) = self.status else { self.fail("does not end") };
+        if !(self.stdout.closes(self.patience) && self.stderr.closes(self.patience)) {
+            self.fail("has ended, but something it started still holds stdout or stderr");
+        }
+        Ended {
+            name: self.name.clone(),
+            code: status.code(),
+            signal: status.signal(),
+            stdout: self.shown(),
+            stderr: self.said(),
+        }
+    }
+
+    fn wait<T>(&self, capture: &Capture, what: &str, found: impl FnMut(&[u8]) -> Option<T>) -> T {
+        match capture.wait(self.patience, found) {
+            Ok(found) => found,
+            Err(Missing::Ended) => self.fail(&format!("ended without {what}")),
+            Err(Missing::Late) => self.fail(&format!("waited in vain for {what}")),
+        }
+    }
+
+    fn fail(&self, why: &str) -> ! {
+        panic!(
+            "{}: {why}\n--- stdout ---\n{}\n--- stderr ---\n{}",
+            self.name,
+            abridged(&self.shown()),
+            self.said()
+        );
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.signal(Signal::SIGKILL);
+    }
+}
+
+/// A program that has ended.
+#[derive(Debug)]
+pub struct Ended {
+    name: String,
+    /// Its exit code; `None` if a signal ended it.
+    pub code: Option<i32>,
+    /// The signal that ended it.
+    pub signal: Option<i32>,
+    /// All of stdout.
+    pub stdout: Vec<u8>,
+    /// All of stderr.
+    pub stderr: String,
+}
+
+impl Ended {
+    /// Its stdout as text, having ended with code 0.
+    ///
+    /// # Panics
+    /// If it ended otherwise.
+    pub fn ok(&self) -> String {
+        self.with_code(0);
+        String::from_utf8_lossy(&self.stdout).into_owned()
+    }
+
+    /// What it said on stderr, having ended with this code.
+    ///
+    /// # Panics
+    /// If it ended otherwise.
+    pub fn with_code(&self, code: i32) -> &str {
+        assert!(
+            self.code == Some(code),
+            "{}: must exit {code}, but {:?} (signal {:?})\n--- stdout ---\n{}\n--- stderr ---\n{}",
+            self.name,
+            self.code,
+            self.signal,
+            abridged(&self.stdout),
+            self.stderr
+        );
+        &self.stderr
+    }
+}
+
+/// A directory for one test, removed with all that is in it.
+#[derive(Debug)]
+pub struct Scratch(PathBuf);
+
+impl Scratch {
+    /// A new empty directory.
+    ///
+    /// # Panics
+    /// If it cannot be made.
+    pub fn new() -> Self {
+        static NEXT: AtomicU32 = AtomicU32::new(0);
+        let number = NEXT.fetch_add(1, Ordering::Relaxed);
+        // Unix socket paths hold 108 bytes at most, so the name is short.
+        let path = env::temp_dir().join(format!("skt{}-{number}", process::id()));
+        let made = fs::create_dir_all(&path);
+        made.unwrap_or_else(|error| panic!("{} cannot be made: {error}", path.display()));
+        Self(path)
+    }
+
+    /// Where it is.
+    pub fn path(&self) -> &Path {
+        &self.0
+    }
+}
+
+impl Default for Scratch {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        // What is left behind in the directory for temporary files harms nobody.
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+/// `HOST:PORT` of a URL such as `tcp://127.0.0.1:9000`.
+pub fn place(url: &str) -> &str {
+    let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
+    rest.split(['?', '/']).next().unwrap_or(rest)
+}
+
+/// A loopback address that no other test of this machine uses at the moment, for programs that cannot tell which free
+/// port they were given: on it every port is free.
+pub fn quiet_address() -> String {
+    static NEXT: AtomicU32 = AtomicU32::new(1);
+    let number = NEXT.fetch_add(1, Ordering::Relaxed) % 250 + 1;
+    let id = process::id();
+    format!("127.{}.{}.{number}", id / 251 % 200 + 32, id % 251)
+}
+
+/// Bytes that do not compress and do not repeat, the same for the same seed.
+pub fn noise(seed: u64, len: usize) -> Vec<u8> {
+    // xorshift64* (Vigna 2016): short, and good enough to show a lost, doubled or swapped block.
+    let mut state = seed.wrapping_mul(2).wrapping_add(0x9E37_79B9_7F4A_7C15);
+    let mut bytes = Vec::with_capacity(len + 8);
+    while bytes.len() < len {
+        state ^= state >> 12;
+        state ^= state << 25;
+        state ^= state >> 27;
+        bytes.extend_from_slice(&state.wrapping_mul(0x2545_F491_4F6C_DD1D).to_le_bytes());
+    }
+    bytes.truncate(len);
+    bytes
+}
+
+/// One output stream of a program, collected while it runs.
+#[derive(Debug, Default)]
+struct Capture {
+    so_far: Mutex<SoFar>,
+    changed: Condvar,
+}
+
+#[derive(Debug, Default)]
+struct SoFar {
+    bytes: Vec<u8>,
+    closed: bool,
+}
+
+enum Missing {
+    Ended,
+    Late,
+}
+
+impl Capture {
+    fn of(source: Option<impl Read + Send + 'static>) -> Arc<Self> {
+        let capture = Arc::new(Self::default());
+        let Some(mut source) = source else {
+            capture.lock().closed = true;
+            return capture;
+        };
+        let theirs = Arc::clone(&capture);
+        thread::spawn(move || {
+            let mut buffer = vec![0; 64 * 1024];
+            loop {
+                let read = source.read(&mut buffer).unwrap_or(0);
+                let mut so_far = theirs.lock();
+                so_far.bytes.extend_from_slice(&buffer[..read]);
+                so_far.closed = read == 0;
+                theirs.changed.notify_all();
+                if read == 0 {
+                    break;
+                }
+            }
+        });
+        capture
+    }
+
+    fn lock(&self) -> MutexGuard<'_, SoFar> {
+        self.so_far.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn wait<T>(&self, patience: Duration, mut found: impl FnMut(&[u8]) -> Option<T>) -> Result<T, Missing> {
+        let until = Instant::now() + patience;
+        let mut so_far = self.lock();
+        loop {
+            if let Some(found) = found(&so_far.bytes) {
+                return Ok(found);
+            }
+            if so_far.closed {
+                return Err(Missing::Ended);
+            }
+            let left = until.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return Err(Missing::Late);
+            }
+            so_far = self.changed.wait_timeout(so_far, left).unwrap_or_else(PoisonError::into_inner).0;
+        }
+    }
+
+    fn closes(&self, patience: Duration) -> bool {
+        matches!(self.wait(patience, |_| None::<()>), Err(Missing::Ended))
+    }
+}
+
+fn holds(bytes: &[u8], wanted: &[u8]) -> bool {
+    wanted.is_empty() || bytes.windows(wanted.len()).any(|window| window == wanted)
+}
+
+/// Enough of an output to understand a failure.
+fn abridged(bytes: &[u8]) -> String {
+    const SHOWN: usize = 2000;
+    let text = String::from_utf8_lossy(&bytes[..bytes.len().min(SHOWN)]).into_owned();
+    if bytes.len() > SHOWN { format!("{text}... ({} bytes)", bytes.len()) } else { text }
+}
