@@ -212,10 +212,6 @@ fn unix_datagrams_with_socat() {
 #[test]
 fn curl_gets_its_page_also_through_a_proxy() {
     let page = "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello";
-    let (_server, host, port) = serve(["tcp://127.0.0.1:0", "reply", "--on", "/^GET /=", "--default", page]);
-    let asked = program("curl", ["-s", &format!("http://{host}:{port}/")]).run("");
-    assert_ne!(asked.stdout, b"hello", "an empty answer is no page");
-
     let (_server, host, port) = serve(["tcp://127.0.0.1:0", "reply", "--default", page]);
     assert_eq!(program("curl", ["-s", &format!("http://{host}:{port}/")]).run("").ok(), "hello");
     let proxy = sockeye(["proxy", "tcp://127.0.0.1:0", &format!("tcp://{host}:{port}")]).start();
