@@ -1,9 +1,9 @@
 //! What every behaviour on a connection is: a state machine without I/O. Messages, time and commands go in; bytes,
 //! effects and the next deadline come out.
 //!
-//! The call order a driver keeps: `Opened` for the peer, then any number of `Message`s, `Timeout`s and `Command`s,
-//! then `Eof` or `Failed`. After [`Outbox::close`] or [`Outbox::fail`] nothing more is delivered. A conversation is
-//! made and kept on one thread.
+//! The call order a driver keeps: `Opened` for the peer, then any number of `Message`s, `Timeout`s and `Command`s, then
+//! `Eof`, `Failed`. After [`Outbox::close`], [`Outbox::abort`] or [`Outbox::fail`] nothing more is delivered. A
+//! conversation is made and kept on one thread.
 
 use bytes::Bytes;
 
@@ -41,12 +41,19 @@ pub enum Input<'a> {
         /// Which leg.
         leg: Leg,
     },
-    /// The leg is gone, or could not be opened: `why` is a [`Code`](crate::Code) word such as `reset`.
+    /// The leg is gone, or could not be opened: `why` is a [`Code`](crate::Code) word such as `reset`. When it is the
+    /// peer's leg (an RST, an idle peer that is forgotten, a limit), this is the last input of the session: what is
+    /// then sent goes nowhere, effects are still carried out.
     Failed {
         /// Which leg.
         leg: Leg,
         /// The code word of the failure.
         why: &'a str,
+    },
+    /// All that was sent to the leg is written, as [`Outbox::more`] asked to be told.
+    Drained {
+        /// Which leg.
+        leg: Leg,
     },
     /// The time that [`Conversation::deadline`] named has come.
     Timeout,

@@ -71,6 +71,11 @@ macro_rules! codes {
                 match self { $(Self::$name => $word,)* }
             }
 
+            /// The code of this word, as in [`Input::Failed`](crate::Input::Failed).
+            pub fn of(word: &str) -> Option<Self> {
+                Self::ALL.iter().copied().find(|code| code.word() == word)
+            }
+
             /// The layer it happens at.
             pub const fn layer(self) -> Layer {
                 match self { $(Self::$name => Layer::$layer,)* }
@@ -299,6 +304,7 @@ mod tests {
     fn words_are_distinct_and_plain() {
         let words: BTreeSet<_> = Code::ALL.iter().map(|code| code.word()).collect();
         assert_eq!(words.len(), Code::ALL.len());
+        assert!(Code::ALL.iter().all(|code| Code::of(code.word()) == Some(*code)));
         assert!(words.iter().all(|word| word.bytes().all(|b| b.is_ascii_lowercase() || b == b'-')));
     }
 

@@ -53,10 +53,13 @@ pub enum Effect {
         leg: Leg,
         /// Program and arguments.
         command: Box<[String]>,
+        /// How its stdin and stdout are cut into messages.
+        framing: Framing,
     },
-    /// From now on what either leg sends goes to the other, byte for byte (datagram for datagram), FIN and RST
-    /// included; neither is read faster than the other can be written. The driver need not show the conversation the
-    /// bytes any more. Where the framings differ, whole messages are handed over instead.
+    /// From now on what either leg sends goes to the other, and neither is read faster than the other can be written.
+    /// Where both legs travel alike, the driver passes bytes (or datagrams), FIN and RST on and does not show the bytes
+    /// to the conversation; `Eof` and `Failed` are shown after they were passed on. Where they differ, messages, `Eof`
+    /// and `Failed` are delivered as ever and the conversation hands them over. It is the conversation that closes.
     Relay {
         /// One leg.
         a: Leg,
@@ -69,6 +72,12 @@ pub enum Effect {
         leg: Leg,
         /// Whether to read.
         on: bool,
+    },
+    /// Deliver [`Input::Drained`](crate::Input::Drained) once all that was sent to this leg is written. Asked once, told
+    /// once: this is how an endless sender keeps to its reader's pace.
+    Drained {
+        /// Which leg.
+        leg: Leg,
     },
     /// Deliver `Input::Command(word)` to another session of the same service.
     Signal {
@@ -111,6 +120,7 @@ pub struct Outbox {
     bytes: Vec<u8>,
     owned: usize,
     printed: Vec<u8>,
+    unframed: Vec<u8>,
     ops: Vec<Op>,
     lane: Lane,
     lanes: Vec<(Leg, Lane)>,
@@ -130,6 +140,7 @@ impl Outbox {
             bytes: Vec::new(),
             owned: 0,
             printed: Vec::new(),
+            unframed: Vec::new(),
             ops: Vec::new(),
             lane: Lane::stream(Framing::RAW),
             lanes: Vec::new(),
@@ -148,8 +159,8 @@ impl Outbox {
     /// Sends one message to the current leg, in the leg's framing.
     pub fn message(&mut self, payload: &[u8]) {
         let start = self.bytes.len();
-        match self.current().framing.wrap(payload, &mut self.bytes) {
-            Ok(()) => self.commit(payload),
+        match self.lane().framing.wrap(payload, &mut self.bytes) {
+            Ok(()) => self.commit(Payload::Apart(payload)),
             Err(fault) => {
                 self.bytes.truncate(start);
                 self.fail(fault);
@@ -157,17 +168,34 @@ impl Outbox {
         }
     }
 
+    /// Sends one message that `write` appends to the vector it is given, and does nothing else to it. Where the framing
+    /// adds nothing, the payload is written where it is sent from.
+    pub fn message_with(&mut self, write: impl FnOnce(&mut Vec<u8>)) {
+        let framing = self.lane().framing;
+        if framing.is_raw() || framing.is_dgram() {
+            let start = self.bytes.len();
+            write(&mut self.bytes);
+            self.commit(Payload::Tail(start));
+            return;
+        }
+        let mut payload = std::mem::take(&mut self.unframed);
+        payload.clear();
+        write(&mut payload);
+        self.message(&payload);
+        self.unframed = payload;
+    }
+
     /// Sends bytes that are framed already (or need no framing) to the current leg.
     pub fn raw(&mut self, bytes: &[u8]) {
         self.bytes.extend_from_slice(bytes);
-        self.commit(bytes);
+        self.commit(Payload::Apart(bytes));
     }
 
     /// Sends a chunk that many sessions share, already framed, to the current leg.
     pub fn shared(&mut self, chunk: &Bytes) {
         self.close_own();
         self.ops.push(Op::Shared(chunk.clone()));
-        self.note_sent(chunk);
+        self.note_sent(Payload::Apart(chunk));
     }
 
     /// What follows in this call goes to `leg`.
@@ -176,6 +204,21 @@ impl Outbox {
             self.push(Op::To(leg));
             self.leg = leg;
         }
+    }
+
+    /// Asks to be told, with [`Input::Drained`](crate::Input::Drained), when the current leg can take more.
+    pub fn more(&mut self) {
+        self.effect(Effect::Drained { leg: self.leg });
+    }
+
+    /// How messages travel on the current leg.
+    #[inline]
+    pub fn lane(&self) -> Lane {
+        if self.leg == PEER {
+            return self.lane;
+        }
+        let known = self.lanes.iter().find(|(leg, _)| *leg == self.leg);
+        known.map_or(Lane::stream(Framing::RAW), |(_, lane)| *lane)
     }
 
     /// Sends FIN to the current leg once what stands before is written. Reading goes on.
@@ -277,7 +320,7 @@ impl Outbox {
     /// Empties the outbox for the next call. Memory of a huge reply is given back.
     pub fn reset(&mut self) {
         const KEEP: usize = 256 * 1024;
-        for buffer in [&mut self.bytes, &mut self.printed] {
+        for buffer in [&mut self.bytes, &mut self.printed, &mut self.unframed] {
             buffer.clear();
             buffer.shrink_to(KEEP);
         }
@@ -325,20 +368,11 @@ impl Outbox {
         !self.marks.is_empty()
     }
 
-    #[inline]
-    fn current(&self) -> Lane {
-        if self.leg == PEER {
-            return self.lane;
-        }
-        let known = self.lanes.iter().find(|(leg, _)| *leg == self.leg);
-        known.map_or(Lane::stream(Framing::RAW), |(_, lane)| *lane)
-    }
-
     /// The one way bytes get into the outbox: counts the message, marks where a datagram ends, notes the payload for
     /// an observer.
     #[inline]
-    fn commit(&mut self, payload: &[u8]) {
-        if self.current().datagrams {
+    fn commit(&mut self, payload: Payload<'_>) {
+        if self.lane().datagrams {
             self.owned = self.bytes.len();
             self.ops.push(Op::Own(self.owned));
         }
@@ -346,10 +380,13 @@ impl Outbox {
     }
 
     #[inline]
-    fn note_sent(&mut self, payload: &[u8]) {
+    fn note_sent(&mut self, payload: Payload<'_>) {
         self.messages += 1;
         if self.watched {
-            self.seen.extend_from_slice(payload);
+            match payload {
+                Payload::Apart(payload) => self.seen.extend_from_slice(payload),
+                Payload::Tail(start) => self.seen.extend_from_slice(&self.bytes[start..]),
+            }
             self.marks.push((self.leg, self.seen.len()));
         }
     }
@@ -368,11 +405,61 @@ impl Outbox {
     }
 }
 
+/// Where the payload just sent is to be found.
+#[derive(Clone, Copy)]
+enum Payload<'a> {
+    /// In memory of its own.
+    Apart(&'a [u8]),
+    /// In the outbox's bytes, from here to their end.
+    Tail(usize),
+}
+
 impl fmt::Debug for Outbox {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Outbox")
             .field("bytes", &self.bytes.len())
             .field("ops", &self.ops)
             .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn lent(lane: Lane) -> Outbox {
+        let mut out = Outbox::new(|| 0);
+        out.lend(lane, &[], true);
+        out
+    }
+
+    fn sent(out: &mut Outbox) -> Vec<Vec<u8>> {
+        let mut all = Vec::new();
+        out.drain_seen(|_, payload| all.push(payload.to_vec()));
+        all
+    }
+
+    #[test]
+    fn both_ways_to_send_a_message_are_the_same_on_every_lane() {
+        let line = Framing::parse("line").unwrap();
+        for lane in [Lane::stream(Framing::RAW), Lane::stream(line), Lane::DGRAM] {
+            let (mut given, mut written) = (lent(lane), lent(lane));
+            for payload in [&b"one"[..], b"", b"two"] {
+                given.message(payload);
+                written.message_with(|to| to.extend_from_slice(payload));
+            }
+            assert_eq!(given.bytes(), written.bytes());
+            assert_eq!(format!("{:?}", given.ops()), format!("{:?}", written.ops()));
+            assert_eq!(given.messages(), written.messages());
+            assert_eq!(sent(&mut given), sent(&mut written));
+        }
+    }
+
+    #[test]
+    fn asking_for_more_names_the_current_leg_after_what_was_sent() {
+        let mut out = lent(Lane::stream(Framing::RAW));
+        out.message(b"x");
+        out.more();
+        assert!(matches!(out.ops(), [Op::Own(1), Op::Effect(Effect::Drained { leg: PEER })]));
     }
 }
