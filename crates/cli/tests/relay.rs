@@ -1,4 +1,5 @@
 //! `sockeye proxy` between two peers: bytes whole both ways, each direction's FIN by itself, and RST as RST.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on must fail")]
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};

@@ -1,4 +1,5 @@
 //! How a server ends: the drain, the second signal, and a stdout that nobody reads any more.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on must fail")]
 
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};

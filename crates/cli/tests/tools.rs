@@ -1,5 +1,6 @@
 //! nc (OpenBSD), ncat, socat and curl as the other side: bytes whole both ways, half-close, UDP, Unix sockets, and nc's
 //! own letters under `sockeye nc`.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on must fail")]
 
 use std::net::{TcpListener, TcpStream};
 use std::time::Duration;

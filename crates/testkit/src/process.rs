@@ -6,16 +6,19 @@
 //! then [`Running`].
 
 use std::ffi::OsStr;
-use std::io::{Read, Write};
+use std::fs::File;
+use std::io::{self, Read, Write};
+use std::os::fd::OwnedFd;
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
-use std::process::{ChildStdin, Command, ExitStatus, Stdio};
+use std::process::{Command, ExitStatus, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 use std::{env, fs, process, thread};
 
+use nix::pty::{OpenptyResult, Winsize, openpty};
 use nix::sys::signal::kill;
 use nix::unistd::Pid;
 
@@ -116,13 +119,25 @@ impl Program {
         self.feed(input).end()
     }
 
-    /// Starts it on a terminal (or any other file) instead of pipes; nothing is collected.
+    /// Starts it on a terminal of 80 columns and 24 lines: stdin, stdout and stderr. What the screen is sent is
+    /// collected as stdout (and as stderr, which a terminal does not tell apart); what the test types comes as keys.
     ///
     /// # Panics
     /// As [`Program::start`].
-    pub fn start_on(mut self, stdin: Stdio, stdout: Stdio, stderr: Stdio) -> Running {
-        self.command.stdin(stdin).stdout(stdout).stderr(stderr);
-        self.spawn()
+    pub fn start_on_terminal(mut self, term: &str) -> Running {
+        let size = Winsize { ws_row: 24, ws_col: 80, ws_xpixel: 0, ws_ypixel: 0 };
+        let ends = openpty(Some(&size), None);
+        let OpenptyResult { master, slave } = ends.unwrap_or_else(|error| panic!("no terminal: {error}"));
+        let copy = |end: &OwnedFd| end.try_clone().unwrap_or_else(|error| panic!("no descriptor: {error}"));
+        let (stdin, stdout) = (copy(&slave), copy(&slave));
+        self.command.env("TERM", term).stdin(stdin).stdout(stdout).stderr(slave);
+        let keys = File::from(copy(&master));
+        let screen = Capture::of(Some(Screen { master: File::from(master) }));
+        let mut running = self.spawn();
+        running.stdin = Some(Box::new(keys));
+        running.stdout = Arc::clone(&screen);
+        running.stderr = screen;
+        running
     }
 
     fn spawn(mut self) -> Running {
@@ -131,7 +146,7 @@ impl Program {
         let mut child = spawned.unwrap_or_else(|error| panic!("{name} cannot be started: {error}"));
         let stdout = Capture::of(child.stdout.take());
         let stderr = Capture::of(child.stderr.take());
-        let stdin = child.stdin.take();
+        let stdin = child.stdin.take().map(|stdin| Box::new(stdin) as Box<dyn Write + Send>);
         let pid = child.id();
         let (report, ended) = channel();
         thread::spawn(move || {
@@ -152,11 +167,10 @@ impl Program {
 }
 
 /// A program that runs. It is killed when dropped.
-#[derive(Debug)]
 pub struct Running {
     name: String,
     pid: u32,
-    stdin: Option<ChildStdin>,
+    stdin: Option<Box<dyn Write + Send>>,
     stdout: Arc<Capture>,
     stderr: Arc<Capture>,
     ended: Receiver<ExitStatus>,
@@ -192,7 +206,7 @@ impl Running {
         let urls = |bytes: &[u8]| {
             let text = String::from_utf8_lossy(bytes).into_owned();
             let whole = text.rfind('\n').map_or("", |end| &text[..end]);
-            let urls = whole.lines().filter_map(|line| line.strip_prefix("listening on "));
+            let urls = whole.lines().filter_map(|line| Some(line.split_once("listening on ")?.1));
             let urls: Vec<String> =
                 urls.filter_map(|rest| rest.split_whitespace().next()).map(str::to_owned).collect();
             (urls.len() >= count).then_some(urls)
@@ -316,6 +330,15 @@ impl Running {
     /// If it does not end in time.
     pub fn ends_by_itself(mut self) -> Ended {
         self.wait_end()
+    }
+
+    /// As [`Running::ends_by_itself`]; the directory it ran in is there as long as the test keeps it.
+    ///
+    /// # Panics
+    /// If it does not end in time.
+    pub fn ends_with_its_home(mut self) -> (Ended, Scratch) {
+        let ended = self.wait_end();
+        (ended, std::mem::take(&mut self.home))
     }
 
     /// Asks it to stop (SIGTERM) and waits for its end.
@@ -476,6 +499,23 @@ pub fn noise(seed: u64, len: usize) -> Vec<u8> {
     }
     bytes.truncate(len);
     bytes
+}
+
+/// The screen's side of a terminal.
+struct Screen {
+    master: File,
+}
+
+impl Read for Screen {
+    /// Reads what the screen is sent, and answers as a terminal does when it is asked where the cursor stands (the
+    /// report of ECMA-48, CPR): a line editor waits for that.
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let read = self.master.read(buffer)?;
+        if holds(&buffer[..read], b"\x1b[6n") {
+            self.master.write_all(b"\x1b[1;1R")?;
+        }
+        Ok(read)
+    }
 }
 
 /// One output stream of a program, collected while it runs.
