@@ -218,6 +218,7 @@ impl Fault {
 
     /// Adds an argument of the sentence.
     #[must_use]
+    #[expect(clippy::needless_pass_by_value, reason = "literals, numbers and owned text alike")]
     pub fn arg(mut self, name: &'static str, value: impl ToString) -> Self {
         self.args.push((name, value.to_string()));
         self
@@ -225,6 +226,7 @@ impl Fault {
 
     /// Adds a library's or the system's own words.
     #[must_use]
+    #[expect(clippy::needless_pass_by_value, reason = "literals, numbers and owned text alike")]
     pub fn detail(mut self, words: impl ToString) -> Self {
         self.detail = Some(words.to_string());
         self

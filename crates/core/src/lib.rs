@@ -12,6 +12,7 @@ pub mod limits;
 pub mod machine;
 pub mod outbox;
 pub mod peer;
+pub mod quantity;
 pub mod service;
 pub mod tick;
 

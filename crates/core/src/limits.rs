@@ -38,7 +38,7 @@ impl Default for Limits {
             sessions_per_address: usize::MAX,
             rate_per_address: 0,
             idle: None,
-            datagram_idle: Duration::from_secs(60),
+            datagram_idle: Duration::from_mins(1),
             waiting_per_peer: 8 << 20,
             waiting: 256 << 20,
             message: MESSAGE,

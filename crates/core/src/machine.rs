@@ -10,7 +10,7 @@ use std::sync::Arc;
 use crate::conversation::{Conversation, Input, Leg, PEER};
 use crate::event::{Direction, Event, How, Kind, Observer};
 use crate::fault::{Code, Fault};
-use crate::framing::{BadFrame, Cut, Framing, Rest};
+use crate::framing::{BadFrame, Cut, Framing, LONGEST, Rest};
 use crate::outbox::Outbox;
 use crate::peer::SessionId;
 use crate::tick::Tick;
@@ -58,6 +58,13 @@ struct Others {
 struct Carry {
     leg: Leg,
     bytes: Vec<u8>,
+    seen: u32,
+}
+
+/// What [`Machine::cut_all`] left: `start..end` is an unfinished frame, of which `seen` bytes were looked at.
+struct Left {
+    start: usize,
+    end: usize,
     seen: usize,
 }
 
@@ -67,12 +74,12 @@ struct Watch {
 }
 
 impl Machine {
-    /// A session's machine. `max` bounds a message, in bytes (at most 4 GiB).
+    /// A session's machine. `max` bounds a message, in bytes (at most [`LONGEST`]).
     pub fn new(conversation: Box<dyn Conversation>, lane: Lane, max: usize) -> Self {
         Self {
             conversation,
             lane,
-            max: u32::try_from(max).unwrap_or(u32::MAX),
+            max: to_u32(max.min(LONGEST)),
             seen: 0,
             carry: Vec::new(),
             messages_in: 0,
@@ -115,8 +122,15 @@ impl Machine {
         self.input(now, Input::Opened { leg: PEER }, out);
     }
 
+    /// The memory held for unfinished frames, in bytes. 0 while no leg is within a frame.
+    pub fn held(&self) -> usize {
+        let others = self.others.as_deref().map_or(&[][..], |others| &others.carries);
+        self.carry.capacity() + others.iter().map(|carry| carry.bytes.capacity()).sum::<usize>()
+    }
+
     /// A leg that the conversation asked for is connected.
     pub fn leg_opened(&mut self, now: Tick, leg: Leg, lane: Lane, out: &mut Outbox) {
+        self.take_carry(leg);
         let others = self.others.get_or_insert_default();
         others.lanes.retain(|(known, _)| *known != leg);
         others.lanes.push((leg, lane));
@@ -133,25 +147,22 @@ impl Machine {
         out: &mut Outbox,
     ) -> Result<(), Box<Fault>> {
         self.lend(out);
-        if leg != PEER {
-            return self.bytes_of_other(now, leg, chunk, out);
-        }
-        if self.carry.is_empty() {
-            let (used, seen) = self.cut_all(now, leg, chunk, 0, out)?;
-            if used < chunk.len() {
-                self.carry = chunk[used..].to_vec();
-                self.seen = to_u32(seen);
+        let (mut carry, seen) = self.take_carry(leg);
+        if carry.is_empty() {
+            let left = self.cut_all(now, leg, chunk, 0, out)?;
+            if left.start < left.end {
+                self.keep(leg, chunk[left.start..left.end].to_vec(), left.seen);
             }
             return Ok(());
         }
-        let mut carry = std::mem::take(&mut self.carry);
-        let seen = self.seen as usize;
-        append(&mut carry, chunk, self.max as usize);
-        let (used, seen) = self.cut_all(now, leg, &mut carry, seen, out)?;
-        if used < carry.len() {
-            carry.drain(..used);
-            self.carry = carry;
-            self.seen = to_u32(seen);
+        append(&mut carry, chunk, self.bound(leg));
+        let left = self.cut_all(now, leg, &mut carry, seen, out)?;
+        if left.start == 0 && left.end > 0 {
+            carry.truncate(left.end);
+            self.keep(leg, carry, left.seen);
+        } else if left.start < left.end {
+            // A new allocation, so that a short tail does not hold the memory of a long frame.
+            self.keep(leg, carry[left.start..left.end].to_vec(), left.seen);
         }
         Ok(())
     }
@@ -170,15 +181,15 @@ impl Machine {
             self.deliver(now, leg, data, out);
             return Ok(());
         }
-        let (used, _) = self.cut_all(now, leg, data, 0, out)?;
-        self.last(now, leg, &mut data[used..], out)
+        let left = self.cut_all(now, leg, data, 0, out)?;
+        self.last(now, leg, &mut data[left.start..left.end], left.seen, out)
     }
 
     /// The leg will send no more. What is left of an unfinished frame is delivered or reported.
     pub fn eof(&mut self, now: Tick, leg: Leg, out: &mut Outbox) -> Result<(), Box<Fault>> {
         self.lend(out);
-        let mut left = self.take_carry(leg);
-        self.last(now, leg, &mut left, out)?;
+        let (mut left, seen) = self.take_carry(leg);
+        self.last(now, leg, &mut left, seen, out)?;
         if !out.is_over() {
             self.input(now, Input::Eof { leg }, out);
         }
@@ -188,28 +199,13 @@ impl Machine {
     /// Anything that is not bytes.
     pub fn input(&mut self, now: Tick, input: Input<'_>, out: &mut Outbox) {
         self.lend(out);
+        if let Input::Failed { leg, .. } = input {
+            self.take_carry(leg);
+        }
         self.step(now, input, out);
     }
 
-    fn bytes_of_other(
-        &mut self,
-        now: Tick,
-        leg: Leg,
-        chunk: &mut [u8],
-        out: &mut Outbox,
-    ) -> Result<(), Box<Fault>> {
-        let seen = self.carry_of(leg).map_or(0, |carry| carry.seen);
-        let mut bytes = self.take_carry(leg);
-        append(&mut bytes, chunk, self.max as usize);
-        let (used, seen) = self.cut_all(now, leg, &mut bytes, seen, out)?;
-        if used < bytes.len() {
-            bytes.drain(..used);
-            self.others.get_or_insert_default().carries.push(Carry { leg, bytes, seen });
-        }
-        Ok(())
-    }
-
-    /// Delivers every whole message of `bytes`; says how many bytes are done with, and how far the rest was looked at.
+    /// Delivers every whole message of `bytes`, until the conversation ends the session.
     #[inline]
     fn cut_all(
         &mut self,
@@ -218,10 +214,10 @@ impl Machine {
         bytes: &mut [u8],
         mut seen: usize,
         out: &mut Outbox,
-    ) -> Result<(usize, usize), Box<Fault>> {
+    ) -> Result<Left, Box<Fault>> {
         let framing = self.lane(leg).framing;
         let mut at = 0;
-        while at < bytes.len() {
+        while at < bytes.len() && !out.is_over() {
             match framing.cut(&mut bytes[at..], seen, self.max as usize) {
                 Cut::Message { start, end, used } => {
                     self.deliver(now, leg, &bytes[at + start..at + end], out);
@@ -232,30 +228,34 @@ impl Machine {
                     at += used;
                     seen = 0;
                 }
-                Cut::More { seen } => return Ok((at, seen)),
-                Cut::Bad(bad) => return Err(self.bad(framing, &bad, &bytes[at..])),
-            }
-            if out.is_over() {
-                return Ok((bytes.len(), 0));
+                Cut::More { seen, keep } => return Ok(Left { start: at, end: at + keep, seen }),
+                Cut::Bad(bad) => return Err(Box::new(self.bad(framing, &bad, &bytes[at..]))),
             }
         }
-        Ok((at, 0))
+        Ok(Left { start: at, end: at, seen: 0 })
     }
 
     /// Delivers what is left when nothing follows.
-    fn last(&mut self, now: Tick, leg: Leg, left: &mut [u8], out: &mut Outbox) -> Result<(), Box<Fault>> {
+    fn last(
+        &mut self,
+        now: Tick,
+        leg: Leg,
+        left: &mut [u8],
+        seen: usize,
+        out: &mut Outbox,
+    ) -> Result<(), Box<Fault>> {
         if left.is_empty() || out.is_over() {
             return Ok(());
         }
         let framing = self.lane(leg).framing;
-        match framing.rest(left, self.max as usize) {
+        match framing.rest(left, seen, self.max as usize) {
             Rest::Message { start, end } => self.deliver(now, leg, &left[start..end], out),
             Rest::Nothing => {}
             Rest::Truncated => {
                 let fault = frame_fault(Code::Truncated, framing, left);
                 return Err(Box::new(fault.arg("have", left.len())));
             }
-            Rest::Bad(bad) => return Err(self.bad(framing, &bad, left)),
+            Rest::Bad(bad) => return Err(Box::new(self.bad(framing, &bad, left))),
         }
         Ok(())
     }
@@ -290,28 +290,43 @@ impl Machine {
         out.lend(self.lane, others, self.watch.is_some());
     }
 
-    fn carry_of(&self, leg: Leg) -> Option<&Carry> {
-        self.others.as_deref()?.carries.iter().find(|carry| carry.leg == leg)
+    /// How long a message of `leg` may be.
+    fn bound(&self, leg: Leg) -> usize {
+        self.lane(leg).framing.max().unwrap_or(self.max as usize)
     }
 
-    fn take_carry(&mut self, leg: Leg) -> Vec<u8> {
+    /// Keeps an unfinished frame of `leg`.
+    fn keep(&mut self, leg: Leg, bytes: Vec<u8>, seen: usize) {
+        let seen = to_u32(seen);
         if leg == PEER {
-            return std::mem::take(&mut self.carry);
+            (self.carry, self.seen) = (bytes, seen);
+        } else {
+            self.others.get_or_insert_default().carries.push(Carry { leg, bytes, seen });
         }
-        let Some(others) = self.others.as_deref_mut() else { return Vec::new() };
-        let Some(at) = others.carries.iter().position(|carry| carry.leg == leg) else { return Vec::new() };
-        others.carries.swap_remove(at).bytes
+    }
+
+    /// Takes the unfinished frame of `leg`, and how many bytes of it were looked at.
+    #[inline]
+    fn take_carry(&mut self, leg: Leg) -> (Vec<u8>, usize) {
+        if leg == PEER {
+            return (std::mem::take(&mut self.carry), self.seen as usize);
+        }
+        let none = (Vec::new(), 0);
+        let Some(others) = self.others.as_deref_mut() else { return none };
+        let Some(at) = others.carries.iter().position(|carry| carry.leg == leg) else { return none };
+        let carry = others.carries.swap_remove(at);
+        (carry.bytes, carry.seen as usize)
     }
 
     #[cold]
-    fn bad(&self, framing: Framing, bad: &BadFrame, bytes: &[u8]) -> Box<Fault> {
-        Box::new(match bad {
+    fn bad(&self, framing: Framing, bad: &BadFrame, bytes: &[u8]) -> Fault {
+        match bad {
             BadFrame::Byte { at } => frame_fault(Code::BadFrame, framing, bytes).arg("at", at),
             BadFrame::Length => frame_fault(Code::BadFrame, framing, bytes).arg("at", 0),
             BadFrame::Oversize { size } => frame_fault(Code::Oversize, framing, bytes)
                 .arg("size", size)
                 .arg("max", framing.max().unwrap_or(self.max as usize)),
-        })
+        }
     }
 }
 
@@ -347,9 +362,9 @@ fn frame_fault(code: Code, framing: Framing, bytes: &[u8]) -> Fault {
     Fault::new(code, "").arg("framing", framing.spec()).arg("bytes", hex)
 }
 
-/// `seen` never exceeds what one message may take, which `max` bounds to 32 bits.
-fn to_u32(seen: usize) -> u32 {
-    u32::try_from(seen).unwrap_or(0)
+/// For what never exceeds a message of [`LONGEST`] bytes and its marks.
+fn to_u32(size: usize) -> u32 {
+    u32::try_from(size).unwrap_or(u32::MAX)
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::{Cut, Cutter, Entry, Example, Framing, Rest, Unframeable};
+use super::{Cut, Cutter, Entry, Example, Framing, Rest, Unframeable, plain};
 
 /// One datagram, one message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -10,8 +10,9 @@ pub struct Dgram;
 
 pub(super) const ENTRY: Entry = Entry {
     name: "dgram",
+    words: &["dgram"],
     syntax: "dgram",
-    parse: |text| (text == "dgram").then_some(Some(Framing::Dgram(Dgram))),
+    parse: |text| plain(text, "dgram", Framing::Dgram(Dgram)),
     examples: &[Example { spec: "dgram", wire: b"one datagram", messages: &[b"one datagram"] }],
 };
 
@@ -20,7 +21,7 @@ impl Cutter for Dgram {
         Cut::Message { start: 0, end: bytes.len(), used: bytes.len() }
     }
 
-    fn rest(&self, bytes: &mut [u8], _max: usize) -> Rest {
+    fn rest(&self, bytes: &mut [u8], _seen: usize, _max: usize) -> Rest {
         Rest::Message { start: 0, end: bytes.len() }
     }
 

@@ -1,10 +1,11 @@
 //! `line`: a message ends at LF, which is stripped and added. A CR before it stays in the message: see `crlf`.
+//!
+//! An LF inside a message that is sent is not refused: the other end sees two messages.
 
 use std::fmt;
 
-use memchr::memchr;
-
-use super::{BadFrame, Cut, Cutter, Entry, Example, Framing, Rest, Unframeable};
+use super::mark::{cut_before, rest_of};
+use super::{Cut, Cutter, Entry, Example, Framing, Rest, Unframeable, plain};
 
 /// Messages that end at LF.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -12,8 +13,9 @@ pub struct Line;
 
 pub(super) const ENTRY: Entry = Entry {
     name: "line",
+    words: &["line"],
     syntax: "line",
-    parse: |text| (text == "line").then_some(Some(Framing::Line(Line))),
+    parse: |text| plain(text, "line", Framing::Line(Line)),
     examples: &[
         Example { spec: "line", wire: b"one\ntwo\n", messages: &[b"one", b"two"] },
         Example { spec: "line", wire: b"kept\r\n\n", messages: &[b"kept\r", b""] },
@@ -23,15 +25,11 @@ pub(super) const ENTRY: Entry = Entry {
 impl Cutter for Line {
     #[inline]
     fn cut(&self, bytes: &mut [u8], seen: usize, max: usize) -> Cut {
-        match memchr(b'\n', &bytes[seen..]) {
-            Some(at) if seen + at <= max => Cut::Message { start: 0, end: seen + at, used: seen + at + 1 },
-            None if bytes.len() <= max => Cut::More { seen: bytes.len() },
-            _ => Cut::Bad(BadFrame::Oversize { size: bytes.len() as u64 }),
-        }
+        cut_before(b"\n", bytes, 0, seen, max)
     }
 
-    fn rest(&self, bytes: &mut [u8], _max: usize) -> Rest {
-        Rest::Message { start: 0, end: bytes.len() }
+    fn rest(&self, bytes: &mut [u8], _seen: usize, max: usize) -> Rest {
+        rest_of(bytes, max)
     }
 
     #[inline]

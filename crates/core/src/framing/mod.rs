@@ -5,15 +5,38 @@
 //! file, its `mod` line, and its word in `framings!` below. Help, completions, `sockeye list framings`, the reference
 //! and the conformance tests all iterate [`ALL`].
 
+mod cobs;
+mod crlf;
+mod delim;
 mod dgram;
+mod field;
+mod fixed;
+mod length;
 mod line;
+mod mark;
+mod nul;
 mod raw;
+mod slip;
+mod wrap;
 
 use crate::fault::{Code, Fault, nearest};
 
+pub use cobs::Cobs;
+pub use crlf::Crlf;
+pub use delim::Delim;
 pub use dgram::Dgram;
+pub use field::Field;
+pub use fixed::Fixed;
+pub use length::Length;
 pub use line::Line;
+pub use mark::Mark;
+pub use nul::Nul;
 pub use raw::Raw;
+pub use slip::Slip;
+pub use wrap::Wrap;
+
+/// The longest message any framing can be told to take, in bytes: 2 GiB.
+pub const LONGEST: usize = 1 << 31;
 
 /// What a framing finds at the start of some bytes.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -32,10 +55,12 @@ pub enum Cut {
         /// How many, at least 1.
         used: usize,
     },
-    /// The frame is not whole. `seen` bytes need not be looked at again.
+    /// The frame is not whole.
     More {
-        /// What to pass as `seen` once more bytes are there.
+        /// What to pass as `seen` once more bytes are there: these need not be looked at again.
         seen: usize,
+        /// How many of the bytes to keep, from the first; all, unless some were unescaped in place.
+        keep: usize,
     },
     /// This is no frame.
     Bad(BadFrame),
@@ -79,13 +104,13 @@ pub enum BadFrame {
 /// Cuts messages out of bytes and joins messages into bytes. Pure: all state is in the bytes and in `seen`.
 pub trait Cutter {
     /// Looks for one whole frame at the start of `bytes` (never empty). `seen` is what the last [`Cut::More`] for the
-    /// same frame said, 0 at first. `max` bounds the payload. May rearrange bytes of a whole frame in place
-    /// (unescaping), and of nothing else.
+    /// same frame said, 0 at first. `max` bounds the payload. May rearrange in place the bytes of a whole frame, and
+    /// of an unfinished one whose [`Cut::More`] says how many to keep; of nothing that belongs to the next frame.
     fn cut(&self, bytes: &mut [u8], seen: usize, max: usize) -> Cut;
 
-    /// What `bytes` (never empty, no whole frame) are worth when nothing follows. Delimiters deliver what is left,
-    /// lengths fail as truncated.
-    fn rest(&self, bytes: &mut [u8], max: usize) -> Rest;
+    /// What `bytes` (never empty, no whole frame) are worth when nothing follows; `seen` as for `cut`. Delimiters
+    /// deliver what is left, lengths fail as truncated.
+    fn rest(&self, bytes: &mut [u8], seen: usize, max: usize) -> Rest;
 
     /// Appends the frame of `message` to `to`. On `Err`, what was appended is dropped by the caller.
     fn wrap(&self, message: &[u8], to: &mut Vec<u8>) -> Result<(), Unframeable>;
@@ -95,14 +120,20 @@ pub trait Cutter {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Unframeable;
 
+/// The parameters of a framing cannot be read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Malformed;
+
 /// One framing, described once for help, reference and tests.
 pub struct Entry {
-    /// The word it starts with, as in `line`; its sentence in the catalogue is `framing-NAME`.
+    /// Its name, as in `line`; its sentence in the catalogue is `framing-NAME`.
     pub name: &'static str,
+    /// The words it is written with, for completion and "did you mean". Just its name, for most.
+    pub words: &'static [&'static str],
     /// How it is written, as in `fixed:N`.
     pub syntax: &'static str,
-    /// Reads `text`, which starts with a word of this framing. `None`: not mine. `Some(None)`: mine, but bad.
-    pub parse: fn(text: &str) -> Option<Option<Framing>>,
+    /// Reads `text`. `None`: it starts with a word of another framing.
+    pub parse: fn(text: &str) -> Option<Result<Framing, Malformed>>,
     /// Examples: shown as help and run as tests.
     pub examples: &'static [Example],
 }
@@ -131,13 +162,12 @@ macro_rules! framings {
 
         impl Framing {
             #[inline(always)]
-            #[expect(clippy::inline_always, reason = "one jump a message on the hot path; measured")]
             fn dispatch_cut(&self, bytes: &mut [u8], seen: usize, max: usize) -> Cut {
                 match self { $(Self::$name(cutter) => cutter.cut(bytes, seen, max),)* }
             }
 
-            fn dispatch_rest(&self, bytes: &mut [u8], max: usize) -> Rest {
-                match self { $(Self::$name(cutter) => cutter.rest(bytes, max),)* }
+            fn dispatch_rest(&self, bytes: &mut [u8], seen: usize, max: usize) -> Rest {
+                match self { $(Self::$name(cutter) => cutter.rest(bytes, seen, max),)* }
             }
 
             #[inline]
@@ -153,7 +183,19 @@ macro_rules! framings {
     };
 }
 
-framings![raw::Raw, dgram::Dgram, line::Line];
+framings![
+    raw::Raw,
+    dgram::Dgram,
+    line::Line,
+    crlf::Crlf,
+    nul::Nul,
+    delim::Delim,
+    fixed::Fixed,
+    wrap::Wrap,
+    length::Length,
+    cobs::Cobs,
+    slip::Slip,
+];
 
 impl Framing {
     /// No framing: the default on streams.
@@ -165,8 +207,8 @@ impl Framing {
     pub fn parse(text: &str) -> Result<Self, Fault> {
         for entry in ALL {
             match (entry.parse)(text) {
-                Some(Some(framing)) => return Ok(framing),
-                Some(None) => {
+                Some(Ok(framing)) => return Ok(framing),
+                Some(Err(Malformed)) => {
                     return Err(Fault::new(Code::BadFraming, "")
                         .arg("value", text)
                         .arg("syntax", entry.syntax));
@@ -175,7 +217,7 @@ impl Framing {
             }
         }
         let word = text.split([':', ',']).next().unwrap_or(text);
-        let near = nearest(word, ALL.iter().map(|entry| entry.name)).unwrap_or("");
+        let near = nearest(word, ALL.iter().flat_map(|entry| entry.words).copied()).unwrap_or("");
         Err(Fault::new(Code::UnknownFraming, "").arg("name", word).arg("near", near))
     }
 
@@ -186,8 +228,8 @@ impl Framing {
     }
 
     /// What is left when the stream has ended; see [`Cutter::rest`].
-    pub fn rest(&self, bytes: &mut [u8], max: usize) -> Rest {
-        self.dispatch_rest(bytes, max)
+    pub fn rest(&self, bytes: &mut [u8], seen: usize, max: usize) -> Rest {
+        self.dispatch_rest(bytes, seen, max)
     }
 
     /// Appends the frame of `message` to `to`.
@@ -196,9 +238,14 @@ impl Framing {
         self.dispatch_wrap(message, to).map_err(|Unframeable| self.unframeable(message.len()))
     }
 
-    /// The framing's own bound on a message, if its parameters set one (`max:`).
+    /// The framing's own bound on a payload, in bytes, if its parameters set one (`max:`, `fixed:N`). It holds in place
+    /// of the session's.
     pub const fn max(&self) -> Option<usize> {
-        None
+        match self {
+            Self::Length(length) => length.max(),
+            Self::Fixed(fixed) => Some(fixed.size()),
+            _ => None,
+        }
     }
 
     /// Whether a message is what one read gave, so that bytes pass unchanged.
@@ -214,5 +261,95 @@ impl Framing {
     #[cold]
     fn unframeable(&self, size: usize) -> Fault {
         Fault::new(Code::Unframeable, "").arg("framing", self.spec()).arg("size", size)
+    }
+}
+
+/// What stands after `word` in `text`: nothing, or what a `:` or `,` begins. `None`: `text` starts with another word.
+fn after<'a>(text: &'a str, word: &str) -> Option<&'a str> {
+    text.strip_prefix(word).filter(|rest| rest.is_empty() || rest.starts_with([':', ',']))
+}
+
+/// Reads a framing without parameters.
+fn plain(text: &str, word: &str, framing: Framing) -> Option<Result<Framing, Malformed>> {
+    after(text, word).map(|rest| if rest.is_empty() { Ok(framing) } else { Err(Malformed) })
+}
+
+/// Reads a number that is digits alone, without a sign.
+fn number(text: &str) -> Option<u64> {
+    let plain = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    if plain { text.parse().ok() } else { None }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_framing_is_small() {
+        assert!(size_of::<Framing>() <= 48, "{}", size_of::<Framing>());
+    }
+
+    #[test]
+    fn bad_parameters_show_the_syntax_and_bad_words_the_nearest() {
+        for bad in [
+            "line:1",
+            "raw,x",
+            "delim",
+            "delim:",
+            "delim:0",
+            "delim:000102030405060708",
+            "fixed",
+            "fixed:0",
+            "fixed:-1",
+            "fixed:+1",
+            "fixed:99999999999",
+            "fixed:18446744073709551616",
+            "wrap:02",
+            "wrap::03",
+            "wrap:02:03:04",
+            "u8,",
+            "u8:1",
+            "u8,,",
+            "u8,off",
+            "u8,off:-1",
+            "u8,off:65536",
+            "u8,off:1,off:2",
+            "u8,adj:--1",
+            "u8,adj:3000000000",
+            "u8,magic:",
+            "u8,max:0",
+            "u8,max:3g",
+            "u8,max:1x",
+            "u8,other:1",
+            "ascii0",
+            "ascii20,off:1",
+            "slip,x",
+            "cobs:1",
+            "crlf:",
+            "nul,",
+        ] {
+            let fault = Framing::parse(bad).unwrap_err();
+            assert_eq!(fault.code, Code::BadFraming, "{bad}");
+            assert!(!fault.value("syntax").is_empty(), "{bad}");
+        }
+        for (bad, near) in [("lime", "line"), ("u16bee,off:1", "u16be"), ("zebra", ""), ("asci4", "ascii4")] {
+            let fault = Framing::parse(bad).unwrap_err();
+            assert_eq!((fault.code, fault.value("near")), (Code::UnknownFraming, near), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_message_that_does_not_fit_is_refused() {
+        for (spec, message) in [
+            ("fixed:3", &b"four"[..]),
+            ("u8", &[0; 256]),
+            ("u8,adj:-1", &[0; 255]),
+            ("u8,adj:+1", b""),
+            ("u8,off:2", b"1"),
+            ("ascii1", b"ten bytes."),
+        ] {
+            let fault = Framing::parse(spec).unwrap().wrap(message, &mut Vec::new()).unwrap_err();
+            assert_eq!((fault.code, fault.value("framing")), (Code::Unframeable, spec));
+        }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::{Cut, Cutter, Entry, Example, Framing, Rest, Unframeable};
+use super::{Cut, Cutter, Entry, Example, Framing, Rest, Unframeable, plain};
 
 /// No framing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -10,8 +10,9 @@ pub struct Raw;
 
 pub(super) const ENTRY: Entry = Entry {
     name: "raw",
+    words: &["raw"],
     syntax: "raw",
-    parse: |text| (text == "raw").then_some(Some(Framing::Raw(Raw))),
+    parse: |text| plain(text, "raw", Framing::Raw(Raw)),
     examples: &[Example { spec: "raw", wire: b"one read", messages: &[b"one read"] }],
 };
 
@@ -20,7 +21,7 @@ impl Cutter for Raw {
         Cut::Message { start: 0, end: bytes.len(), used: bytes.len() }
     }
 
-    fn rest(&self, bytes: &mut [u8], _max: usize) -> Rest {
+    fn rest(&self, bytes: &mut [u8], _seen: usize, _max: usize) -> Rest {
         Rest::Message { start: 0, end: bytes.len() }
     }
 

@@ -1,0 +1,28 @@
+# What .ci/run does, a step at a time. `just` without words does all of it.
+
+all: fmt clippy doc test tidy deny nextest
+
+# Formatting of everything that `mod` lines lead to; tidy looks at the rest.
+fmt:
+    cargo fmt --all --check
+
+clippy:
+    cargo clippy --workspace --all-targets --all-features -- -D warnings
+
+doc:
+    RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --document-private-items
+
+# The command of the read-me file; runs the examples in the documentation too.
+test:
+    cargo test --workspace
+
+# The import table, sizes, headers, catalogues: xtask/src/tidy.
+tidy:
+    cargo run --quiet --package xtask -- tidy
+
+# Licences, banned crates, where crates come from: deny.toml.
+deny:
+    cargo deny check licenses bans sources
+
+nextest:
+    cargo nextest run --workspace --all-features
