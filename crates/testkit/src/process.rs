@@ -5,23 +5,28 @@
 //! language of the machine changes what a test sees; it is killed when the test is done with it. Read [`Program`] first,
 //! then [`Running`].
 
+mod capture;
+mod fixture;
+
 use std::ffi::OsStr;
 use std::fs::File;
-use std::io::{self, Read, Write};
+use std::io::Write;
 use std::os::fd::OwnedFd;
 use std::os::unix::process::ExitStatusExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, ExitStatus, Stdio};
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
-use std::{env, fs, process, thread};
+use std::time::Duration;
+use std::{env, thread};
 
 use nix::pty::{OpenptyResult, Winsize, openpty};
 use nix::sys::signal::kill;
 use nix::unistd::Pid;
 
+use self::capture::{Capture, Missing, Screen, holds};
+
+pub use self::fixture::{Scratch, noise, place, quiet_address};
 pub use nix::sys::signal::Signal;
 
 /// How long a test waits for anything before it fails: far above what is needed, for busy machines.
@@ -243,6 +248,15 @@ impl Running {
         self.wait(&self.stdout, &what, |bytes| holds(bytes, wanted).then_some(()));
     }
 
+    /// Waits until stdout holds `count` bytes, and returns what it holds.
+    ///
+    /// # Panics
+    /// If they do not come in time.
+    pub fn shows_bytes(&self, count: usize) -> Vec<u8> {
+        let enough = |bytes: &[u8]| (bytes.len() >= count).then(|| bytes.to_vec());
+        self.wait(&self.stdout, &format!("{count} bytes on stdout"), enough)
+    }
+
     /// Waits until stderr holds `wanted`.
     ///
     /// # Panics
@@ -431,164 +445,6 @@ impl Ended {
         );
         &self.stderr
     }
-}
-
-/// A directory for one test, removed with all that is in it.
-#[derive(Debug)]
-pub struct Scratch(PathBuf);
-
-impl Scratch {
-    /// A new empty directory.
-    ///
-    /// # Panics
-    /// If it cannot be made.
-    pub fn new() -> Self {
-        static NEXT: AtomicU32 = AtomicU32::new(0);
-        let number = NEXT.fetch_add(1, Ordering::Relaxed);
-        // Unix socket paths hold 108 bytes at most, so the name is short.
-        let path = env::temp_dir().join(format!("skt{}-{number}", process::id()));
-        let made = fs::create_dir_all(&path);
-        made.unwrap_or_else(|error| panic!("{} cannot be made: {error}", path.display()));
-        Self(path)
-    }
-
-    /// Where it is.
-    pub fn path(&self) -> &Path {
-        &self.0
-    }
-}
-
-impl Default for Scratch {
-    fn default() -> Self {
-        Self::new()
-    }
-}
-
-impl Drop for Scratch {
-    fn drop(&mut self) {
-        // What is left behind in the directory for temporary files harms nobody.
-        let _ = fs::remove_dir_all(&self.0);
-    }
-}
-
-/// `HOST:PORT` of a URL such as `tcp://127.0.0.1:9000`.
-pub fn place(url: &str) -> &str {
-    let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
-    rest.split(['?', '/']).next().unwrap_or(rest)
-}
-
-/// A loopback address that no other test of this machine uses at the moment, for programs that cannot tell which free
-/// port they were given: on it every port is free.
-pub fn quiet_address() -> String {
-    static NEXT: AtomicU32 = AtomicU32::new(1);
-    let number = NEXT.fetch_add(1, Ordering::Relaxed) % 250 + 1;
-    let id = process::id();
-    format!("127.{}.{}.{number}", id / 251 % 200 + 32, id % 251)
-}
-
-/// Bytes that do not compress and do not repeat, the same for the same seed.
-pub fn noise(seed: u64, len: usize) -> Vec<u8> {
-    // xorshift64* (Vigna 2016): short, and good enough to show a lost, doubled or swapped block.
-    let mut state = seed.wrapping_mul(2).wrapping_add(0x9E37_79B9_7F4A_7C15);
-    let mut bytes = Vec::with_capacity(len + 8);
-    while bytes.len() < len {
-        state ^= state >> 12;
-        state ^= state << 25;
-        state ^= state >> 27;
-        bytes.extend_from_slice(&state.wrapping_mul(0x2545_F491_4F6C_DD1D).to_le_bytes());
-    }
-    bytes.truncate(len);
-    bytes
-}
-
-/// The screen's side of a terminal.
-struct Screen {
-    master: File,
-}
-
-impl Read for Screen {
-    /// Reads what the screen is sent, and answers as a terminal does when it is asked where the cursor stands (the
-    /// report of ECMA-48, CPR): a line editor waits for that.
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let read = self.master.read(buffer)?;
-        if holds(&buffer[..read], b"\x1b[6n") {
-            self.master.write_all(b"\x1b[1;1R")?;
-        }
-        Ok(read)
-    }
-}
-
-/// One output stream of a program, collected while it runs.
-#[derive(Debug, Default)]
-struct Capture {
-    so_far: Mutex<SoFar>,
-    changed: Condvar,
-}
-
-#[derive(Debug, Default)]
-struct SoFar {
-    bytes: Vec<u8>,
-    closed: bool,
-}
-
-enum Missing {
-    Ended,
-    Late,
-}
-
-impl Capture {
-    fn of(source: Option<impl Read + Send + 'static>) -> Arc<Self> {
-        let capture = Arc::new(Self::default());
-        let Some(mut source) = source else {
-            capture.lock().closed = true;
-            return capture;
-        };
-        let theirs = Arc::clone(&capture);
-        thread::spawn(move || {
-            let mut buffer = vec![0; 64 * 1024];
-            loop {
-                let read = source.read(&mut buffer).unwrap_or(0);
-                let mut so_far = theirs.lock();
-                so_far.bytes.extend_from_slice(&buffer[..read]);
-                so_far.closed = read == 0;
-                theirs.changed.notify_all();
-                if read == 0 {
-                    break;
-                }
-            }
-        });
-        capture
-    }
-
-    fn lock(&self) -> MutexGuard<'_, SoFar> {
-        self.so_far.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn wait<T>(&self, patience: Duration, mut found: impl FnMut(&[u8]) -> Option<T>) -> Result<T, Missing> {
-        let until = Instant::now() + patience;
-        let mut so_far = self.lock();
-        loop {
-            if let Some(found) = found(&so_far.bytes) {
-                return Ok(found);
-            }
-            if so_far.closed {
-                return Err(Missing::Ended);
-            }
-            let left = until.saturating_duration_since(Instant::now());
-            if left.is_zero() {
-                return Err(Missing::Late);
-            }
-            so_far = self.changed.wait_timeout(so_far, left).unwrap_or_else(PoisonError::into_inner).0;
-        }
-    }
-
-    fn closes(&self, patience: Duration) -> bool {
-        matches!(self.wait(patience, |_| None::<()>), Err(Missing::Ended))
-    }
-}
-
-fn holds(bytes: &[u8], wanted: &[u8]) -> bool {
-    wanted.is_empty() || bytes.windows(wanted.len()).any(|window| window == wanted)
 }
 
 /// Enough of an output to understand a failure.
