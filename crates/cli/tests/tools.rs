@@ -76,6 +76,19 @@ fn same(got: &Ended, wanted: &[u8], what: &str) {
     assert!(got.stdout == wanted, "{what}: {} bytes came, {} were sent", got.stdout.len(), wanted.len());
 }
 
+/// Without sockeye first, so that a failure with it is sockeye's.
+#[test]
+fn the_tools_pass_megabytes_both_ways_among_themselves() {
+    for (listens, calls) in [("nc", "socat"), ("socat", "ncat"), ("ncat", "nc")] {
+        let (theirs, ours) = (noise(1, MEGABYTES), noise(2, MEGABYTES));
+        let (server, address) = listening_peer(listens, theirs.clone());
+        let (host, port) = address.rsplit_once(':').expect("HOST:PORT");
+        let client = calling_peer(calls, host, port).run(ours.clone());
+        same(&client, &theirs, &format!("{listens} to {calls}"));
+        same(&server.ends_by_itself(), &ours, &format!("{calls} to {listens}"));
+    }
+}
+
 #[test]
 fn megabytes_pass_both_ways_when_connecting() {
     for tool in TOOLS {
