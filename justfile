@@ -9,8 +9,10 @@ fmt:
 clippy:
     cargo clippy --workspace --all-targets --all-features -- -D warnings
 
+# Twice, because the binary has the library's name and so its pages the same place.
 doc:
-    RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --document-private-items
+    RUSTDOCFLAGS="-D warnings" cargo doc --workspace --exclude sockeye-cli --no-deps --document-private-items
+    RUSTDOCFLAGS="-D warnings" cargo doc --package sockeye-cli --no-deps --document-private-items
 
 # The command of the read-me file; runs the examples in the documentation too.
 test:

@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use nix::unistd::{SysconfVar, sysconf};
 use socket2::{Domain, SockRef, Socket, Type};
-use sockeye_testkit::process::{PATIENCE, Program, Running};
+use sockeye_testkit::program::{PATIENCE, Program, Running};
 
 fn sockeye<const N: usize>(args: [&str; N]) -> Program {
     Program::new(env!("CARGO_BIN_EXE_sockeye")).args(args)

@@ -4,7 +4,7 @@
 
 use std::path::Path;
 
-use sockeye_testkit::process::{Program, Running, place};
+use sockeye_testkit::program::{Program, Running, place};
 
 fn sockeye<const N: usize>(args: [&str; N]) -> Program {
     Program::new(env!("CARGO_BIN_EXE_sockeye")).args(args)

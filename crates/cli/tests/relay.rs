@@ -7,7 +7,7 @@ use std::thread;
 use std::time::Duration;
 
 use socket2::SockRef;
-use sockeye_testkit::process::{PATIENCE, Program, Running, noise};
+use sockeye_testkit::program::{PATIENCE, Program, Running, noise};
 
 const BLOCK: usize = 1 << 20;
 

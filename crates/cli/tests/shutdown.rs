@@ -6,7 +6,7 @@ use std::net::{Shutdown, TcpListener, TcpStream};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use sockeye_testkit::process::{PATIENCE, Program, Running, Signal};
+use sockeye_testkit::program::{PATIENCE, Program, Running, Signal};
 
 fn sockeye<const N: usize>(args: [&str; N]) -> Program {
     Program::new(env!("CARGO_BIN_EXE_sockeye")).args(args)

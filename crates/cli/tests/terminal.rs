@@ -8,7 +8,7 @@ use std::net::{TcpListener, TcpStream};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
-use sockeye_testkit::process::{PATIENCE, Program, Running};
+use sockeye_testkit::program::{PATIENCE, Program, Running};
 
 /// What a hostile peer sends: a colour with blinking, a window title, the clipboard (OSC 52), an 8-bit CSI, the same
 /// character as UTF-8, bidi overrides and isolates, a bell, a backspace, a DEL, and an unfinished escape.

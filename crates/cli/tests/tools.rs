@@ -5,7 +5,7 @@
 use std::net::{TcpListener, TcpStream};
 use std::time::Duration;
 
-use sockeye_testkit::process::{Ended, PATIENCE, Program, Running, Scratch, noise, quiet_address};
+use sockeye_testkit::program::{Ended, PATIENCE, Program, Running, Scratch, noise, quiet_address};
 
 fn sockeye<const N: usize>(args: [&str; N]) -> Program {
     Program::new(env!("CARGO_BIN_EXE_sockeye")).args(args)

@@ -270,9 +270,11 @@ impl fmt::Display for Fault {
 
 impl std::error::Error for Fault {}
 
-/// The known word nearest to `word` (edit distance at most a third of its length, at least 2), for "did you mean".
+/// The known word nearest to `word` (edit distance at most a third of its length, or 2 if that is more, and never all
+/// of it), for "did you mean".
 pub fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
-    let bound = (word.chars().count() / 3).max(2);
+    let length = word.chars().count();
+    let bound = (length / 3).max(2).min(length.saturating_sub(1));
     known
         .into_iter()
         .map(|candidate| (distance(word, candidate), candidate))
@@ -314,5 +316,7 @@ mod tests {
     fn nearest_finds_a_slip_and_refuses_a_stranger() {
         assert_eq!(nearest("conect", ["serve", "connect", "ask"]), Some("connect"));
         assert_eq!(nearest("zebra", ["serve", "connect", "ask"]), None);
+        assert_eq!(nearest("x", ["-"]), None);
+        assert_eq!(nearest("", ["-"]), None);
     }
 }

@@ -5,6 +5,7 @@
 //! [`conversation`] first, then [`outbox`], [`framing`] and [`machine`].
 
 pub mod conversation;
+pub mod endpoint;
 pub mod event;
 pub mod fault;
 pub mod framing;
@@ -17,6 +18,7 @@ pub mod service;
 pub mod tick;
 
 pub use conversation::{Conversation, Input, Leg, OPERATOR, PEER};
+pub use endpoint::{Endpoint, Host, Params, Place};
 pub use event::{Direction, Event, How, Kind, Observer};
 pub use fault::{Code, Fault, Layer, Side};
 pub use framing::Framing;

@@ -2,7 +2,8 @@
 //!
 //! Messages are cut straight out of the driver's read buffer. Only an unfinished frame is kept, and its memory is freed
 //! when it is whole, so an idle session holds no buffer. The caller's order: [`Machine::opened`], any of the inputs,
-//! and after each call what the [`Outbox`] asks for, before the next read.
+//! and after each call what the [`Outbox`] asks for, before the next read. Once the conversation has ended the session,
+//! inputs are ignored.
 
 use std::fmt::Write as _;
 use std::sync::Arc;
@@ -40,6 +41,7 @@ pub struct Machine {
     lane: Lane,
     max: u32,
     seen: u32,
+    over: bool,
     carry: Vec<u8>,
     messages_in: u64,
     messages_out: u64,
@@ -81,6 +83,7 @@ impl Machine {
             lane,
             max: to_u32(max.min(LONGEST)),
             seen: 0,
+            over: false,
             carry: Vec::new(),
             messages_in: 0,
             messages_out: 0,
@@ -114,7 +117,7 @@ impl Machine {
 
     /// When [`Input::Timeout`] is wanted.
     pub fn deadline(&self) -> Option<Tick> {
-        self.conversation.deadline()
+        if self.over { None } else { self.conversation.deadline() }
     }
 
     /// The peer's leg is connected.
@@ -177,6 +180,9 @@ impl Machine {
     ) -> Result<(), Box<Fault>> {
         self.lend(out);
         let framing = self.lane(leg).framing;
+        if self.over {
+            return Ok(());
+        }
         if framing.is_dgram() || framing.is_raw() {
             self.deliver(now, leg, data, out);
             return Ok(());
@@ -190,9 +196,7 @@ impl Machine {
         self.lend(out);
         let (mut left, seen) = self.take_carry(leg);
         self.last(now, leg, &mut left, seen, out)?;
-        if !out.is_over() {
-            self.input(now, Input::Eof { leg }, out);
-        }
+        self.input(now, Input::Eof { leg }, out);
         Ok(())
     }
 
@@ -217,7 +221,7 @@ impl Machine {
     ) -> Result<Left, Box<Fault>> {
         let framing = self.lane(leg).framing;
         let mut at = 0;
-        while at < bytes.len() && !out.is_over() {
+        while at < bytes.len() && !self.over {
             match framing.cut(&mut bytes[at..], seen, self.max as usize) {
                 Cut::Message { start, end, used } => {
                     self.deliver(now, leg, &bytes[at + start..at + end], out);
@@ -244,7 +248,7 @@ impl Machine {
         seen: usize,
         out: &mut Outbox,
     ) -> Result<(), Box<Fault>> {
-        if left.is_empty() || out.is_over() {
+        if left.is_empty() || self.over {
             return Ok(());
         }
         let framing = self.lane(leg).framing;
@@ -273,10 +277,14 @@ impl Machine {
 
     #[inline]
     fn step(&mut self, now: Tick, input: Input<'_>, out: &mut Outbox) {
+        if self.over {
+            return;
+        }
         let before = out.messages();
         self.conversation.handle(now, input, out);
         out.home();
         self.messages_out += out.messages() - before;
+        self.over = out.is_over();
         if let Some(watch) = &self.watch
             && out.has_seen()
         {

@@ -2,7 +2,7 @@
 //!
 //! There is one outbox a thread; the driver lends it for one call. On the hot path (answers to the session's peer over
 //! a stream) the list of operations stays empty, so one read's replies are one `write` and nothing is allocated.
-//! Every append goes through [`Outbox::commit`]: two ways to append would drift apart.
+//! Every append goes through `Outbox::commit`: two ways to append would drift apart.
 
 use std::fmt;
 
@@ -74,7 +74,8 @@ pub enum Effect {
         on: bool,
     },
     /// Deliver [`Input::Drained`](crate::Input::Drained) once all that was sent to this leg is written. Asked once, told
-    /// once: this is how an endless sender keeps to its reader's pace.
+    /// once: this is how an endless sender keeps to its reader's pace. The driver reads what has come before it tells:
+    /// otherwise such a sender would never see its reader's FIN.
     Drained {
         /// Which leg.
         leg: Leg,
@@ -155,10 +156,14 @@ impl Outbox {
         }
     }
 
-    // What a conversation calls.
+    // What a conversation calls. Once the session was ended, nothing more is sent: what came after would be counted and
+    // shown as sent, and never be.
 
     /// Sends one message to the current leg, in the leg's framing.
     pub fn message(&mut self, payload: &[u8]) {
+        if self.over {
+            return;
+        }
         let start = self.bytes.len();
         match self.lane().framing.wrap(payload, &mut self.bytes) {
             Ok(()) => self.commit(Payload::Apart(payload)),
@@ -172,6 +177,9 @@ impl Outbox {
     /// Sends one message that `write` appends to the vector it is given, and does nothing else to it. Where the framing
     /// adds nothing, the payload is written where it is sent from.
     pub fn message_with(&mut self, write: impl FnOnce(&mut Vec<u8>)) {
+        if self.over {
+            return;
+        }
         let framing = self.lane().framing;
         if framing.is_raw() || framing.is_dgram() {
             let start = self.bytes.len();
@@ -188,12 +196,18 @@ impl Outbox {
 
     /// Sends bytes that are framed already (or need no framing) to the current leg.
     pub fn raw(&mut self, bytes: &[u8]) {
+        if self.over {
+            return;
+        }
         self.bytes.extend_from_slice(bytes);
         self.commit(Payload::Apart(bytes));
     }
 
     /// Sends a chunk that many sessions share, already framed, to the current leg.
     pub fn shared(&mut self, chunk: &Bytes) {
+        if self.over {
+            return;
+        }
         self.close_own();
         self.ops.push(Op::Shared(chunk.clone()));
         self.note_sent(Payload::Apart(chunk));
@@ -229,20 +243,17 @@ impl Outbox {
 
     /// Ends the session once what stands before is written.
     pub fn close(&mut self) {
-        self.push(Op::Close);
-        self.over = true;
+        self.end(Op::Close);
     }
 
     /// Ends the session with an RST.
     pub fn abort(&mut self) {
-        self.push(Op::Abort);
-        self.over = true;
+        self.end(Op::Abort);
     }
 
     /// Ends the session as failed, once what stands before is written.
     pub fn fail(&mut self, fault: Fault) {
-        self.effect(Effect::Fail(Box::new(fault)));
-        self.over = true;
+        self.end(Op::Effect(Effect::Fail(Box::new(fault))));
     }
 
     /// Asks something of the world.
@@ -313,7 +324,7 @@ impl Outbox {
         self.bytes.is_empty() && self.ops.is_empty()
     }
 
-    /// Messages sent since [`Outbox::reset`].
+    /// Messages sent to the peer since [`Outbox::reset`].
     pub const fn messages(&self) -> u64 {
         self.messages
     }
@@ -321,12 +332,16 @@ impl Outbox {
     /// Empties the outbox for the next call. Memory of a huge reply is given back.
     pub fn reset(&mut self) {
         const KEEP: usize = 256 * 1024;
-        for buffer in [&mut self.bytes, &mut self.printed, &mut self.unframed] {
+        const KEEP_OPS: usize = 1024;
+        for buffer in [&mut self.bytes, &mut self.printed, &mut self.unframed, &mut self.seen] {
             buffer.clear();
             buffer.shrink_to(KEEP);
         }
         self.owned = 0;
+        self.marks.clear();
+        self.marks.shrink_to(KEEP_OPS);
         self.ops.clear();
+        self.ops.shrink_to(KEEP_OPS);
         self.leg = PEER;
         self.over = false;
         self.messages = 0;
@@ -382,13 +397,23 @@ impl Outbox {
 
     #[inline]
     fn note_sent(&mut self, payload: Payload<'_>) {
-        self.messages += 1;
+        if self.leg == PEER {
+            self.messages += 1;
+        }
         if self.watched {
             match payload {
                 Payload::Apart(payload) => self.seen.extend_from_slice(payload),
                 Payload::Tail(start) => self.seen.extend_from_slice(&self.bytes[start..]),
             }
             self.marks.push((self.leg, self.seen.len()));
+        }
+    }
+
+    /// Ends the session, in the way asked for first.
+    fn end(&mut self, op: Op) {
+        if !self.over {
+            self.push(op);
+            self.over = true;
         }
     }
 
@@ -454,6 +479,31 @@ mod tests {
             assert_eq!(given.messages(), written.messages());
             assert_eq!(sent(&mut given), sent(&mut written));
         }
+    }
+
+    #[test]
+    fn a_session_ends_once_and_nothing_is_sent_after() {
+        let mut out = lent(Lane::stream(Framing::RAW));
+        out.message(b"x");
+        out.close();
+        out.message(b"y");
+        out.message_with(|to| to.push(b'z'));
+        out.raw(b"r");
+        out.shared(&Bytes::from_static(b"s"));
+        out.abort();
+        out.note(Note::new("still-told"));
+        assert_eq!(sent(&mut out), [b"x"]);
+        assert_eq!((out.bytes(), out.messages()), (&b"x"[..], 1));
+        assert!(matches!(out.ops(), [Op::Own(1), Op::Close, Op::Effect(Effect::Note(_))]));
+    }
+
+    #[test]
+    fn only_messages_to_the_peer_are_counted() {
+        let mut out = lent(Lane::stream(Framing::RAW));
+        out.message(b"x");
+        out.to(1);
+        out.message(b"y");
+        assert_eq!((out.messages(), sent(&mut out).len()), (1, 2));
     }
 
     #[test]

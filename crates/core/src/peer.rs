@@ -19,7 +19,8 @@ impl fmt::Display for SessionId {
 pub enum Address {
     /// An Internet address and port.
     Ip(SocketAddr),
-    /// A Unix socket's path; `None` for an unnamed one (most clients).
+    /// A Unix socket's path; `None` for an unnamed one (most clients). An abstract name (Linux, unix(7)) is a path that
+    /// begins with a NUL byte.
     Unix(Option<PathBuf>),
     /// This process's stdin and stdout.
     Stdio,
@@ -38,11 +39,14 @@ impl Address {
 }
 
 impl fmt::Display for Address {
-    /// `127.0.0.1:9000`, `[::1]:9000`, a path, `-`; an unnamed Unix socket is `unix`.
+    /// `127.0.0.1:9000`, `[::1]:9000`, a path, `-`; an unnamed Unix socket is `unix`, an abstract one begins with `@`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Ip(ip) => SocketAddr::new(ip.ip().to_canonical(), ip.port()).fmt(f),
-            Self::Unix(Some(path)) => path.display().fmt(f),
+            Self::Unix(Some(path)) => match path.to_string_lossy().strip_prefix('\0') {
+                Some(name) => write!(f, "@{name}"),
+                None => path.display().fmt(f),
+            },
             Self::Unix(None) => f.write_str("unix"),
             Self::Stdio => f.write_str("-"),
             Self::Process(command) => f.write_str(command),
@@ -63,4 +67,17 @@ pub struct Peer {
     pub local: Address,
     /// The peer's end.
     pub remote: Address,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_are_shown_as_users_know_them() {
+        let unix = |path: &str| Address::Unix(Some(path.into())).to_string();
+        assert_eq!((unix("/run/x.sock"), unix("\0name")), ("/run/x.sock".into(), "@name".into()));
+        let ip = |text: &str| Address::Ip(text.parse().unwrap()).to_string();
+        assert_eq!((ip("[::1]:9"), ip("[::ffff:127.0.0.1]:9")), ("[::1]:9".into(), "127.0.0.1:9".into()));
+    }
 }

@@ -1,6 +1,7 @@
 //! Durations and sizes as people write them: `500ms`, `2s`, `1.5h`; `64k`, `8m`. What is shown parses to the same.
 
 use std::fmt;
+use std::str::FromStr;
 use std::time::Duration;
 
 use crate::fault::{Code, Fault};
@@ -67,6 +68,15 @@ fn bad(name: &str, value: &str) -> Fault {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Span(pub Duration);
 
+impl FromStr for Span {
+    type Err = Fault;
+
+    /// As [`duration`], with a fault that has no name yet.
+    fn from_str(text: &str) -> Result<Self, Fault> {
+        duration("", text).map(Self)
+    }
+}
+
 impl fmt::Display for Span {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let nanos = self.0.as_nanos();
@@ -85,6 +95,15 @@ impl fmt::Display for Span {
 /// A size in bytes, shown in the largest unit that needs no fraction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Size(pub u64);
+
+impl FromStr for Size {
+    type Err = Fault;
+
+    /// As [`size`], with a fault that has no name yet.
+    fn from_str(text: &str) -> Result<Self, Fault> {
+        size("", text).map(Self)
+    }
+}
 
 impl fmt::Display for Size {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -119,6 +138,7 @@ mod tests {
             let read = duration("timeout", text).unwrap();
             assert_eq!(read, Duration::from_nanos(nanos), "{text}");
             assert_eq!(Span(read).to_string(), shown);
+            assert_eq!(shown.parse(), Ok(Span(read)));
         }
     }
 
@@ -133,6 +153,7 @@ mod tests {
         ] {
             assert_eq!(size("max", text).unwrap(), bytes, "{text}");
             assert_eq!(Size(bytes).to_string(), shown);
+            assert_eq!(shown.parse(), Ok(Size(bytes)));
         }
     }
 

@@ -3,6 +3,7 @@
 use sockeye_core::{Conversation, Input, Outbox, Peer, Service, Tick};
 
 use crate::entry::{Entry, Example, Step};
+use crate::reflection::Reflection;
 
 pub(crate) const ENTRY: Entry = Entry {
     name: "echo",
@@ -15,30 +16,41 @@ pub(crate) const ENTRY: Entry = Entry {
             args: &[],
             datagrams: false,
             framing: "",
+            whole: false,
             steps: &[Step::Send(b"hello"), Step::Expect(b"hello"), Step::Fin, Step::ExpectEof],
         },
         Example {
             args: &[],
             datagrams: true,
             framing: "",
+            whole: false,
             steps: &[Step::Send(b"one"), Step::Expect(b"one"), Step::Send(b""), Step::Expect(b"")],
         },
     ],
-    build: |_| Ok(Box::new(Echo)),
+    build: |given| {
+        given.words(0)?;
+        Ok(Box::new(Echo))
+    },
 };
 
 struct Echo;
 
 impl Service for Echo {
-    fn start(&self, _peer: &Peer) -> Box<dyn Conversation> {
-        Box::new(Self)
+    fn start(&self, peer: &Peer) -> Box<dyn Conversation> {
+        Box::new(Mirror { reflection: Reflection::of(peer) })
     }
 }
 
-impl Conversation for Echo {
+struct Mirror {
+    reflection: Reflection,
+}
+
+impl Conversation for Mirror {
     fn handle(&mut self, _now: Tick, input: Input<'_>, out: &mut Outbox) {
         match input {
-            Input::Message { data, .. } => out.message(data),
+            Input::Message { data, .. } if self.reflection.allows(data.len(), data.len()) => {
+                out.message(data);
+            }
             Input::Eof { .. } | Input::Stop => out.close(),
             _ => {}
         }

@@ -1,7 +1,9 @@
-//! How a service is described, once, for the command line, help, reference and tests.
+//! How a service is described, once, for the command line, help, reference and tests. What a user gave for it is a
+//! [`Given`].
 
 use sockeye_core::{Fault, Service};
-use sockeye_wire::charset::Charset;
+
+use crate::given::Given;
 
 /// One service.
 pub struct Entry {
@@ -52,37 +54,6 @@ pub struct Welcome {
     pub terminal_only: bool,
 }
 
-/// What a service is made from.
-#[derive(Clone, Debug, Default)]
-pub struct Given {
-    /// Flags in the order given: the long name and its value, empty for [`Choice::Flag`].
-    pub options: Vec<(String, String)>,
-    /// Words in the order given.
-    pub words: Vec<String>,
-    /// How text is written on the wire.
-    pub charset: Charset,
-    /// What randomness is drawn from.
-    pub seed: u64,
-}
-
-impl Given {
-    /// Whether the flag was given.
-    pub fn has(&self, long: &str) -> bool {
-        self.options.iter().any(|(name, _)| name == long)
-    }
-
-    /// The last value of the flag.
-    pub fn value(&self, long: &str) -> Option<&str> {
-        let last = self.options.iter().rev().find(|(name, _)| name == long);
-        last.map(|(_, value)| value.as_str())
-    }
-
-    /// Every value of the flag, in order.
-    pub fn values<'a>(&'a self, long: &'a str) -> impl Iterator<Item = &'a str> {
-        self.options.iter().filter(move |(name, _)| name == long).map(|(_, value)| value.as_str())
-    }
-}
-
 /// One example: what to type, and the conversation that follows.
 pub struct Example {
     /// Flags and words of the service, as on a command line.
@@ -91,6 +62,9 @@ pub struct Example {
     pub datagrams: bool,
     /// The framing of the listener, as users write it; empty for the transport's default.
     pub framing: &'static str,
+    /// Whether each [`Step::Send`] must arrive as one read, because nothing else keeps the messages apart. Where this is
+    /// false, the bytes may arrive cut up or joined in any way.
+    pub whole: bool,
     /// What happens, in order.
     pub steps: &'static [Step],
 }
@@ -102,9 +76,11 @@ pub enum Step {
     Send(&'static [u8]),
     /// These bytes (or this datagram) must come next.
     Expect(&'static [u8]),
+    /// This many bytes (or a datagram this long) must come next, whatever they are.
+    ExpectSize(usize),
     /// The peer sends FIN.
     Fin,
-    /// The peer must see FIN.
+    /// The peer must see FIN, with nothing before it.
     ExpectEof,
     /// The operator types this line.
     Operator(&'static str),

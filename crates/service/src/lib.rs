@@ -2,15 +2,41 @@
 //!
 //! To add one: a file with an [`Entry`], its `mod` line and its word in [`ALL`], and its sentences in the catalogues
 //! (`service-NAME`, `service-NAME-OPTION`). The command line, help, completions, `sockeye list services` and the
-//! transcript tests iterate [`ALL`]. Start with [`echo`](mod@echo), the smallest.
+//! transcript tests iterate [`ALL`]. Start with `echo.rs`, the smallest.
 
+mod ack;
+mod bridge;
+mod chargen;
+mod daytime;
+mod discard;
 mod echo;
 pub mod entry;
+mod exec;
+mod forward;
+pub mod given;
+mod receive;
+mod reflection;
+mod reply;
+mod time;
+mod upper;
 
-pub use entry::{Choice, Entry, Example, Given, Opt, Step, Welcome};
+pub use entry::{Choice, Entry, Example, Opt, Step, Welcome};
+pub use given::Given;
 
 /// Every service, in the order of the reference.
-pub const ALL: &[&Entry] = &[&echo::ENTRY];
+pub const ALL: &[&Entry] = &[
+    &ack::ENTRY,
+    &receive::ENTRY,
+    &upper::ENTRY,
+    &echo::ENTRY,
+    &discard::ENTRY,
+    &chargen::ENTRY,
+    &daytime::ENTRY,
+    &time::ENTRY,
+    &reply::ENTRY,
+    &exec::ENTRY,
+    &forward::ENTRY,
+];
 
 /// The service of this name.
 pub fn find(name: &str) -> Option<&'static Entry> {

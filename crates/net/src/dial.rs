@@ -1,0 +1,174 @@
+//! Connecting: an endpoint becomes a [`Conn`], or a fault that says why not.
+
+use std::future::{Future, poll_fn};
+use std::net::SocketAddr;
+use std::pin::{Pin, pin};
+use std::task::Poll;
+use std::time::Duration;
+
+use sockeye_core::{Endpoint, Fault, Kind, Leg, PEER, Tick};
+use tokio::time::{Instant, sleep_until, timeout};
+
+use crate::datagram::Datagram;
+use crate::errno;
+use crate::eyeballs::{Race, Step};
+use crate::stream::Stream;
+use crate::transport::{self, Role};
+
+/// What a dialled endpoint is.
+#[derive(Debug)]
+pub enum Conn {
+    /// Bytes in order.
+    Stream(Stream),
+    /// Datagrams. Those to a broadcast address or a group are answered by many: see [`Datagram::hears_others`].
+    Datagram(Datagram),
+}
+
+/// How to dial.
+#[derive(Clone, Copy, Debug)]
+pub struct Options {
+    /// The leg that the events name.
+    pub leg: Leg,
+    /// How long it may take, names included, unless the endpoint has a `timeout=` of its own. `None`: as long as the
+    /// system takes.
+    pub timeout: Option<Duration>,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { leg: PEER, timeout: None }
+    }
+}
+
+/// One call of [`dial`], as transports see it.
+pub(crate) struct Call<'a> {
+    pub(crate) endpoint: &'a Endpoint,
+    pub(crate) subject: String,
+    pub(crate) leg: Leg,
+    pub(crate) on_event: &'a dyn Fn(Kind<'_>),
+    pub(crate) started: Instant,
+}
+
+impl Call<'_> {
+    /// The fault of an attempt.
+    pub(crate) fn fault(&self, error: &std::io::Error) -> Fault {
+        errno::connecting(error, &self.subject, self.started.elapsed())
+    }
+}
+
+/// What a transport's dialling is.
+pub(crate) type Dialling<'a> = Pin<Box<dyn Future<Output = Result<Conn, Fault>> + 'a>>;
+
+/// Connects to an endpoint. `on_event` is told of `Resolved`, `Connecting` and `Connected`. Every address of a name is
+/// tried, as Happy Eyeballs (RFC 8305) says; where all fail, the fault is the one that tells most. Its subject is
+/// `connect URL`. Dropping the future gives up. Needs a tokio runtime with I/O and time.
+pub async fn dial(endpoint: &Endpoint, options: Options, on_event: &dyn Fn(Kind<'_>)) -> Result<Conn, Fault> {
+    let entry = transport::fit(endpoint, Role::Connect)?;
+    let subject = format!("connect {endpoint}");
+    let call = Call { endpoint, subject, leg: options.leg, on_event, started: Instant::now() };
+    let dialling = (entry.dial)(&call);
+    let dialled = match endpoint.params.timeout.or(options.timeout) {
+        None => dialling.await,
+        Some(limit) => {
+            let in_time = timeout(limit, dialling).await;
+            in_time.unwrap_or_else(|_| Err(errno::timed_out(&call.subject, limit)))
+        }
+    };
+    dialled.map_err(|fault| fault.doing(&call.subject))
+}
+
+/// Runs attempts at the addresses as [`Race`] says; the first that succeeds wins, and the others are dropped.
+pub(crate) async fn race<T, F>(
+    addresses: Vec<SocketAddr>,
+    attempt: impl Fn(SocketAddr) -> F,
+) -> Result<T, Option<Fault>>
+where
+    F: Future<Output = Result<T, Fault>>,
+{
+    let started = Instant::now();
+    let mut race = Race::new(addresses);
+    let mut running = Vec::new();
+    let mut faults = Vec::new();
+    loop {
+        match race.step(Tick::ZERO + started.elapsed()) {
+            Step::Start(address) => running.push(Box::pin(attempt(address))),
+            Step::Lost => return Err(errno::most_telling(faults)),
+            Step::Wait(until) => {
+                match first(&mut running, until.map(|tick| started + tick.since(Tick::ZERO))).await {
+                    Some(Ok(won)) => return Ok(won),
+                    Some(Err(fault)) => {
+                        faults.push(fault);
+                        race.failed();
+                    }
+                    None => {}
+                }
+            }
+        }
+    }
+}
+
+/// The result of the first attempt that ends, or `None` when `until` comes before.
+async fn first<T, F>(running: &mut Vec<Pin<Box<F>>>, until: Option<Instant>) -> Option<Result<T, Fault>>
+where
+    F: Future<Output = Result<T, Fault>>,
+{
+    let mut timer = pin!(until.map(sleep_until));
+    poll_fn(|cx| {
+        for index in 0..running.len() {
+            if let Poll::Ready(result) = running[index].as_mut().poll(cx) {
+                drop(running.swap_remove(index));
+                return Poll::Ready(Some(result));
+            }
+        }
+        match timer.as_mut().as_pin_mut() {
+            Some(timer) => timer.poll(cx).map(|()| None),
+            None => Poll::Pending,
+        }
+    })
+    .await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use sockeye_core::Code;
+
+    const DEAF: &str = "192.0.2.1:1";
+    const SHUT: &str = "192.0.2.2:1";
+    const OPEN: &str = "[2001:db8::1]:1";
+
+    async fn attempt(address: SocketAddr) -> Result<SocketAddr, Fault> {
+        match address.to_string().as_str() {
+            OPEN => Ok(address),
+            SHUT => Err(Fault::new(Code::Refused, "")),
+            _ => std::future::pending().await,
+        }
+    }
+
+    fn addresses(list: &[&str]) -> Vec<SocketAddr> {
+        list.iter().map(|text| text.parse().unwrap()).collect()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_blackholed_first_address_costs_a_quarter_of_a_second() {
+        let started = Instant::now();
+        let won = race(addresses(&[DEAF, OPEN]), attempt).await;
+        assert_eq!(won.map(|address| address.to_string()), Ok(OPEN.to_string()));
+        assert!(started.elapsed() <= Duration::from_millis(260));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_refused_first_address_costs_nothing() {
+        let started = Instant::now();
+        assert!(race(addresses(&[SHUT, OPEN]), attempt).await.is_ok());
+        assert_eq!(started.elapsed(), Duration::ZERO);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn all_refused_is_refused() {
+        let lost = race(addresses(&[SHUT, SHUT]), attempt).await.unwrap_err();
+        assert_eq!(lost.map(|fault| fault.code), Some(Code::Refused));
+        let nothing = race(Vec::new(), attempt).await.unwrap_err();
+        assert_eq!(nothing, None);
+    }
+}

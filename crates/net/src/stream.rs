@@ -1,0 +1,186 @@
+//! Streams and where they come from: one shape for every transport, so that a driver is written once.
+
+use std::cell::Cell;
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd};
+use std::pin::Pin;
+use std::task::{Context, Poll, Waker};
+
+use sockeye_core::Address;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
+
+use crate::address;
+use crate::process::Process;
+use crate::socket_file::SocketFile;
+use crate::stdio::Stdio;
+
+/// A connection that carries bytes.
+#[derive(Debug)]
+pub enum Stream {
+    /// TCP (RFC 9293).
+    Tcp(TcpStream),
+    /// A Unix stream socket.
+    Unix(UnixStream),
+    /// This process's stdin and stdout.
+    Stdio(Box<Stdio>),
+    /// A process started for the session.
+    Process(Box<Process>),
+}
+
+// There is one in every session's record.
+const _: () = assert!(size_of::<Stream>() <= 40);
+
+impl Stream {
+    /// The transport's scheme; `exec` for a process.
+    pub const fn transport(&self) -> &'static str {
+        match self {
+            Self::Tcp(_) => "tcp",
+            Self::Unix(_) => "unix",
+            Self::Stdio(_) => "-",
+            Self::Process(_) => "exec",
+        }
+    }
+
+    /// Our end. Fails where the system does not tell.
+    pub fn local(&self) -> io::Result<Address> {
+        match self {
+            Self::Tcp(stream) => stream.local_addr().map(Address::Ip),
+            Self::Unix(stream) => stream.local_addr().map(|end| address::of_unix(&end)),
+            Self::Stdio(_) | Self::Process(_) => Ok(Address::Stdio),
+        }
+    }
+
+    /// The peer's end. Fails where the system does not tell, as after an RST.
+    pub fn remote(&self) -> io::Result<Address> {
+        match self {
+            Self::Tcp(stream) => stream.peer_addr().map(Address::Ip),
+            Self::Unix(stream) => stream.peer_addr().map(|end| address::of_unix(&end)),
+            Self::Stdio(_) => Ok(Address::Stdio),
+            Self::Process(process) => Ok(Address::Process(process.command().into())),
+        }
+    }
+
+    /// Writes what can be written without waiting; `WouldBlock` if nothing can. Wait with `poll_write` then.
+    pub fn try_write(&mut self, data: &[u8]) -> io::Result<usize> {
+        match self {
+            Self::Tcp(stream) => stream.try_write(data),
+            Self::Unix(stream) => stream.try_write(data),
+            Self::Stdio(_) | Self::Process(_) => {
+                match Pin::new(self).poll_write(&mut Context::from_waker(Waker::noop()), data) {
+                    Poll::Ready(result) => result,
+                    Poll::Pending => Err(io::ErrorKind::WouldBlock.into()),
+                }
+            }
+        }
+    }
+
+    /// Makes dropping the stream send an RST instead of a FIN, where the transport has one. Unsent bytes are lost.
+    pub fn set_abort(&self) {
+        if let Self::Tcp(stream) = self {
+            // It fails only on a socket that is reset already.
+            let _result = stream.set_zero_linger();
+        }
+    }
+
+    /// The descriptor, where bytes may be moved by the kernel (`splice`).
+    pub fn descriptor(&self) -> Option<BorrowedFd<'_>> {
+        match self {
+            Self::Tcp(stream) => Some(stream.as_fd()),
+            Self::Unix(stream) => Some(stream.as_fd()),
+            Self::Stdio(_) | Self::Process(_) => None,
+        }
+    }
+}
+
+macro_rules! each {
+    ($stream:expr, $inner:ident => $call:expr) => {
+        match $stream {
+            Stream::Tcp($inner) => $call,
+            Stream::Unix($inner) => $call,
+            Stream::Stdio($inner) => $call,
+            Stream::Process($inner) => $call,
+        }
+    };
+}
+
+impl AsyncRead for Stream {
+    #[inline]
+    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        each!(self.get_mut(), inner => Pin::new(inner).poll_read(cx, buf))
+    }
+}
+
+impl AsyncWrite for Stream {
+    #[inline]
+    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, data: &[u8]) -> Poll<io::Result<usize>> {
+        each!(self.get_mut(), inner => Pin::new(inner).poll_write(cx, data))
+    }
+
+    #[inline]
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        each!(self.get_mut(), inner => Pin::new(inner).poll_flush(cx))
+    }
+
+    /// Sends the end of the stream: FIN on a socket, the end of stdin to a process. Reading goes on.
+    #[inline]
+    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        each!(self.get_mut(), inner => Pin::new(inner).poll_shutdown(cx))
+    }
+}
+
+/// Where streams come from.
+#[derive(Debug)]
+pub enum Listener {
+    /// TCP. What it accepts has its NODELAY and keepalive settings, without a call for each.
+    Tcp(TcpListener),
+    /// A Unix stream socket and its file.
+    Unix(UnixListener, SocketFile),
+    /// Stdin and stdout: one session, once. Whether it was taken.
+    Stdio(Cell<bool>),
+}
+
+impl Listener {
+    /// The transport's scheme.
+    pub const fn transport(&self) -> &'static str {
+        match self {
+            Self::Tcp(_) => "tcp",
+            Self::Unix(..) => "unix",
+            Self::Stdio(_) => "-",
+        }
+    }
+
+    /// The next connection and its peer. One task at a time may wait here.
+    pub fn poll_accept(&self, cx: &mut Context<'_>) -> Poll<io::Result<(Stream, Address)>> {
+        match self {
+            Self::Tcp(listener) => {
+                let accepted = listener.poll_accept(cx);
+                accepted.map_ok(|(stream, peer)| (Stream::Tcp(stream), Address::Ip(peer)))
+            }
+            Self::Unix(listener, _) => {
+                let accepted = listener.poll_accept(cx);
+                accepted.map_ok(|(stream, peer)| (Stream::Unix(stream), address::of_unix(&peer)))
+            }
+            Self::Stdio(taken) => {
+                if taken.replace(true) {
+                    return Poll::Pending;
+                }
+                Poll::Ready(Stdio::open().map(|it| (Stream::Stdio(Box::new(it)), Address::Stdio)))
+            }
+        }
+    }
+
+    /// Whether nobody will come any more: stdin and stdout are one session.
+    pub fn is_spent(&self) -> bool {
+        matches!(self, Self::Stdio(taken) if taken.get())
+    }
+
+    /// Where it listens.
+    pub fn local(&self) -> io::Result<Address> {
+        match self {
+            Self::Tcp(listener) => listener.local_addr().map(Address::Ip),
+            Self::Unix(_, file) => Ok(Address::Unix(Some(file.path().into()))),
+            Self::Stdio(_) => Ok(Address::Stdio),
+        }
+    }
+}

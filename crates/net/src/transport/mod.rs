@@ -1,0 +1,153 @@
+//! The registry of transports. One is one file here and one word in [`ALL`].
+//!
+//! An entry says what an endpoint of its scheme may hold, and how such an endpoint is dialled and bound. What comes
+//! of it is always a [`Stream`](crate::Stream), [`Listener`](crate::Listener) or [`Datagram`](crate::Datagram).
+
+mod stdio;
+mod tcp;
+mod udp;
+mod unix;
+mod unixgram;
+
+use sockeye_core::fault::nearest;
+use sockeye_core::{Code, Endpoint, Fault, Place};
+
+use crate::bind::Sockets;
+use crate::dial::{Call, Dialling};
+use crate::resolve::misplaced;
+
+/// Every transport, in the order `list` shows them.
+pub const ALL: &[&Entry] = &[&tcp::ENTRY, &udp::ENTRY, &unix::ENTRY, &unixgram::ENTRY, &stdio::ENTRY];
+
+/// What an endpoint of any transport may have: they are about messages, not about the transport.
+const COMMON: &[&str] = &["frame", "enc", "timeout", "idle"];
+
+/// What a transport carries.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Carries {
+    /// Bytes in order, cut into messages by a framing.
+    Streams,
+    /// Datagrams, each a message.
+    Datagrams,
+}
+
+/// What a transport's place is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Locus {
+    /// `host:port`.
+    Host,
+    /// The path of a file.
+    File,
+    /// None: there is only one.
+    Stdio,
+}
+
+/// Which side an endpoint is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Role {
+    /// It is connected to.
+    Connect,
+    /// It is listened on.
+    Listen,
+}
+
+/// One transport.
+pub struct Entry {
+    /// The scheme; its sentence in the catalogue is [`Entry::key`].
+    pub name: &'static str,
+    /// What it carries.
+    pub carries: Carries,
+    /// What its place is.
+    pub locus: Locus,
+    /// Endpoint parameters it takes when connecting, besides those every transport takes.
+    pub connects_with: &'static [&'static str],
+    /// Endpoint parameters it takes when listening, besides those every transport takes.
+    pub listens_with: &'static [&'static str],
+    /// Endpoints, as users write them.
+    pub examples: &'static [&'static str],
+    pub(crate) dial: for<'a> fn(&'a Call<'a>) -> Dialling<'a>,
+    pub(crate) bind: fn(&Endpoint, &str, u32) -> Result<Sockets, Fault>,
+}
+
+impl Entry {
+    /// The key of its sentence in the catalogue; `-` is `transport-stdio`.
+    pub fn key(&self) -> String {
+        let name = if self.name == "-" { "stdio" } else { self.name };
+        format!("transport-{name}")
+    }
+
+    /// Whether it carries datagrams.
+    pub fn is_datagrams(&self) -> bool {
+        self.carries == Carries::Datagrams
+    }
+
+    /// Whether a parameter means something here.
+    pub fn takes(&self, parameter: &str, role: Role) -> bool {
+        let own = match role {
+            Role::Connect => self.connects_with,
+            Role::Listen => self.listens_with,
+        };
+        COMMON.contains(&parameter) || own.contains(&parameter)
+    }
+}
+
+/// The transport of a scheme.
+pub fn find(scheme: &str) -> Result<&'static Entry, Fault> {
+    ALL.iter().copied().find(|entry| entry.name == scheme).ok_or_else(|| {
+        let near = nearest(scheme, ALL.iter().map(|entry| entry.name)).unwrap_or_default();
+        Fault::new(Code::UnknownScheme, "").arg("name", scheme).arg("near", near)
+    })
+}
+
+/// The transport of an endpoint, if all that the endpoint says means something on it. No layer is built in yet.
+pub fn fit(endpoint: &Endpoint, role: Role) -> Result<&'static Entry, Fault> {
+    let entry = find(&endpoint.scheme)?;
+    if let Some(layer) = endpoint.layers.first() {
+        return Err(Fault::new(Code::UnknownLayer, "").arg("name", layer).arg("near", ""));
+    }
+    let is_placed = matches!(
+        (entry.locus, &endpoint.place),
+        (Locus::Host, Place::Host { path: None, .. })
+            | (Locus::File, Place::Path(_))
+            | (Locus::Stdio, Place::Stdio)
+    );
+    if !is_placed {
+        return Err(misplaced(endpoint));
+    }
+    match endpoint.params.given().find(|name| !entry.takes(name, role)) {
+        Some(name) => Err(Fault::new(Code::UnfitParameter, "").arg("name", name).arg("scheme", entry.name)),
+        None => Ok(entry),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn code(text: &str, role: Role) -> Option<Code> {
+        fit(&text.parse().unwrap(), role).err().map(|fault| fault.code)
+    }
+
+    #[test]
+    fn names_are_distinct_and_examples_fit() {
+        for (index, entry) in ALL.iter().enumerate() {
+            assert!(ALL[..index].iter().all(|other| other.name != entry.name));
+            assert!(!entry.examples.is_empty(), "{}", entry.name);
+            for example in entry.examples {
+                let roles = [Role::Connect, Role::Listen];
+                assert!(roles.iter().any(|role| code(example, *role).is_none()), "{example}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_does_not_fit_is_named() {
+        assert_eq!(code("tpc://:1", Role::Connect), Some(Code::UnknownScheme));
+        assert_eq!(find("tpc").err().unwrap().value("near"), "tcp");
+        assert_eq!(code("xyz+tcp://:1", Role::Connect), Some(Code::UnknownLayer));
+        assert_eq!(code("tcp://:1?mcast=lo", Role::Connect), Some(Code::UnfitParameter));
+        assert_eq!(code("tcp://:1?bind=127.0.0.1", Role::Listen), Some(Code::UnfitParameter));
+        assert_eq!(code("tcp://:1?bind=127.0.0.1", Role::Connect), None);
+        assert_eq!(code("tcp://h:1/path", Role::Connect), Some(Code::BadEndpoint));
+    }
+}

@@ -1,0 +1,44 @@
+//! `discard` (RFC 863): whatever comes is thrown away, and nothing is ever sent.
+
+use sockeye_core::{Conversation, Input, Outbox, Peer, Service, Tick};
+
+use crate::entry::{Entry, Example, Step};
+
+pub(crate) const ENTRY: Entry = Entry {
+    name: "discard",
+    options: &[],
+    words: "",
+    takes_rest: false,
+    welcome: &[],
+    examples: &[Example {
+        args: &[],
+        datagrams: false,
+        framing: "",
+        whole: false,
+        steps: &[Step::Send(b"into the void"), Step::Fin, Step::ExpectEof],
+    }],
+    build: |given| {
+        given.words(0)?;
+        Ok(Box::new(Discard))
+    },
+};
+
+struct Discard;
+
+impl Service for Discard {
+    fn start(&self, _peer: &Peer) -> Box<dyn Conversation> {
+        Box::new(Self)
+    }
+}
+
+impl Conversation for Discard {
+    fn handle(&mut self, _now: Tick, input: Input<'_>, out: &mut Outbox) {
+        if let Input::Eof { .. } | Input::Stop = input {
+            out.close();
+        }
+    }
+
+    fn deadline(&self) -> Option<Tick> {
+        None
+    }
+}

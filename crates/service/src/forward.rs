@@ -1,0 +1,109 @@
+//! `forward`: everything goes to another endpoint and back, byte for byte, FIN and RST included. This is what `proxy`
+//! runs too.
+//!
+//! The peer is not read until the target is connected. Where the two sides travel differently (a stream and datagrams, two framings), whole messages are handed over.
+
+use std::sync::Arc;
+
+use sockeye_core::endpoint::Endpoint;
+use sockeye_core::{Code, Conversation, Effect, Fault, Input, Leg, Outbox, PEER, Peer, Service, Tick};
+
+use crate::bridge::{Bridge, FAR};
+use crate::entry::{Entry, Example};
+
+pub(crate) const ENTRY: Entry = Entry {
+    name: "forward",
+    options: &[],
+    words: "ENDPOINT",
+    takes_rest: false,
+    welcome: &[],
+    examples: &[Example {
+        args: &["tcp://127.0.0.1:7788"],
+        datagrams: false,
+        framing: "",
+        whole: false,
+        steps: &[],
+    }],
+    build: |given| {
+        let [target] = given.words(1)? else {
+            return Err(Fault::new(Code::BadEndpoint, "").arg("endpoint", ""));
+        };
+        let shown = target.parse::<Endpoint>()?.to_string();
+        Ok(Box::new(Forward { target: Arc::from(target.as_str()), shown: Arc::from(shown) }))
+    },
+};
+
+struct Forward {
+    target: Arc<str>,
+    /// The target without its passwords.
+    shown: Arc<str>,
+}
+
+impl Service for Forward {
+    fn start(&self, _peer: &Peer) -> Box<dyn Conversation> {
+        Box::new(Relay {
+            target: Arc::clone(&self.target),
+            shown: Arc::clone(&self.shown),
+            bridge: Bridge::default(),
+            ended: Ended::default(),
+        })
+    }
+}
+
+/// Which sides have sent their FIN.
+#[derive(Default)]
+struct Ended {
+    peer: bool,
+    target: bool,
+}
+
+struct Relay {
+    target: Arc<str>,
+    shown: Arc<str>,
+    bridge: Bridge,
+    ended: Ended,
+}
+
+impl Relay {
+    fn ended(&mut self, from: Leg, out: &mut Outbox) {
+        if from == PEER {
+            self.ended.peer = true;
+        } else {
+            self.ended.target = true;
+        }
+        Bridge::finish(from, out);
+        if self.ended.peer && self.ended.target {
+            out.close();
+        }
+    }
+
+    fn failed(&self, leg: Leg, why: &str, out: &mut Outbox) {
+        if leg == FAR && !self.bridge.is_open() {
+            let code = Code::of(why).unwrap_or(Code::CannotConnect);
+            out.fail(Fault::new(code, format!("forward {}", self.shown)));
+        } else {
+            out.abort();
+        }
+    }
+}
+
+impl Conversation for Relay {
+    fn handle(&mut self, _now: Tick, input: Input<'_>, out: &mut Outbox) {
+        match input {
+            Input::Opened { leg: PEER } => {
+                Bridge::ask(Effect::Connect { leg: FAR, to: (*self.target).into() }, out);
+            }
+            Input::Opened { .. } => self.bridge.join(out),
+            Input::Message { leg, data } => self.bridge.carry(leg, data, out),
+            Input::Eof { leg } => self.ended(leg, out),
+            Input::Failed { leg, why } => self.failed(leg, why, out),
+            // What is between the two sides is theirs to finish; the driver ends it when the drain is over.
+            Input::Stop if !self.bridge.is_open() => out.close(),
+            _ => {}
+        }
+    }
+
+    fn deadline(&self) -> Option<Tick> {
+        None
+    }
+}
