@@ -430,6 +430,12 @@ impl Session {
             side.fin = Fin::Sent;
             return;
         }
+        if side.port.is_stdio() && error.kind() == io::ErrorKind::BrokenPipe {
+            // Nobody reads stdout any more. That is an end, and no failure.
+            side.port = Port::Gone;
+            self.stage = Stage::Closing;
+            return;
+        }
         side.port = Port::Gone;
         side.eof = true;
         let why = fault.code.word();
