@@ -305,7 +305,7 @@ impl Run {
     fn editor(&self) -> Option<Source> {
         let people = self.people.as_ref().filter(|_| self.place.edits())?;
         let editor = Editor::open(history(variable).as_deref(), people.is_painted());
-        people.screen().share_with(editor.above);
+        people.screen().share_with(editor.above, editor.end);
         Some(editor.source)
     }
 }

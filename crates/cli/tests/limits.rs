@@ -111,9 +111,8 @@ fn processor_time(pid: u32) -> Duration {
 
 const SESSIONS: usize = 15_000;
 
-/// Bytes of resident memory an idle session may cost. Without optimisation the compiler leaves every future and
-/// every temporary larger, so the promise is held by release builds and debug builds are only kept from an 8 KiB buffer.
-const BYTES_PER_SESSION: u64 = if cfg!(debug_assertions) { 3 * 1024 } else { 1536 };
+/// Bytes of resident memory an idle session may cost.
+const BYTES_PER_SESSION: u64 = 1536;
 
 #[test]
 fn fifteen_thousand_sessions_are_held_and_answered() {

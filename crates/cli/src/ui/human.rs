@@ -251,6 +251,7 @@ impl Ui for Human {
     }
 
     fn finish(&self) {
+        self.screen.close();
         if self.manner.terminal {
             let mut shield = self.shield.lock().unwrap_or_else(PoisonError::into_inner);
             let Shield { escaper, text, .. } = &mut *shield;

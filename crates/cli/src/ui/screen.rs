@@ -4,17 +4,32 @@ use std::io::Write;
 use std::sync::Mutex;
 use std::sync::mpsc::SyncSender;
 
+use super::terminal::Ending;
+
 /// Where lines for people go.
 #[derive(Default)]
 pub(crate) struct Screen {
     editor: Mutex<Option<SyncSender<String>>>,
+    ending: Mutex<Option<Ending>>,
 }
 
 impl Screen {
     /// From now on lines go above the editor's, as long as it is open.
-    pub(crate) fn share_with(&self, editor: SyncSender<String>) {
-        if let Ok(mut current) = self.editor.lock() {
+    pub(crate) fn share_with(&self, editor: SyncSender<String>, ending: Ending) {
+        if let (Ok(mut current), Ok(mut end)) = (self.editor.lock(), self.ending.lock()) {
             *current = Some(editor);
+            *end = Some(ending);
+        }
+    }
+
+    /// Ends the editor once it has shown what waits. What comes later goes below.
+    pub(crate) fn close(&self) {
+        let ending = self.ending.lock().ok().and_then(|mut ending| ending.take());
+        if let Some(ending) = ending {
+            ending.close();
+            if let Ok(mut current) = self.editor.lock() {
+                *current = None;
+            }
         }
     }
 
