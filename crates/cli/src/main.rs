@@ -1,3 +1,19 @@
-//! The `sockeye` command.
+//! The `sockeye` command: it translates flags to requests and outcomes to words, and decides nothing.
+//!
+//! Read `run.rs` for the way from one to the other, `grammar/` for what may be typed, `ui/` for what is shown, and
+//! `locales/` for every sentence.
 
-fn main() {}
+#[cfg(test)]
+mod catalogue;
+mod exit;
+mod fault;
+mod generate;
+mod grammar;
+mod lists;
+mod run;
+mod ui;
+mod words;
+
+fn main() -> std::process::ExitCode {
+    run::main()
+}

@@ -47,7 +47,7 @@ pub enum Sockets {
 /// thread the sockets then belong to.
 pub fn bind(endpoint: &Endpoint, backlog: u32) -> Result<Bound, Fault> {
     let entry = transport::fit(endpoint, Role::Listen)?;
-    let subject = format!("listen {endpoint}");
+    let subject = format!("listen {}", endpoint.bare());
     let sockets = (entry.bind)(endpoint, &subject, backlog).map_err(|fault| fault.doing(&subject))?;
     let url = url(endpoint, &sockets);
     Ok(Bound { entry, url, sockets })

@@ -64,7 +64,7 @@ pub(crate) type Dialling<'a> = Pin<Box<dyn Future<Output = Result<Conn, Fault>> 
 /// `connect URL`. Dropping the future gives up. Needs a tokio runtime with I/O and time.
 pub async fn dial(endpoint: &Endpoint, options: Options, on_event: &dyn Fn(Kind<'_>)) -> Result<Conn, Fault> {
     let entry = transport::fit(endpoint, Role::Connect)?;
-    let subject = format!("connect {endpoint}");
+    let subject = format!("connect {}", endpoint.bare());
     let call = Call { endpoint, subject, leg: options.leg, on_event, started: Instant::now() };
     let dialling = (entry.dial)(&call);
     let dialled = match endpoint.params.timeout.or(options.timeout) {

@@ -3,7 +3,8 @@
 use std::io::{Error, ErrorKind};
 use std::time::Duration;
 
-use sockeye_core::{Code, Fault};
+use sockeye_core::quantity::Span;
+use sockeye_core::{Code, Fault, Side};
 
 /// The fault of a connection attempt that began `elapsed` ago.
 pub fn connecting(error: &Error, subject: &str, elapsed: Duration) -> Fault {
@@ -23,7 +24,7 @@ pub fn connecting(error: &Error, subject: &str, elapsed: Duration) -> Fault {
 
 /// The fault of a connection that did not come about within `after`.
 pub fn timed_out(subject: &str, after: Duration) -> Fault {
-    Fault::new(Code::ConnectTimeout, subject).arg("after", seconds(after))
+    Fault::new(Code::ConnectTimeout, subject).arg("after", Span(after))
 }
 
 /// The fault of binding `address`; who has it is asked only where that is the matter.
@@ -49,8 +50,18 @@ pub fn running(error: &Error, subject: &str) -> Fault {
             fault(Code::Unreachable).detail(error)
         }
         ErrorKind::PermissionDenied => fault(Code::Denied).arg("address", target(subject)),
+        ErrorKind::TimedOut => fault(Code::Broken).on(Side::Path).detail(error),
+        _ if error.raw_os_error() == Some(libc::EMSGSIZE) => {
+            fault(Code::DatagramTooLong).arg("max", sockeye_core::limits::DATAGRAM)
+        }
         _ => fault(Code::Broken).detail(error),
     }
+}
+
+/// Whether the process or the machine has run out of something that comes back by itself.
+pub(crate) fn is_exhausted(error: &Error) -> bool {
+    let out_of = [libc::EMFILE, libc::ENFILE, libc::ENOBUFS, libc::ENOMEM];
+    error.raw_os_error().is_some_and(|code| out_of.contains(&code))
 }
 
 /// Of several addresses that failed, the fault that tells most: an answer before silence, silence before no way.
@@ -70,13 +81,6 @@ fn target(subject: &str) -> &str {
     subject.split_once(' ').map_or(subject, |(_, target)| target)
 }
 
-/// Seconds with at most three decimals, as users write them: `0.25s`, `10s`.
-fn seconds(duration: Duration) -> String {
-    let millis = duration.as_millis();
-    let text = format!("{}.{:03}", millis / 1000, millis % 1000);
-    format!("{}s", text.trim_end_matches('0').trim_end_matches('.'))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -87,12 +91,5 @@ mod tests {
         let list = vec![fault(Code::Unreachable), fault(Code::ConnectTimeout), fault(Code::Refused)];
         assert_eq!(most_telling(list).map(|fault| fault.code), Some(Code::Refused));
         assert_eq!(most_telling(Vec::new()), None);
-    }
-
-    #[test]
-    fn durations_read_as_users_write_them() {
-        assert_eq!(seconds(Duration::from_millis(250)), "0.25s");
-        assert_eq!(seconds(Duration::from_secs(10)), "10s");
-        assert_eq!(seconds(Duration::from_micros(10)), "0s");
     }
 }

@@ -1,24 +1,41 @@
 //! Sockets: transports, limits and the tokio drivers that run conversations on them.
+//!
+//! [`server::Server`] answers, [`client::run`] and [`client::pipe`] talk. Both block: the runtime is theirs, and every
+//! session stays on its thread. Read `drive/session.rs` for how a conversation meets a socket.
 
+mod accept;
 mod address;
 pub mod bind;
+pub mod client;
+mod clock;
 pub mod datagram;
 pub mod dial;
+mod drive;
 pub mod errno;
 pub mod eyeballs;
 pub mod front;
+mod guard;
 mod interface;
+mod leg;
+pub mod operator;
 pub mod owner;
 mod pktinfo;
+mod plan;
+mod post;
 pub mod process;
 mod resolve;
+pub mod server;
+mod signals;
 pub mod socket_file;
 pub mod stdio;
 pub mod stream;
+mod timer;
 pub mod transport;
+mod world;
 
 pub use bind::{Bound, Sockets, bind};
 pub use datagram::{Datagram, Received};
 pub use dial::{Conn, dial};
 pub use front::Front;
+pub use server::End;
 pub use stream::{Listener, Stream};

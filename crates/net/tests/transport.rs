@@ -224,7 +224,7 @@ async fn a_full_backlog_is_a_timeout() {
     let deaf = bind(&endpoint("tcp://127.0.0.1:0"), 0).unwrap();
     let _first = stream(&deaf.url).await;
     let fault = connect(&format!("{}?timeout=50ms", deaf.url)).await.unwrap_err();
-    assert_eq!((fault.code, fault.value("after")), (Code::ConnectTimeout, "0.05s"));
+    assert_eq!((fault.code, fault.value("after")), (Code::ConnectTimeout, "50ms"));
 }
 
 #[tokio::test]

@@ -1,1 +1,28 @@
-//! Filled in by the commits that follow.
+//! The library behind the `sockeye` command: one file per use case, plain data in, plain data out.
+//!
+//! A use case takes a request, faults before anything is opened if the request makes no sense, and otherwise runs until
+//! it ends. It prints nothing: what is to be seen goes to a [`Watcher`] and an observer. Read [`ask`] first, the
+//! smallest that is whole.
+
+pub mod ask;
+pub mod bounds;
+pub mod config;
+pub mod connect;
+pub mod given;
+pub mod list;
+pub mod nc;
+pub mod proxy;
+pub mod serve;
+mod shown;
+mod talk;
+mod typing;
+pub mod views;
+
+pub use bounds::Bounds;
+pub use sockeye_core as core;
+pub use sockeye_net::operator::{Source, Typed};
+pub use sockeye_net::{End, Front};
+pub use sockeye_service as service;
+pub use sockeye_wire as wire;
+pub use talk::Eol;
+pub use views::{Views, Watcher};

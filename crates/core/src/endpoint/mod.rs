@@ -72,6 +72,12 @@ pub enum Host {
 }
 
 impl Endpoint {
+    /// The endpoint without its parameters: what people are told they connect to or listen on.
+    #[must_use]
+    pub fn bare(&self) -> Self {
+        Self { params: Params::default(), ..self.clone() }
+    }
+
     /// The framing asked for, or the transport's default: `dgram` on datagrams, `raw` on streams.
     pub fn framing(&self, datagrams: bool) -> Framing {
         self.params.frame.unwrap_or(if datagrams { Framing::DGRAM } else { Framing::RAW })
@@ -91,6 +97,14 @@ impl Endpoint {
             front.push('+');
         }
         front + base
+    }
+}
+
+impl Endpoint {
+    /// The endpoint without its parameters: what a fault is about.
+    #[must_use]
+    pub fn bare(&self) -> Self {
+        Self { params: Params::default(), ..self.clone() }
     }
 }
 

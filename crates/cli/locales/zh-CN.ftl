@@ -1,0 +1,313 @@
+# sockeye 对人说的每一句话（简体中文）。键与 en.ftl 相同，由测试保证。
+# 反引号里的字照原样输入。
+
+## 错误、警告与提示的拼法
+
+error = 错误[{ $code }] { $subject }：{ $sentence }
+error-bare = 错误[{ $code }]：{ $sentence }
+warning = 警告[{ $code }] { $subject }：{ $sentence }
+warning-bare = 警告[{ $code }]：{ $sentence }
+error-session = #{ $session } { $error }
+with-detail = { $sentence }（{ $detail }）
+hint = 提示：{ $hint }
+where = 位置：{ $layer }，{ $side }
+layer-usage = 命令行
+layer-file = 文件
+layer-name = 域名解析
+layer-transport = 传输层
+layer-security = 安全层
+layer-framing = 分帧
+layer-application = 会话
+side-here = 在本端
+side-peer = 在对端
+side-path = 在途中
+side-unknown = 不知在哪一端
+
+## 各种错误。`.hint` 说该怎么办；知道相近的词时用 `.near`
+
+error-usage = { $what ->
+    [missing] 缺少 { $name }
+    [extra] 这里不该再有别的词，却有 { $name }
+    [value] { $name } 后面要有值
+    [no-value] { $name } 后面不带值
+    [conflict] { $name } 不能和其他参数一起用
+    [not-utf8] 有一个参数不是 UTF-8
+   *[other] 命令写得不对
+  }
+    .hint = 请看 `{ $help }`
+error-bad-endpoint = { $endpoint } 不是端点
+    .hint = 端点写作 主机:端口、:端口、-，或 tcp://127.0.0.1:9000 这样的 URL
+error-bad-port = { $port } 不是端口
+    .hint = 端口是 0 到 65535 的数；监听时 0 表示任选一个空闲端口
+error-unknown-scheme = 没有名为 { $name } 的传输方式
+    .hint = 用 `sockeye list transports` 查看有哪些
+    .near = 是不是 { $near }？用 `sockeye list transports` 查看有哪些
+error-unknown-layer = 没有内置名为 { $name } 的层
+    .hint = 去掉它再试，例如 tcp://主机:端口
+    .near = 是不是 { $near }？
+error-unknown-parameter = 端点没有参数 { $name }
+    .hint = `sockeye --help` 列出所有参数，它们也都是选项
+    .near = 是不是 { $near }？
+error-repeated-parameter = { $name } 给了两次
+    .hint = 只留一个；选项优先于 URL
+error-bad-value = { $name } 的值不能是 { $value }
+    .detailed = 请用括号里的一个
+    .hint = 时长写作 500ms 或 2s，大小写作 64k 或 1m；各选项接受什么见 `--help`
+error-unfit-parameter = { $name } 对 { $scheme } 没有意义
+    .hint = 去掉它；`sockeye list transports` 列出各传输方式接受的参数
+error-unknown-framing = 没有名为 { $name } 的分帧方式
+    .hint = 用 `sockeye list framings` 查看有哪些
+    .near = 是不是 { $near }？用 `sockeye list framings` 查看有哪些
+error-bad-framing = 分帧方式 { $value } 写得不对
+    .hint = 写法是 { $syntax }；`sockeye list framings` 里有例子
+error-unfit-framing = 分帧方式 { $framing } 不适用于 { $scheme }
+    .hint = 数据报本来就是完整的消息；流可用 dgram 以外的任何分帧方式
+error-unknown-service = 没有名为 { $name } 的服务
+    .hint = 用 `sockeye list services` 查看有哪些
+    .near = 是不是 { $near }？用 `sockeye list services` 查看有哪些
+error-unknown-verb = 没有名为 { $name } 的命令
+    .hint = `sockeye --help` 列出所有命令；端点要带冒号，例如 127.0.0.1:9000
+    .near = 是不是 `sockeye { $near }`？
+error-unknown-flag = 没有选项 { $name }
+    .hint = 在命令后加 `--help` 查看它的选项；要发送以短横线开头的词，请在前面加 --
+    .near = 是不是 { $near }？
+error-bad-pattern = { $value } 不是带回答的模式
+    .hint = 写作 模式=回答，模式可以是文字、/正则表达式/ 或 hex:
+error-bad-template = 模板 { $value } 不能用
+    .hint = 模板用 Jinja 语法，例如 {"'{{typed}},{{message}}'"}；可用的变量有 typed、message、peer
+error-bad-hex = { $value } 不是十六进制
+    .hint = 两个十六进制数字为一个字节，例如 48 65 6c；空格可有可无
+error-unknown-charset = 没有名为 { $name } 的字符集
+    .hint = 用 `sockeye list charsets` 查看有哪些
+    .near = 是不是 { $near }？
+error-not-in-charset = 字符集 { $charset } 里没有字符 { $character }
+    .hint = 改用 --enc utf-8 或 gb18030（它们有全部字符），或去掉这个字符
+error-datagram-too-long = { $size } 字节的数据报发不出去：最多 { $max } 字节
+    .hint = 一次少发一些，或改用流：tcp 没有这个限制
+error-unframeable = 分帧方式 { $framing } 装不下 { $size } 字节的消息
+    .hint = 改用长度字段更宽的分帧方式，例如 u32be，或一次少发一些
+error-no-file = 没有文件 { $path }
+    .hint = 请检查文件名和目录
+error-bad-file = 文件 { $path } 读不懂
+    .hint = 请改正括号里所说的地方
+error-unknown-key = { $path } 里有不存在的键：{ $name }
+    .hint = 可用的键有 endpoint、service、args，以及 serve 各选项的长名
+    .near = 是不是 { $near }？
+error-exec-not-allowed = { $path } 要运行程序
+    .hint = 请先看看这个文件；信得过再加上 --allow-exec
+error-unresolved = 域名 { $name } 没有地址
+    .hint = 请检查拼写和域名服务器，或直接写地址
+error-refused = 连接被拒绝
+    .hint = 那里没有程序在监听，或被防火墙挡住了；请启动服务端，或检查主机和端口
+error-unreachable = 到不了那里
+    .hint = 请检查地址、路由，以及网络是否连通
+error-port-unreachable = 那个 UDP 端口没有程序在监听
+    .hint = 请启动服务端，或检查主机和端口；UDP 要发出数据之后才知道这一点
+error-taken = 地址已被占用
+    .owned = 地址已被 { $owner } 占用
+    .hint = 换一个端口（:0 任选一个空闲端口），或结束占用它的程序
+error-denied = 系统不允许使用 { $address }
+    .hint = 1024 以下的端口需要特权，文件需要权限：请用更大的端口或别的路径
+error-not-ours = { $address } 不是本机的地址
+    .hint = 监听 any:端口 可用所有网卡，或改用本机已有的地址
+error-cannot-connect = 没有成功
+    .hint = 括号里是系统给出的原因
+error-cannot-start = 无法启动 { $command }
+    .hint = 请检查程序是否存在、是否可以执行
+error-connect-timeout = { $after } 后仍未连上
+    .hint = 数据包好像没有回音：地址不对、有防火墙，或主机没开；-t 可以等得更久
+error-timeout = { $after } 后仍没有回答
+    .hint = 对端连上了却不说话：是不是在等换行或更多数据？-t 可以等得更久
+error-idle = { $after } 内没有任何数据
+    .hint = --idle 设定会话可以安静多久
+error-reset = 对端切断了连接（RST）
+    .hint = 它没读完就关闭了、崩溃了，或不接受你；它自己的日志也许说明了原因
+error-broken = 连接断了
+    .hint = 括号里是系统给出的原因
+error-bad-frame = 这些字节不是 { $framing } 帧：{ $bytes }
+    .hint = 对端可能用了别的分帧方式：-F raw 可看它发了什么
+error-oversize = { $size } 字节的 { $framing } 帧超过上限 { $max }：{ $bytes }
+    .hint = 对端可能用了别的分帧方式（-F raw 可看它发了什么）；否则请调大 --max-message
+error-truncated = 流在一个 { $framing } 帧的第 { $have } 字节处断了：{ $bytes }
+    .hint = 对端中途停了，或用了别的分帧方式：-F raw 可看它发了什么
+error-early-fin = 对端没有回答就关闭了
+    .hint = 它可能不接受这条消息，在等分帧或换行，或不想再谈了
+error-overflow = 对端不读数据：积压 { $waiting } 字节，上限 { $max } 字节
+    .hint = 它的程序卡住了或太慢；--max-waiting 可放宽上限
+error-internal = 服务自身出了错
+    .hint = 这是 sockeye 的缺陷：请报告你做了什么
+error-over-limit = 因上限 { $limit } 被拒之门外
+    .hint = 上限由 --max-at-once、--max-per-address 和 --rate-per-address 设定
+
+## 帮助：全程序的标题与句子
+
+about = 套接字工作台：与任何套接字对话，在任何套接字上应答，看清其间发生的事
+help-usage = 用法
+help-verbs = 命令
+help-services = 服务
+help-words = 参数
+help-own = 选项
+help-serve = serve 的选项
+help-common = 各命令共用的选项
+help-examples = 例子
+help-more = `sockeye 命令 --help` 有更多说明；`sockeye list` 列出内置的一切
+help-first-word = 第一个词带冒号或是 - 时，就是 connect
+
+## 命令
+
+verb-serve = 在套接字上应答
+verb-serve-long = 不带参数时：有 sockeye.toml 就按它来，否则在本机回环地址上开一组欢迎服务
+verb-connect = 与套接字对话
+verb-connect-long = 在终端上，每行是一条消息；来自管道的字节原样通过
+verb-ask = 发送消息，打印回答，然后退出
+verb-ask-long = 每个 MESSAGE 原样发出；hex:48656c 与 b64:SGVs 表示字节。分帧或数据报的回答是一条消息；原始流的回答是直到 FIN 或静默为止的全部内容
+verb-proxy = 在两个套接字之间转发
+verb-proxy-long = 连到 LISTEN 的每个连接都转给 TARGET，双向进行，半关闭也照样传递
+verb-list = 列出内置的东西
+verb-list-long = TOPIC 可取 { $topics }
+verb-nc = netcat 的字母选项，含义与那里相同
+verb-nc-long = 与那里一样，不带 -N 时标准输入结束不发 FIN；用 -l 时监听所有网卡
+
+## 各命令的参数
+
+word-endpoint = 主机:端口、:端口（本机回环）、any:端口（所有网卡）、- 或 URL
+word-message = 要发送的内容
+word-listen = 要监听的端点
+word-target = 要转发到的端点
+word-topic = 要列出什么
+word-service = 用什么来应答
+word-args = 服务的参数
+word-command = 程序及其参数
+word-host = 域名或地址；用 -U 时是路径；用 -l 时端口可以写在这里
+word-port = 端口；用 -z 时可以是范围，例如 20-25
+
+## 各命令共用的选项
+
+flag-frame = 怎样把流切成消息：{ $names }
+flag-enc = 线路上的文字编码：utf-8、gbk、big5 等
+flag-hex = 输入十六进制，显示十六进制转储
+flag-raw = 在终端上不转义对端发来的内容
+flag-json = 标准输出改为事件，每行一个 JSON 对象
+flag-verbose = 说得更多：-v 事件，-vv 消息，-vvv 十六进制转储
+flag-color = 颜色：auto、always 或 never
+flag-lang = 语言：en 或 zh-CN
+flag-timeout = 连接的时限；对 ask 则是全程的时限：500ms、2s
+flag-idle = 会话这么久没有数据就结束
+flag-bind = 从哪个地址连出
+flag-mcast = 要加入的组播组，或从哪个网卡发出
+flag-ttl = 数据报最多经过多少跳
+flag-nodelay = 小块数据立即发出：true（默认）或 false
+flag-max-message = 一条消息最长多少，例如 64k 或 1m
+flag-seed = 随机数的种子，用来重复同一次运行
+flag-generate = 打印 complete-SHELL（bash、elvish、fish、powershell、zsh）或 man，然后退出
+flag-help = 显示本帮助
+flag-version = 显示版本
+
+## serve 与 proxy 的选项
+
+flag-once = 一次会话后结束
+flag-max-sessions = 这么多次会话后结束
+flag-max-at-once = 同时的会话总数
+flag-max-per-address = 同一地址同时的会话数
+flag-rate-per-address = 同一地址每秒新建的会话数
+flag-max-waiting = 一个慢的对端最多积压多少字节
+flag-drain = 收到中断后，会话还可以进行多久
+flag-allow-exec = 允许 sockeye.toml 运行程序
+
+## connect 与 ask 的选项
+
+flag-eol = 输入的行以什么结尾：lf、crlf、cr、nul 或 none
+flag-number = 分帧时，一个回答由几条消息组成
+flag-quiet = 静默多久算原始回答结束
+
+## nc 的字母
+
+nc-listen = 监听
+nc-udp = 用数据报而不用流
+nc-keep = 与 -l 同用，一个接一个地接待来者
+nc-finish = 标准输入结束时发 FIN
+nc-quit = 标准输入结束后过这么多秒退出
+nc-wait = 这么多秒没连上或没有数据就放弃
+nc-zero = 只看端口是否应答
+nc-numeric = 只用地址，不查域名
+nc-local-port = 从哪个端口连出
+nc-source = 从哪个地址连出
+nc-four = 只用 IPv4
+nc-six = 只用 IPv6
+nc-unix = Unix 套接字
+
+## 内置的东西
+
+topic-transports = 承载字节或数据报的传输方式
+topic-framings = 把流切成消息的方式
+topic-services = serve 用来应答的服务
+topic-charsets = 线路上的文字编码
+topic-verbs = sockeye 会做的事
+topic-codes = 各种错误的名字与退出码
+
+transport-tcp = 流，走 IPv4 或 IPv6
+transport-udp = 数据报，走 IPv4 或 IPv6，也可组播与广播
+transport-unix = 本机的流，以文件为名
+transport-unixgram = 本机的数据报，以文件为名
+transport-stdio = 本程序的标准输入与标准输出，写作 -
+
+framing-raw = 不分帧：一次读到什么就是一条消息（会有粘包）
+framing-dgram = 每个数据报是一条消息
+framing-line = 消息以 LF 结尾
+framing-crlf = 消息以 CR LF 结尾
+framing-nul = 消息以零字节结尾
+framing-delim = 消息以这些字节结尾
+framing-fixed = 每条消息都有这么多字节
+framing-wrap = 消息夹在两个标记之间
+framing-cobs = COBS 字节填充，以零字节结尾
+framing-slip = SLIP，见 RFC 1055
+framing-length = 先是长度，再是消息；off、adj、magic、tail、max 调整帧的样子
+
+service-ack = 回答第一条消息，然后关闭
+service-ack-keep = 每条消息都回答
+service-receive = 把收到的写到标准输出，从不回答
+service-upper = 把 ASCII 字母变成大写后送回
+service-upper-unicode = 把各种文字的字母都变成大写
+service-echo = 收到什么就送回什么（RFC 862）
+service-discard = 来者不拒，从不回答（RFC 863）
+service-chargen = 不停地发送字符（RFC 864）
+service-daytime = 用文字报时（RFC 867）
+service-time = 用四个字节报时（RFC 868）
+service-reply = 按模式回答，先匹配的先用
+service-reply-on = 模式=回答；模式可以是文字、/正则表达式/ 或 hex:
+service-reply-default = 都不匹配时的回答
+service-chat = 由你在终端或从管道回答
+service-chat-turns = 严格一人一句；没轮到时输入的行先留着
+service-chat-first = 谁说第一句
+service-chat-one-at-a-time = 后来的排队等候
+service-chat-bye = 任何一方说出这个词，会话就结束
+service-chat-template = 用 typed、message、peer 拼出要发的内容（Jinja）
+service-exec = 为每次会话运行一个程序，它的标准输入输出接到套接字上
+service-forward = 把一切转给另一个端点
+
+## 给人看的事件
+
+event-serving = { $service } 在 { $url }
+event-connecting = 正在尝试 { $remote }
+event-resolved = { $name } 的地址是 { $addresses }
+event-accepted = { $remote } 连到 { $local }
+event-connected = 已从 { $local } 连到 { $remote }
+event-half-closed-in = 对端不再发送
+event-half-closed-out = 本端不再发送
+event-reset-in = 对端切断了连接
+event-reset-out = 本端切断了连接
+event-timeout = 时间到：{ $what }
+event-refused = 拒绝了 { $remote }：{ $reason }
+event-closed = 已关闭：收 { $messages_in } 条（{ $bytes_in } 字节），发 { $messages_out } 条（{ $bytes_out } 字节）
+
+## 通知
+
+note-config-found = 按 { $path } 提供服务
+note-welcome = 欢迎服务：全在本机回环地址上；按中断键结束
+note-not-in-charset = 未发送：字符集 { $charset } 里没有字符 { $character }
+note-bad-hex = 未发送：{ $value } 不是十六进制
+note-nc-open = 连接 { $host } 端口 { $port }（{ $transport }）成功
+note-nc-shut = 连接 { $host } 端口 { $port }（{ $transport }）失败：{ $why }
+note-datagram-too-long = 未发送：{ $size } 字节的数据报太长，最多 { $max } 字节
+note-draining = 正在停止：{ $sessions } 个会话还可以进行 { $limit }；再按一次中断键立即结束
+note-refused = 因上限 { $limit } 拒绝了 { $remote }（已有 { $count } 次）

@@ -1,0 +1,111 @@
+//! Every flag, once: its letters, what it takes, and the key of its sentence. The grammar, help, completions and the man
+//! page are made of these tables.
+
+/// What a flag takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Takes {
+    /// Nothing.
+    Nothing,
+    /// Nothing, and each time counts.
+    Count,
+    /// A value, shown as this word.
+    Value(&'static str),
+}
+
+/// One flag.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Flag {
+    /// The long name, without dashes; empty where netcat has only the letter.
+    pub(crate) long: &'static str,
+    /// The letter.
+    pub(crate) short: Option<char>,
+    /// What it takes.
+    pub(crate) takes: Takes,
+    /// The catalogue's key of its sentence.
+    pub(crate) key: &'static str,
+}
+
+impl Flag {
+    /// What the parser knows it by.
+    pub(crate) const fn id(&self) -> &'static str {
+        if self.long.is_empty() { self.key } else { self.long }
+    }
+}
+
+const fn switch(long: &'static str, key: &'static str) -> Flag {
+    Flag { long, short: None, takes: Takes::Nothing, key }
+}
+
+const fn value(long: &'static str, word: &'static str, key: &'static str) -> Flag {
+    Flag { long, short: None, takes: Takes::Value(word), key }
+}
+
+const fn lettered(letter: char, flag: Flag) -> Flag {
+    Flag { short: Some(letter), ..flag }
+}
+
+const fn letter(letter: char, takes: Takes, key: &'static str) -> Flag {
+    Flag { long: "", short: Some(letter), takes, key }
+}
+
+/// Flags of every verb, accepted before and after its words.
+pub(crate) const COMMON: &[Flag] = &[
+    lettered('F', value("frame", "FRAMING", "flag-frame")),
+    value("enc", "CHARSET", "flag-enc"),
+    switch("hex", "flag-hex"),
+    switch("raw", "flag-raw"),
+    switch("json", "flag-json"),
+    Flag { long: "verbose", short: Some('v'), takes: Takes::Count, key: "flag-verbose" },
+    value("color", "WHEN", "flag-color"),
+    value("lang", "LANGUAGE", "flag-lang"),
+    lettered('t', value("timeout", "TIME", "flag-timeout")),
+    value("idle", "TIME", "flag-idle"),
+    value("bind", "ADDRESS", "flag-bind"),
+    value("mcast", "GROUP[@IF]", "flag-mcast"),
+    value("ttl", "HOPS", "flag-ttl"),
+    value("nodelay", "BOOL", "flag-nodelay"),
+    value("max-message", "SIZE", "flag-max-message"),
+    value("seed", "N", "flag-seed"),
+    value("generate", "WHAT", "flag-generate"),
+];
+
+/// Common flags that are endpoint parameters of the same name.
+pub(crate) const PARAMS: &[&str] = &["frame", "enc", "timeout", "idle", "bind", "mcast", "ttl", "nodelay"];
+
+/// Flags of `serve` and `proxy`.
+pub(crate) const SERVE: &[Flag] = &[
+    switch("once", "flag-once"),
+    value("max-sessions", "N", "flag-max-sessions"),
+    value("max-at-once", "N", "flag-max-at-once"),
+    value("max-per-address", "N", "flag-max-per-address"),
+    value("rate-per-address", "N", "flag-rate-per-address"),
+    value("max-waiting", "SIZE", "flag-max-waiting"),
+    value("drain", "TIME", "flag-drain"),
+];
+
+/// Flags of `serve` alone.
+pub(crate) const SERVE_FILE: &[Flag] = &[switch("allow-exec", "flag-allow-exec")];
+
+/// Flags of `connect`.
+pub(crate) const CONNECT: &[Flag] = &[value("eol", "EOL", "flag-eol")];
+
+/// Flags of `ask`.
+pub(crate) const ASK: &[Flag] =
+    &[lettered('n', value("number", "N", "flag-number")), value("quiet", "TIME", "flag-quiet")];
+
+/// Letters of `nc`.
+pub(crate) const NC: &[Flag] = &[
+    letter('l', Takes::Nothing, "nc-listen"),
+    letter('u', Takes::Nothing, "nc-udp"),
+    letter('U', Takes::Nothing, "nc-unix"),
+    letter('k', Takes::Nothing, "nc-keep"),
+    letter('N', Takes::Nothing, "nc-finish"),
+    letter('q', Takes::Value("SECS"), "nc-quit"),
+    letter('w', Takes::Value("SECS"), "nc-wait"),
+    letter('z', Takes::Nothing, "nc-zero"),
+    letter('n', Takes::Nothing, "nc-numeric"),
+    letter('p', Takes::Value("PORT"), "nc-local-port"),
+    letter('s', Takes::Value("ADDRESS"), "nc-source"),
+    letter('4', Takes::Nothing, "nc-four"),
+    letter('6', Takes::Nothing, "nc-six"),
+];

@@ -1,0 +1,172 @@
+//! The command line: its grammar, made of tables and of the registries, and what is read from it.
+//!
+//! Help and errors are ours, word for word, so that both languages say the same: see [`help`] and [`refuse`].
+
+pub(crate) mod early;
+pub(crate) mod flags;
+pub(crate) mod help;
+pub(crate) mod read;
+pub(crate) mod refuse;
+pub(crate) mod verbs;
+
+use clap::builder::PossibleValuesParser;
+use clap::{Arg, ArgAction, Command};
+use sockeye::service::{Choice, Entry};
+
+use crate::words::Words;
+use flags::{Flag, Takes};
+use verbs::{Times, Verb, Word};
+
+/// What the parser knows a service's words by.
+pub(crate) const WORDS: &str = "words-of-the-service";
+
+/// Gives every part its sentence, for help, completions and the man page. A plain run needs none, and starts sooner.
+struct Described<'a>(Option<&'a Words>);
+
+impl Described<'_> {
+    fn say(&self, key: &str) -> String {
+        self.0.map(|words| words.plain(key)).unwrap_or_default()
+    }
+
+    fn page(&self, command: Command, page: impl FnOnce(&Words) -> String) -> Command {
+        match self.0 {
+            Some(words) => command.override_help(page(words)),
+            None => command,
+        }
+    }
+}
+
+/// The whole grammar; with `words`, described.
+pub(crate) fn command(words: Option<&Words>) -> Command {
+    let described = Described(words);
+    let version = Arg::new("version").long("version").short('V').action(ArgAction::Version);
+    let help = Arg::new("help").long("help").short('h').action(ArgAction::Help).global(true);
+    let mut root = bare("sockeye")
+        .about(described.say("about"))
+        .version(env!("CARGO_PKG_VERSION"))
+        .args(flags::COMMON.iter().map(|flag| argument(flag, &described).global(true)))
+        .arg(help.help(described.say("flag-help")))
+        .arg(version.help(described.say("flag-version")));
+    for verb in verbs::ALL {
+        root = root.subcommand(verb_command(verb, &described));
+    }
+    described.page(root, help::root)
+}
+
+fn bare(name: &'static str) -> Command {
+    Command::new(name)
+        .disable_help_flag(true)
+        .disable_help_subcommand(true)
+        .disable_version_flag(true)
+        .args_override_self(true)
+}
+
+fn verb_command(verb: &'static Verb, described: &Described<'_>) -> Command {
+    let mut command = bare(verb.name).about(described.say(&format!("verb-{}", verb.name)));
+    for flag in verb.flags.iter().copied().flatten() {
+        command = command.arg(argument(flag, described).global(verb.has_services()));
+    }
+    for word in verb.words {
+        command = command.arg(positional(word, described));
+    }
+    if verb.has_services() {
+        for entry in sockeye::service::ALL {
+            command = command.subcommand(service_command(entry, described));
+        }
+    }
+    described.page(command, |words| help::verb(words, verb))
+}
+
+fn service_command(entry: &'static Entry, described: &Described<'_>) -> Command {
+    let mut command = bare(entry.name).about(described.say(&format!("service-{}", entry.name)));
+    for option in entry.options {
+        let sentence = described.say(&format!("service-{}-{}", entry.name, option.long));
+        let arg = Arg::new(option.long).long(option.long).help(sentence);
+        command = command.arg(match option.choice {
+            Choice::Flag => arg.action(ArgAction::SetTrue),
+            Choice::Value(word) => arg.action(ArgAction::Set).value_name(word),
+            Choice::Many(word) => arg.action(ArgAction::Append).value_name(word),
+            Choice::OneOf(known) => arg.action(ArgAction::Set).value_parser(PossibleValuesParser::new(known)),
+        });
+    }
+    if !entry.words.is_empty() {
+        let word = Arg::new(WORDS).num_args(1..).action(ArgAction::Append).value_name(entry.words);
+        let word = word.required(!entry.words.starts_with('['));
+        command = command.arg(if entry.takes_rest {
+            word.trailing_var_arg(true).allow_hyphen_values(true).help(described.say("word-command"))
+        } else {
+            word.help(described.say("word-args"))
+        });
+    }
+    described.page(command, |words| help::service(words, entry))
+}
+
+fn argument(flag: &'static Flag, described: &Described<'_>) -> Arg {
+    let mut arg = Arg::new(flag.id()).help(described.say(flag.key));
+    if !flag.long.is_empty() {
+        arg = arg.long(flag.long);
+    }
+    if let Some(letter) = flag.short {
+        arg = arg.short(letter);
+    }
+    match flag.takes {
+        Takes::Nothing => arg.action(ArgAction::SetTrue),
+        Takes::Count => arg.action(ArgAction::Count),
+        // `--ttl -1` is to be refused as a value, not as a flag.
+        Takes::Value(word) => arg.action(ArgAction::Set).value_name(word).allow_negative_numbers(true),
+    }
+}
+
+fn positional(word: &'static Word, described: &Described<'_>) -> Arg {
+    let arg = Arg::new(word.name).value_name(word.name).help(described.say(word.key));
+    match word.times {
+        Times::One => arg.required(true),
+        Times::Maybe => arg,
+        Times::Many => arg.required(true).num_args(1..).action(ArgAction::Append),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::words::Language;
+
+    #[test]
+    fn the_grammar_is_sound_in_both_languages() {
+        for (_, language) in Language::ALL {
+            command(Some(&Words::new(*language))).debug_assert();
+        }
+    }
+
+    #[test]
+    fn parameters_are_flags() {
+        for name in flags::PARAMS {
+            assert!(flags::COMMON.iter().any(|flag| flag.long == *name), "{name}");
+            assert!(sockeye::given::is_param(name), "{name}");
+        }
+    }
+
+    #[test]
+    fn bounds_are_flags() {
+        for name in sockeye::Bounds::NAMES {
+            let mut known = flags::COMMON.iter().chain(flags::SERVE);
+            assert!(known.any(|flag| flag.long == *name), "{name}");
+        }
+    }
+
+    #[test]
+    fn no_flag_takes_an_optional_value() {
+        let mut root = command(None);
+        root.build();
+        for verb in root.get_subcommands() {
+            for arg in verb.get_arguments().filter(|arg| !arg.is_positional()) {
+                let count = arg.get_num_args();
+                assert!(
+                    count.is_none_or(|range| range.min_values() == range.max_values()),
+                    "{}",
+                    arg.get_id()
+                );
+            }
+        }
+    }
+}

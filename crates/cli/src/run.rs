@@ -1,0 +1,341 @@
+//! From a command line to a use case, and from its outcome to an exit code.
+
+use std::io::IsTerminal;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+
+use clap::ArgMatches;
+use clap::error::ErrorKind;
+use sockeye::core::{Code, Fault};
+use sockeye::{Bounds, End, Eol, Source, Views, ask, connect, nc, proxy, serve};
+
+use crate::exit;
+use crate::generate;
+use crate::grammar::{self, early, read, refuse};
+use crate::lists;
+use crate::ui;
+use crate::ui::human::{Human, Manner};
+use crate::ui::json::Json;
+use crate::ui::paint::{Paint, When};
+use crate::ui::stdout::Stdout;
+use crate::ui::terminal::{Editor, Found, history};
+use crate::words::{Language, Words};
+
+/// What the process was started with, besides its arguments.
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
+struct Place {
+    stdin: bool,
+    stdout: bool,
+    stderr: bool,
+    /// TERM is set, and names a terminal that can do more than print.
+    able: bool,
+    no_color: bool,
+}
+
+impl Place {
+    fn here() -> Self {
+        Self {
+            stdin: std::io::stdin().is_terminal(),
+            stdout: std::io::stdout().is_terminal(),
+            stderr: std::io::stderr().is_terminal(),
+            able: variable("TERM").is_some_and(|term| !term.is_empty() && term != "dumb"),
+            no_color: variable("NO_COLOR").is_some_and(|value| !value.is_empty()),
+        }
+    }
+
+    /// Whether a person can edit lines here.
+    const fn edits(&self) -> bool {
+        self.stdin && self.stdout && self.stderr && self.able
+    }
+}
+
+fn variable(name: &str) -> Option<String> {
+    std::env::var(name).ok()
+}
+
+/// The program.
+pub(crate) fn main() -> ExitCode {
+    let found = Found::now();
+    let place = Place::here();
+    let (args, lost) = arguments();
+    let words = || Words::new(language(&args).unwrap_or_else(|_| Language::of_environment(variable)));
+    let parsed = if lost { Err(refuse::usage("", "not-utf8", "")) } else { parse(&args, &words()) };
+    let manner = manner(&args, &place, parsed.as_ref().map_or(0, Parsed::verbosity));
+    let stdout = Stdout::start();
+    let people = Human::new(words(), manner, stdout.clone());
+    let (views, ui, people) = if early::has(&args, "json") {
+        let (views, ui) = ui::views(Arc::new(Json::new(people, stdout.clone())), true);
+        (views, ui, None)
+    } else {
+        let people = Arc::new(people);
+        let (views, ui) = ui::views(people.clone(), manner.verbose > 0);
+        (views, ui, Some(people))
+    };
+    let run = Run { place, views, people, stdout, words: words() };
+    let code = match parsed.and_then(|parsed| run.all(parsed)) {
+        Ok(end) => exit::of_end(end),
+        Err(fault) => {
+            ui.last(&fault);
+            exit::of_fault(&fault)
+        }
+    };
+    ui.finish();
+    found.restore();
+    ExitCode::from(code)
+}
+
+/// What a command line comes to.
+enum Parsed {
+    /// Text to print: help, the version, completions.
+    Text(Vec<u8>),
+    /// A verb and what belongs to it.
+    Verb(Box<ArgMatches>),
+}
+
+impl Parsed {
+    fn verbosity(&self) -> u8 {
+        match self {
+            Self::Text(_) => 0,
+            Self::Verb(matches) => deepest(matches).get_count("verbose"),
+        }
+    }
+}
+
+/// Understands the arguments.
+fn parse(args: &[String], words: &Words) -> Result<Parsed, Fault> {
+    language(args)?;
+    colours(args)?;
+    let args = early::with_verb(args.to_vec())?;
+    let command = grammar::command(early::wants_sentences(&args).then_some(words));
+    let matches = match command.clone().try_get_matches_from(&args) {
+        Ok(matches) => matches,
+        Err(error) if matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) => {
+            return Ok(Parsed::Text(error.to_string().into_bytes()));
+        }
+        Err(error) => return Err(refuse::fault(&error, &command, &early::path(&command, &args))),
+    };
+    if let Some(what) = read::value(deepest(&matches), "generate") {
+        return Ok(Parsed::Text(generate::text(what, grammar::command(Some(words)))?));
+    }
+    Ok(Parsed::Verb(Box::new(matches)))
+}
+
+/// The innermost command's matches, which have the common flags wherever they stood.
+fn deepest(matches: &ArgMatches) -> &ArgMatches {
+    let mut at = matches;
+    while let Some((_, inner)) = at.subcommand() {
+        at = inner;
+    }
+    at
+}
+
+/// The arguments, and whether one of them was no UTF-8.
+fn arguments() -> (Vec<String>, bool) {
+    let mut lost = false;
+    let text = |arg: std::ffi::OsString| {
+        arg.into_string().unwrap_or_else(|arg| {
+            lost = true;
+            arg.to_string_lossy().into_owned()
+        })
+    };
+    (std::env::args_os().map(text).collect(), lost)
+}
+
+/// The language that is asked for, or that of the environment.
+fn language(args: &[String]) -> Result<Language, Fault> {
+    let Some(tag) = early::value(args, "lang") else { return Ok(Language::of_environment(variable)) };
+    Language::named(tag).ok_or_else(|| {
+        let known: Vec<&str> = Language::ALL.iter().map(|(tag, _)| *tag).collect();
+        sockeye::bounds::bad_value("--lang", tag).detail(known.join(", "))
+    })
+}
+
+fn colours(args: &[String]) -> Result<When, Fault> {
+    early::value(args, "color").map_or(Ok(When::Auto), When::parse)
+}
+
+/// How people are shown things. What cannot be read is refused later, and shown plainly until then.
+fn manner(args: &[String], place: &Place, verbose: u8) -> Manner {
+    let when = colours(args).unwrap_or_default();
+    Manner {
+        verbose,
+        shielded: place.stdout && !early::has(args, "raw"),
+        terminal: place.stdout,
+        paint: Paint(when.paints(place.stderr && place.able, place.no_color)),
+    }
+}
+
+/// One run.
+struct Run {
+    place: Place,
+    views: Views,
+    /// For people, if they are who is shown the sessions.
+    people: Option<Arc<Human>>,
+    stdout: Stdout,
+    words: Words,
+}
+
+impl Run {
+    fn all(&self, parsed: Parsed) -> Result<End, Fault> {
+        let matches = match parsed {
+            Parsed::Verb(matches) => matches,
+            Parsed::Text(text) => {
+                self.stdout.push(&text);
+                return Ok(End::Done);
+            }
+        };
+        match matches.subcommand() {
+            Some(("serve", matches)) => self.serve(matches),
+            Some(("connect", matches)) => self.connect(matches),
+            Some(("ask", matches)) => self.ask(matches),
+            Some(("proxy", matches)) => self.proxy(matches),
+            Some(("nc", matches)) => self.nc(matches),
+            Some(("list", matches)) => {
+                let text = lists::text(&self.words, read::value(matches, "TOPIC"))?;
+                self.stdout.push(text.as_bytes());
+                Ok(End::Done)
+            }
+            _ => Err(refuse::usage("", "missing", "VERB")),
+        }
+    }
+
+    fn serve(&self, matches: &ArgMatches) -> Result<End, Fault> {
+        let endpoint = read::value(matches, "ENDPOINT");
+        let (listeners, deepest) = match (endpoint, matches.subcommand()) {
+            (None, None) => (found_listeners()?, matches),
+            (Some(endpoint), Some((service, own))) => {
+                let entry = sockeye::given::service(service)?;
+                let args = read::service_args(own, entry);
+                let one = serve::One { endpoint: endpoint.to_owned(), service: service.to_owned(), args };
+                (serve::Listeners::One(one), own)
+            }
+            (Some(_), None) => return Err(refuse::usage("serve", "missing", "SERVICE")),
+            (None, Some(_)) => return Err(refuse::usage("serve", "missing", "ENDPOINT")),
+        };
+        let request = serve::Request {
+            listeners,
+            params: read::params(deepest),
+            bounds: read::bounds(deepest),
+            seed: seed(deepest)?,
+            allow_exec: read::has(deepest, "allow-exec"),
+            at_terminal: self.place.stdin && self.place.stdout,
+        };
+        serve::run(&request, || self.editor().unwrap_or(Source::Stdin), &self.views)
+    }
+
+    fn connect(&self, matches: &ArgMatches) -> Result<End, Fault> {
+        let eol = read::value(matches, "eol").map(Eol::parse).transpose()?;
+        let request = connect::Request {
+            endpoint: word(matches, "ENDPOINT"),
+            params: read::params(matches),
+            bounds: bounds(matches)?,
+            eol,
+            hex: read::has(matches, "hex"),
+            from_terminal: self.place.stdin,
+            shown: self.is_shown(matches),
+        };
+        let plan = connect::plan(&request)?;
+        // Opened only once nothing more can be refused: from here on the terminal is the editor's.
+        let editor = if self.place.stdin { self.editor() } else { None };
+        connect::run(plan, editor, &self.views)
+    }
+
+    fn ask(&self, matches: &ArgMatches) -> Result<End, Fault> {
+        let quiet = read::value(matches, "quiet").map(|value| sockeye::bounds::span("--quiet", value));
+        let request = ask::Request {
+            endpoint: word(matches, "ENDPOINT"),
+            params: read::params(matches),
+            messages: read::values(matches, "MESSAGE"),
+            hex: read::has(matches, "hex"),
+            replies: read::number(matches, "number", "--number", 1)?.unwrap_or(1),
+            quiet: quiet.transpose()?.unwrap_or(ask::QUIET),
+            bounds: bounds(matches)?,
+        };
+        ask::run(&request, &self.views)
+    }
+
+    fn proxy(&self, matches: &ArgMatches) -> Result<End, Fault> {
+        let request = proxy::Request {
+            listen: word(matches, "LISTEN"),
+            target: word(matches, "TARGET"),
+            params: read::params(matches),
+            bounds: read::bounds(matches),
+        };
+        proxy::run(&request, &self.views)
+    }
+
+    fn nc(&self, matches: &ArgMatches) -> Result<End, Fault> {
+        let mut words = Vec::new();
+        words.extend(read::value(matches, "HOST").map(str::to_owned));
+        words.extend(read::value(matches, "PORT").map(str::to_owned));
+        let family = match (read::has(matches, "nc-four"), read::has(matches, "nc-six")) {
+            (false, false) => None,
+            (true, false) => Some(nc::Family::Four),
+            (false, true) => Some(nc::Family::Six),
+            (true, true) => return Err(refuse::usage("nc", "conflict", "-4")),
+        };
+        let seconds = |id, name| Ok::<_, Fault>(read::number(matches, id, name, 0)?.map(Duration::from_secs));
+        let request = nc::Request {
+            listen: read::has(matches, "nc-listen"),
+            udp: read::has(matches, "nc-udp"),
+            unix: read::has(matches, "nc-unix"),
+            keep: read::has(matches, "nc-keep"),
+            finish: read::has(matches, "nc-finish"),
+            quit: seconds("nc-quit", "-q")?,
+            wait: seconds("nc-wait", "-w")?,
+            zero: read::has(matches, "nc-zero"),
+            numeric: read::has(matches, "nc-numeric"),
+            local_port: read::value(matches, "nc-local-port").map(str::to_owned),
+            source: read::value(matches, "nc-source").map(str::to_owned),
+            family,
+            words,
+            verbose: matches.get_count("verbose") > 0,
+            bounds: bounds(matches)?,
+        };
+        nc::run(&request, &self.views)
+    }
+
+    /// Whether what comes in must pass the people's side, or the programs', instead of going straight to stdout.
+    fn is_shown(&self, matches: &ArgMatches) -> bool {
+        read::has(matches, "json") || matches.get_count("verbose") > 1 || self.place.stdout
+    }
+
+    /// A line editor, where a person can use one and sees the sessions.
+    fn editor(&self) -> Option<Source> {
+        let people = self.people.as_ref().filter(|_| self.place.edits())?;
+        let editor = Editor::open(history(variable).as_deref(), people.is_painted());
+        people.screen().share_with(editor.above);
+        Some(editor.source)
+    }
+}
+
+/// What a directory is found to serve: its `sockeye.toml`, or the welcome set.
+fn found_listeners() -> Result<serve::Listeners, Fault> {
+    let path = sockeye::config::NAME;
+    match std::fs::read_to_string(path) {
+        Ok(text) => Ok(serve::Listeners::File { path: path.to_owned(), text }),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(serve::Listeners::Welcome),
+        Err(error) => Err(Fault::new(Code::BadFile, "").arg("path", path).detail(error)),
+    }
+}
+
+fn word(matches: &ArgMatches, name: &str) -> String {
+    read::value(matches, name).unwrap_or_default().to_owned()
+}
+
+/// The bounds that flags give a client.
+fn bounds(matches: &ArgMatches) -> Result<Bounds, Fault> {
+    let mut bounds = Bounds::default();
+    for (name, value) in read::bounds(matches) {
+        bounds.set(&name, &value)?;
+    }
+    Ok(bounds)
+}
+
+/// Where randomness starts: as told, or somewhere else every time.
+fn seed(matches: &ArgMatches) -> Result<u64, Fault> {
+    use std::hash::{BuildHasher, Hasher, RandomState};
+    let told = read::number(matches, "seed", "--seed", 0)?;
+    Ok(told.unwrap_or_else(|| RandomState::new().build_hasher().finish()))
+}

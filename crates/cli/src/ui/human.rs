@@ -1,0 +1,265 @@
+//! Sessions as a person sees them: payload on stdout, the rest as lines on stderr, more of them with `-v`.
+
+use std::fmt::Write as _;
+use std::sync::{Mutex, PoisonError};
+use std::time::Instant;
+
+use sockeye::core::event::Totals;
+use sockeye::core::{Direction, Event, Fault, Kind, Leg, Note, Observer, PEER, SessionId, Tick};
+use sockeye::wire::escape::{Escaper, Shape, escape, escape_bytes};
+use sockeye::wire::hexdump::Hexdump;
+use sockeye::{Front, Watcher};
+
+use super::Ui;
+use super::paint::{Colour, Paint};
+use super::screen::Screen;
+use super::stdout::Stdout;
+use crate::fault::{Weight, lines};
+use crate::words::Words;
+
+/// How things are shown.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Manner {
+    /// How often `-v` stands.
+    pub(crate) verbose: u8,
+    /// Whether payload must be made safe: it goes to a terminal, and nobody asked for it raw.
+    pub(crate) shielded: bool,
+    /// Whether stdout is a terminal.
+    pub(crate) terminal: bool,
+    /// Whether lines on stderr are painted.
+    pub(crate) paint: Paint,
+}
+
+/// For people.
+pub(crate) struct Human {
+    words: Words,
+    manner: Manner,
+    stdout: Stdout,
+    screen: Screen,
+    shield: Mutex<Shield>,
+    started: Instant,
+}
+
+/// Makes payload safe; a character that two reads split comes out whole.
+struct Shield {
+    session: SessionId,
+    escaper: Escaper,
+    text: String,
+}
+
+impl Human {
+    pub(crate) fn new(words: Words, manner: Manner, stdout: Stdout) -> Self {
+        let shield =
+            Shield { session: SessionId::default(), escaper: Escaper::new(Shape::Text), text: String::new() };
+        Self {
+            words,
+            manner,
+            stdout,
+            screen: Screen::default(),
+            shield: Mutex::new(shield),
+            started: Instant::now(),
+        }
+    }
+
+    /// Where lines go; an editor shares it.
+    pub(crate) const fn screen(&self) -> &Screen {
+        &self.screen
+    }
+
+    /// Whether there are colours.
+    pub(crate) const fn is_painted(&self) -> bool {
+        self.manner.paint.0
+    }
+
+    fn show(&self, fault: &Fault, weight: Weight, session: SessionId) {
+        let text = lines(&self.words, fault, weight, session, self.manner.verbose > 0);
+        let colour = if weight == Weight::Error { Colour::Red } else { Colour::Yellow };
+        self.screen.line(&self.manner.paint.head(colour, &text));
+    }
+
+    /// One line about one moment.
+    fn moment(&self, at: Tick, session: SessionId, text: &str) {
+        let mut head = at.to_string();
+        if session != SessionId::default() {
+            let _ = write!(head, " #{session}");
+        }
+        self.screen.line(&format!("{} {text}", self.manner.paint.on(Colour::Dim, &head)));
+    }
+
+    fn sentence(&self, event: &Event<'_>, key: &str, args: &[(&str, &str)]) {
+        let safe: Vec<(&str, String)> = args.iter().map(|(name, value)| (*name, safe(value))).collect();
+        let args: Vec<(&str, &str)> = safe.iter().map(|(name, value)| (*name, value.as_str())).collect();
+        self.moment(event.at, event.session, &self.words.say(key, &args));
+    }
+
+    fn message(&self, event: &Event<'_>, leg: Leg, direction: Direction, data: &[u8]) {
+        let (arrow, colour) = match direction {
+            Direction::In => ("←", Colour::Cyan),
+            Direction::Out => ("→", Colour::Green),
+        };
+        let mut text = self.manner.paint.on(colour, arrow);
+        if leg != PEER {
+            let _ = write!(text, " /{leg}");
+        }
+        let _ = write!(text, " {} ", data.len());
+        if self.manner.verbose > 2 {
+            text.push('\n');
+            Hexdump::new(0).push(data, &mut text);
+            text.truncate(text.trim_end().len());
+        } else {
+            text.push('"');
+            escape_bytes(data, Shape::Line, &mut text);
+            text.push('"');
+        }
+        self.moment(event.at, event.session, &text);
+    }
+
+    fn closed(&self, event: &Event<'_>, totals: &Totals) {
+        let number = |value: u64| value.to_string();
+        let (messages_in, messages_out) = (number(totals.messages_in), number(totals.messages_out));
+        let (bytes_in, bytes_out) = (number(totals.bytes_in), number(totals.bytes_out));
+        let args = [
+            ("messages_in", messages_in.as_str()),
+            ("messages_out", &messages_out),
+            ("bytes_in", &bytes_in),
+            ("bytes_out", &bytes_out),
+        ];
+        self.sentence(event, "event-closed", &args);
+    }
+
+    /// What comes in while an editor is open: a line of its own, with time and direction.
+    fn print_above(&self, text: &str) -> bool {
+        let paint = self.manner.paint;
+        let at = Tick(u64::try_from(self.started.elapsed().as_nanos()).unwrap_or(u64::MAX));
+        let head = format!("{} {}", paint.on(Colour::Dim, &at.to_string()), paint.on(Colour::Cyan, "←"));
+        self.screen.above(&format!("{head} {}", text.trim_end_matches('\n')))
+    }
+}
+
+fn safe(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    escape(text, Shape::Line, &mut out);
+    out
+}
+
+impl Front for Human {
+    fn listening(&self, url: &str, service: &str) {
+        // Scripts read this line: exactly these words, in every language, without colour.
+        self.screen.line(&format!("listening on {url}"));
+        if self.manner.verbose > 0 {
+            self.screen.line(&self.words.say("event-serving", &[("service", service), ("url", url)]));
+        }
+    }
+
+    fn print(&self, session: SessionId, payload: &[u8]) {
+        if !self.manner.shielded {
+            self.stdout.push(payload);
+            return;
+        }
+        let mut shield = self.shield.lock().unwrap_or_else(PoisonError::into_inner);
+        let Shield { session: last, escaper, text } = &mut *shield;
+        text.clear();
+        if *last != session {
+            escaper.finish(text);
+            *last = session;
+        }
+        escaper.push(payload, text);
+        if !self.print_above(text) {
+            self.stdout.push(text.as_bytes());
+        }
+    }
+
+    fn is_blocked(&self) -> bool {
+        self.stdout.is_full()
+    }
+
+    fn note(&self, session: SessionId, note: &Note) {
+        let values: Vec<(&str, String)> =
+            note.args.iter().map(|(name, value)| (*name, safe(value))).collect();
+        let args: Vec<(&str, &str)> = values.iter().map(|(name, value)| (*name, value.as_str())).collect();
+        let text = self.words.say(&format!("note-{}", note.key), &args);
+        if session == SessionId::default() {
+            self.screen.line(&text);
+        } else {
+            let head = self.manner.paint.on(Colour::Dim, &format!("#{session}"));
+            self.screen.line(&format!("{head} {text}"));
+        }
+    }
+
+    fn fault(&self, session: SessionId, fault: &Fault) {
+        self.show(fault, Weight::Error, session);
+    }
+}
+
+impl Watcher for Human {
+    fn warning(&self, fault: &Fault) {
+        self.show(fault, Weight::Warning, SessionId::default());
+    }
+}
+
+impl Observer for Human {
+    fn event(&self, event: &Event<'_>) {
+        match event.kind {
+            Kind::Message { leg, direction, data } if self.manner.verbose > 1 => {
+                self.message(event, leg, direction, data);
+            }
+            // Shown at every verbosity, as they are told to the front.
+            Kind::Message { .. } | Kind::Listening { .. } | Kind::Note(_) | Kind::Error(_) => {}
+            Kind::Accepted { local, remote, .. } => {
+                let (local, remote) = (local.to_string(), remote.to_string());
+                self.sentence(event, "event-accepted", &[("local", &local), ("remote", &remote)]);
+            }
+            Kind::Resolved { name, addresses } => {
+                let addresses: Vec<String> = addresses.iter().map(ToString::to_string).collect();
+                let args = [("name", name), ("addresses", &addresses.join(", "))];
+                self.sentence(event, "event-resolved", &args);
+            }
+            Kind::Connecting { remote, .. } => {
+                self.sentence(event, "event-connecting", &[("remote", &remote.to_string())]);
+            }
+            Kind::Connected { local, remote, .. } => {
+                let (local, remote) = (local.to_string(), remote.to_string());
+                self.sentence(event, "event-connected", &[("local", &local), ("remote", &remote)]);
+            }
+            Kind::HalfClosed { direction, .. } => {
+                let key = match direction {
+                    Direction::In => "event-half-closed-in",
+                    Direction::Out => "event-half-closed-out",
+                };
+                self.sentence(event, key, &[]);
+            }
+            Kind::Reset { direction, .. } => {
+                let key = match direction {
+                    Direction::In => "event-reset-in",
+                    Direction::Out => "event-reset-out",
+                };
+                self.sentence(event, key, &[]);
+            }
+            Kind::Timeout { what } => self.sentence(event, "event-timeout", &[("what", what)]),
+            Kind::Refused { remote, reason } => {
+                let args = [("remote", &*remote.to_string()), ("reason", reason)];
+                self.sentence(event, "event-refused", &args);
+            }
+            Kind::Closed { totals } => self.closed(event, &totals),
+        }
+    }
+}
+
+impl Ui for Human {
+    fn last(&self, fault: &Fault) {
+        self.show(fault, Weight::Error, SessionId::default());
+    }
+
+    fn finish(&self) {
+        if self.manner.terminal {
+            let mut shield = self.shield.lock().unwrap_or_else(PoisonError::into_inner);
+            let Shield { escaper, text, .. } = &mut *shield;
+            text.clear();
+            escaper.finish(text);
+            self.stdout.push(text.as_bytes());
+            // The shell's prompt belongs on a line of its own.
+            self.stdout.end_line();
+        }
+        self.stdout.finish();
+    }
+}

@@ -1,0 +1,30 @@
+//! What people and programs see: payload and events on stdout, everything else on stderr. Nothing else in the program
+//! writes to either.
+
+pub(crate) mod human;
+pub(crate) mod json;
+pub(crate) mod paint;
+pub(crate) mod screen;
+pub(crate) mod stdout;
+pub(crate) mod terminal;
+
+use std::sync::Arc;
+
+use sockeye::core::{Fault, Observer};
+use sockeye::{Views, Watcher};
+
+/// One way of showing: for people, or for programs.
+pub(crate) trait Ui: Watcher {
+    /// The fault that ended the program.
+    fn last(&self, fault: &Fault);
+
+    /// Waits until all of stdout is written.
+    fn finish(&self);
+}
+
+/// The same thing as a use case wants it and as the program ends with it.
+pub(crate) fn views<U: Ui + Observer + 'static>(ui: Arc<U>, observed: bool) -> (Views, Arc<dyn Ui>) {
+    let events = observed.then(|| ui.clone() as Arc<dyn Observer>);
+    let watcher: Arc<dyn Watcher> = ui.clone();
+    (Views { watcher, observer: events }, ui)
+}

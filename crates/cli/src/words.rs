@@ -1,0 +1,124 @@
+//! The one catalogue of every sentence a person reads, and the choice of its language.
+//!
+//! Everything that speaks asks [`Words::say`] with a key of `locales/*.ftl`. Nothing outside those files is a sentence.
+
+use fluent_bundle::concurrent::FluentBundle;
+use fluent_bundle::{FluentArgs, FluentResource};
+use unic_langid::LanguageIdentifier;
+
+/// The languages there are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Language {
+    /// English.
+    En,
+    /// Simplified Chinese.
+    Zh,
+}
+
+impl Language {
+    /// Every language, by its tag.
+    pub(crate) const ALL: &'static [(&'static str, Self)] = &[("en", Self::En), ("zh-CN", Self::Zh)];
+
+    /// The language that `--lang` names: a known tag, or one that begins like it (`zh`, `zh_CN.UTF-8`).
+    pub(crate) fn named(tag: &str) -> Option<Self> {
+        let word = tag.split(['-', '_', '.']).next().unwrap_or_default();
+        match word.to_ascii_lowercase().as_str() {
+            "en" => Some(Self::En),
+            "zh" => Some(Self::Zh),
+            _ => None,
+        }
+    }
+
+    /// The language of the environment: the first of LC_ALL, LC_MESSAGES and LANG that is set decides.
+    pub(crate) fn of_environment(variable: impl Fn(&str) -> Option<String>) -> Self {
+        let set = ["LC_ALL", "LC_MESSAGES", "LANG"].into_iter().filter_map(variable);
+        let locale = set.into_iter().find(|value| !value.is_empty()).unwrap_or_default();
+        Self::named(&locale).unwrap_or(Self::En)
+    }
+
+    const fn catalogue(self) -> &'static str {
+        match self {
+            Self::En => include_str!("../locales/en.ftl"),
+            Self::Zh => include_str!("../locales/zh-CN.ftl"),
+        }
+    }
+}
+
+/// The sentences of one language.
+pub(crate) struct Words {
+    bundle: FluentBundle<FluentResource>,
+}
+
+impl Words {
+    /// The catalogue of `language`.
+    pub(crate) fn new(language: Language) -> Self {
+        // A catalogue that does not parse is found by the tests; at run time what did parse is used.
+        let resource = match FluentResource::try_new(language.catalogue().to_owned()) {
+            Ok(resource) | Err((resource, _)) => resource,
+        };
+        let tag = Language::ALL.iter().find(|(_, known)| *known == language).map_or("en", |(tag, _)| *tag);
+        let mut bundle =
+            FluentBundle::new_concurrent(vec![tag.parse::<LanguageIdentifier>().unwrap_or_default()]);
+        // The default wraps every argument in bidi controls, which end up in logs and scripts.
+        bundle.set_use_isolating(false);
+        bundle.add_resource_overriding(resource);
+        Self { bundle }
+    }
+
+    /// The sentence of `key`, filled in. A key that is missing shows as itself.
+    pub(crate) fn say(&self, key: &str, args: &[(&str, &str)]) -> String {
+        self.find(key, None, args).unwrap_or_else(|| key.to_owned())
+    }
+
+    /// The sentence of `key` without arguments.
+    pub(crate) fn plain(&self, key: &str) -> String {
+        self.say(key, &[])
+    }
+
+    /// The attribute `name` of `key`, filled in.
+    pub(crate) fn attribute(&self, key: &str, name: &str, args: &[(&str, &str)]) -> Option<String> {
+        self.find(key, Some(name), args)
+    }
+
+    fn find(&self, key: &str, attribute: Option<&str>, args: &[(&str, &str)]) -> Option<String> {
+        let message = self.bundle.get_message(key)?;
+        let pattern = match attribute {
+            None => message.value()?,
+            Some(name) => message.get_attribute(name)?.value(),
+        };
+        let mut given = FluentArgs::with_capacity(args.len());
+        for (name, value) in args {
+            given.set(*name, *value);
+        }
+        let mut errors = Vec::new();
+        Some(self.bundle.format_pattern(pattern, Some(&given), &mut errors).into_owned())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_variable_that_is_set_decides() {
+        let of = |pairs: &[(&str, &str)]| {
+            let pairs: Vec<(String, String)> =
+                pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+            Language::of_environment(|name| {
+                pairs.iter().find(|(known, _)| known == name).map(|(_, value)| value.clone())
+            })
+        };
+        assert_eq!(of(&[]), Language::En);
+        assert_eq!(of(&[("LANG", "zh_CN.UTF-8")]), Language::Zh);
+        assert_eq!(of(&[("LANG", "zh_CN.UTF-8"), ("LC_ALL", "C")]), Language::En);
+        assert_eq!(of(&[("LANG", "en_GB.UTF-8"), ("LC_MESSAGES", "zh_TW")]), Language::Zh);
+        assert_eq!(of(&[("LC_ALL", ""), ("LANG", "zh")]), Language::Zh);
+    }
+
+    #[test]
+    fn arguments_are_filled_in_without_bidi_marks() {
+        let words = Words::new(Language::En);
+        assert_eq!(words.say("hint", &[("hint", "try again")]), "hint: try again");
+        assert_eq!(words.say("no-such-key", &[]), "no-such-key");
+    }
+}

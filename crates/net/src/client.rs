@@ -1,0 +1,109 @@
+//! A client: one session on one endpoint, with a conversation of the caller's or with stdin and stdout.
+
+use std::rc::Rc;
+use std::sync::Arc;
+
+use sockeye_core::endpoint::Endpoint;
+use sockeye_core::{
+    Code, Conversation, Effect, Fault, Input, Limits, Machine, OPERATOR, Observer, Outbox, PEER, Tick,
+};
+
+use crate::drive::port::Port;
+use crate::drive::session::Session;
+use crate::front::Front;
+use crate::leg;
+use crate::operator::Source;
+use crate::server::runtime;
+use crate::stdio::Stdio;
+use crate::stream::Stream;
+use crate::timer;
+use crate::world::World;
+
+/// The leg of stdin and stdout in [`pipe`].
+const STDIO: u8 = 1;
+
+/// What both kinds of client are told.
+pub struct Options {
+    /// Where to connect.
+    pub endpoint: Endpoint,
+    /// Bounds. `idle` is the endpoint's, if it names one.
+    pub limits: Limits,
+    /// The people's side.
+    pub front: Arc<dyn Front>,
+    /// Who is shown events.
+    pub observer: Option<Arc<dyn Observer>>,
+}
+
+/// Runs `conversation` with the endpoint. Lines of `operator` come as messages on [`OPERATOR`], then `Eof`.
+pub fn run(
+    options: Options,
+    conversation: Box<dyn Conversation>,
+    operator: Option<Source>,
+) -> Result<(), Fault> {
+    let operator = operator.map(|source| source.open(options.limits.message));
+    session(options, conversation, operator.map(|lines| (OPERATOR, Port::Operator(lines))))
+}
+
+/// Connects stdin and stdout with the endpoint, byte for byte. End of stdin sends FIN and reading goes on; the peer's
+/// FIN drains and ends.
+pub fn pipe(options: Options) -> Result<(), Fault> {
+    let runtime = runtime()?;
+    runtime.block_on(async {
+        let stdio = Stdio::open().map_err(|error| Fault::new(Code::Broken, "-").detail(error))?;
+        let stdio = Port::Stream(Stream::Stdio(Box::new(stdio)));
+        talk(options, Box::new(Piped), Some((STDIO, stdio))).await
+    })
+}
+
+fn session(
+    options: Options,
+    conversation: Box<dyn Conversation>,
+    leg: Option<(u8, Port)>,
+) -> Result<(), Fault> {
+    let runtime = runtime()?;
+    let outcome = runtime.block_on(talk(options, conversation, leg));
+    runtime.shutdown_background();
+    outcome
+}
+
+async fn talk(
+    options: Options,
+    conversation: Box<dyn Conversation>,
+    other: Option<(u8, Port)>,
+) -> Result<(), Fault> {
+    let world = World::new(options.limits, options.front, options.observer);
+    tokio::task::spawn_local(timer::run(Rc::clone(&world)));
+    let id = World::number();
+    let opened = leg::dial(&world, id, PEER, &options.endpoint).await?;
+    let machine =
+        Machine::new(conversation, opened.lane, world.limits.message).watched(id, world.observer.clone());
+    let idle = options.endpoint.params.idle.or(world.limits.idle);
+    let mut session = Session::new(&world, id, machine, opened.port, idle, None).with(opened.remote);
+    if let Some((leg, port)) = other {
+        session = session.with_leg(leg, port);
+    }
+    session.await.map_err(|fault| Fault { subject: options.endpoint.bare().to_string(), ..*fault })
+}
+
+/// Stdin and stdout on one side, the endpoint on the other.
+struct Piped;
+
+impl Conversation for Piped {
+    fn handle(&mut self, _now: Tick, input: Input<'_>, out: &mut Outbox) {
+        match input {
+            Input::Opened { leg: PEER } => out.effect(Effect::Relay { a: PEER, b: STDIO }),
+            // Where the driver does not pass bytes by itself, this does.
+            Input::Message { leg, data } => {
+                out.to(if leg == PEER { STDIO } else { PEER });
+                out.message(data);
+            }
+            Input::Eof { leg: STDIO } => out.finish(),
+            Input::Eof { leg: PEER } => out.close(),
+            _ => {}
+        }
+    }
+
+    fn deadline(&self) -> Option<Tick> {
+        None
+    }
+}

@@ -1,0 +1,147 @@
+//! Carrying out what a conversation asked for, in order.
+
+use std::rc::Rc;
+use std::task::Context;
+
+use sockeye_core::{Code, Effect, Fault, Leg, Op, PEER, Tick};
+
+use crate::drive::port::Port;
+use crate::drive::session::{Session, Stage};
+use crate::drive::side::Side;
+use crate::leg;
+use crate::post::Letter;
+use crate::world::Lent;
+
+impl Session {
+    /// Does what the outbox holds and empties it. Without operations that is one write to the peer.
+    #[inline]
+    pub(super) fn apply(&mut self, cx: &mut Context<'_>, _now: Tick, lent: &mut Lent) {
+        if !lent.out.ops().is_empty() {
+            self.apply_ops(cx, lent);
+        } else if !lent.out.bytes().is_empty() {
+            let sent = self.peer.send(cx, lent.out.bytes(), &self.world);
+            lent.out.reset();
+            if let Err(error) = sent {
+                self.broke(PEER, &error, cx, lent);
+            }
+        }
+        self.check_waiting();
+    }
+
+    #[cold]
+    fn apply_ops(&mut self, cx: &mut Context<'_>, lent: &mut Lent) {
+        let ops = lent.out.take_ops();
+        let (mut leg, mut start, mut printed) = (PEER, 0, 0);
+        for op in &ops {
+            match op {
+                Op::Own(end) => {
+                    self.queue(leg, &lent.out.bytes()[start..*end]);
+                    start = *end;
+                }
+                Op::Shared(chunk) => self.queue(leg, chunk),
+                Op::To(to) => leg = *to,
+                Op::Finish => {
+                    if let Some(side) = self.side(leg) {
+                        side.finish();
+                    }
+                }
+                Op::Close => self.stage = Stage::Closing,
+                Op::Abort => {
+                    self.peer.port.abort();
+                    self.stage = Stage::Over;
+                }
+                Op::Print(end) => {
+                    self.prints = true;
+                    self.world.front.print(self.id, &lent.out.printed()[printed..*end]);
+                    printed = *end;
+                }
+                Op::Effect(effect) => self.effect(effect, cx),
+            }
+        }
+        lent.out.give_back(ops);
+        lent.out.reset();
+    }
+
+    /// Bytes between operations wait for the next flush: what belongs together leaves together.
+    fn queue(&mut self, leg: Leg, bytes: &[u8]) {
+        let world = Rc::clone(&self.world);
+        let Some(side) = self.side(leg) else { return };
+        if side.fin != super::side::Fin::Open || matches!(side.port, Port::Gone) {
+            return;
+        }
+        if self.machine.lane(leg).datagrams {
+            if let Some(side) = self.side(leg) {
+                side.queue.push_datagram(bytes, &world);
+            }
+        } else if let Some(side) = self.side(leg) {
+            side.queue.push(bytes, &world);
+        }
+    }
+
+    fn effect(&mut self, effect: &Effect, _cx: &mut Context<'_>) {
+        match effect {
+            Effect::Connect { leg, to } => {
+                let opening = leg::connect(&self.world, self.id, *leg, to);
+                self.others.push(Side::new(*leg, Port::Opening(opening)));
+            }
+            Effect::Drained { leg } => {
+                if let Some(side) = self.side(*leg) {
+                    side.wants_more = true;
+                }
+            }
+            Effect::Spawn { leg, command, framing } => {
+                let opening = leg::spawn(command, *framing, &self.peer_info());
+                self.others.push(Side::new(*leg, Port::Opening(opening)));
+            }
+            Effect::Relay { a, b } => self.relay(*a, *b),
+            Effect::Read { leg, on } => {
+                if let Some(side) = self.side(*leg) {
+                    side.reading = *on;
+                }
+            }
+            Effect::Signal { session, word } => {
+                self.world.tell(*session, Letter::Command(word.clone()));
+            }
+            Effect::Note(note) => self.world.note(self.id, note),
+            Effect::Fail(fault) => self.fail((**fault).clone()),
+        }
+    }
+
+    /// Couples two legs: neither is read faster than the other can be written, and raw streams pass without the
+    /// conversation.
+    fn relay(&mut self, a: Leg, b: Leg) {
+        let raw = |session: &mut Self, leg: Leg| {
+            let lane = session.machine.lane(leg);
+            lane.framing.is_raw() && session.side(leg).is_some_and(|side| side.port.is_stream())
+        };
+        let pass = raw(self, a) && raw(self, b);
+        for (leg, partner) in [(a, b), (b, a)] {
+            if let Some(side) = self.side(leg) {
+                side.partner = partner;
+                side.pass = pass;
+            }
+        }
+    }
+
+    /// A peer that does not read costs its share of memory and is then cut, with a reason.
+    #[inline]
+    fn check_waiting(&mut self) {
+        let limits = &self.world.limits;
+        if self.peer.queue.len() > limits.waiting_per_peer || self.world.waiting.get() > limits.waiting {
+            self.cut();
+        }
+    }
+
+    #[cold]
+    fn cut(&mut self) {
+        let waiting = self.peer.queue.len();
+        if waiting == 0 {
+            return;
+        }
+        let max = self.world.limits.waiting_per_peer;
+        let fault = Fault::new(Code::Overflow, self.subject(PEER)).arg("waiting", waiting).arg("max", max);
+        self.fault.get_or_insert(Box::new(fault));
+        self.peer.port.abort();
+        self.stage = Stage::Over;
+    }
+}

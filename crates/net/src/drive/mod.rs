@@ -1,0 +1,12 @@
+//! The drivers: what runs a conversation on real sockets.
+//!
+//! [`session`] is one hand-written future for a session on a stream (and for any session with more than one leg);
+//! [`demux`] runs all peers of a datagram socket. Both write what is owed before they read again: that is the whole
+//! back-pressure rule.
+
+mod apply;
+pub(crate) mod demux;
+pub(crate) mod port;
+pub(crate) mod queue;
+pub(crate) mod session;
+pub(crate) mod side;

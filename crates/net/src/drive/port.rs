@@ -1,0 +1,186 @@
+//! What a leg reads from and writes to.
+
+use std::cell::RefCell;
+use std::collections::VecDeque;
+use std::future::Future;
+use std::io;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::{Context, Poll, Waker, ready};
+
+use sockeye_core::machine::Lane;
+use sockeye_core::{Address, Fault};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::sync::mpsc;
+
+use crate::datagram::Datagram;
+use crate::operator::Typed;
+use crate::stream::Stream;
+
+/// A connection that has come about.
+pub(crate) struct Opened {
+    pub(crate) port: Port,
+    pub(crate) lane: Lane,
+    pub(crate) remote: Address,
+}
+
+/// A connection that is coming about.
+pub(crate) type Opening = Pin<Box<dyn Future<Output = Result<Opened, Fault>>>>;
+
+/// One leg's way in and out.
+pub(crate) enum Port {
+    /// A stream socket, a process, or stdin and stdout.
+    Stream(Stream),
+    /// A datagram socket of our own.
+    Datagram(Box<Datagram>),
+    /// One peer of a datagram socket that many share.
+    Inlet(Rc<Inlet>),
+    /// The person (or pipe) at stdin.
+    Operator(mpsc::Receiver<Typed>),
+    /// Not connected yet.
+    Opening(Opening),
+    /// No more.
+    Gone,
+}
+
+/// What one read gave.
+pub(crate) enum Got {
+    /// So many bytes of a stream.
+    Bytes(usize),
+    /// One datagram of so many bytes.
+    Datagram(usize),
+    /// One line of the operator.
+    Line(Vec<u8>),
+    /// The end.
+    Eof,
+}
+
+impl Port {
+    /// Reads into `buffer`.
+    #[inline]
+    pub(crate) fn poll_read(&mut self, cx: &mut Context<'_>, buffer: &mut [u8]) -> Poll<io::Result<Got>> {
+        match self {
+            Self::Stream(stream) => {
+                let mut read = ReadBuf::new(buffer);
+                ready!(Pin::new(stream).poll_read(cx, &mut read))?;
+                let count = read.filled().len();
+                Poll::Ready(Ok(if count == 0 { Got::Eof } else { Got::Bytes(count) }))
+            }
+            Self::Datagram(socket) => {
+                let count = ready!(socket.poll_recv(cx, buffer))?.len;
+                Poll::Ready(Ok(Got::Datagram(count)))
+            }
+            Self::Inlet(inlet) => inlet.poll_read(cx, buffer),
+            Self::Operator(lines) => Poll::Ready(Ok(match ready!(lines.poll_recv(cx)) {
+                Some(Typed::Line(line)) => Got::Line(line),
+                Some(Typed::Eof) | None => Got::Eof,
+            })),
+            Self::Opening(_) | Self::Gone => Poll::Pending,
+        }
+    }
+
+    /// Writes some of `bytes`, or all of a datagram.
+    #[inline]
+    pub(crate) fn poll_write(&mut self, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        match self {
+            Self::Stream(stream) => Pin::new(stream).poll_write(cx, bytes),
+            Self::Datagram(socket) => socket.poll_send(cx, bytes, None, None).map_ok(|()| bytes.len()),
+            Self::Inlet(inlet) => (inlet.send)(cx, bytes),
+            Self::Operator(_) | Self::Opening(_) | Self::Gone => Poll::Ready(Ok(bytes.len())),
+        }
+    }
+
+    /// Ends the direction to the peer: FIN. Datagrams have none.
+    pub(crate) fn poll_finish(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self {
+            Self::Stream(stream) => Pin::new(stream).poll_shutdown(cx),
+            _ => Poll::Ready(Ok(())),
+        }
+    }
+
+    /// Our end.
+    pub(crate) fn local(&self) -> Address {
+        let local = match self {
+            Self::Stream(stream) => stream.local().ok(),
+            Self::Datagram(socket) => socket.local().ok(),
+            Self::Inlet(inlet) => Some(inlet.local.clone()),
+            _ => None,
+        };
+        local.unwrap_or(Address::Unix(None))
+    }
+
+    /// The transport's scheme.
+    pub(crate) fn transport(&self) -> &'static str {
+        match self {
+            Self::Stream(stream) => stream.transport(),
+            Self::Datagram(socket) => socket.transport(),
+            Self::Inlet(inlet) => inlet.transport,
+            _ => "",
+        }
+    }
+
+    /// Makes dropping the port an RST, where the transport has one.
+    pub(crate) fn abort(&self) {
+        if let Self::Stream(stream) = self {
+            stream.set_abort();
+        }
+    }
+
+    pub(crate) fn is_stream(&self) -> bool {
+        matches!(self, Self::Stream(_))
+    }
+
+    /// Whether this is stdin and stdout: when its output has ended, nobody is left to talk to.
+    pub(crate) fn is_stdio(&self) -> bool {
+        matches!(self, Self::Stream(Stream::Stdio(_)))
+    }
+
+    /// Whether this is a process that was started for the session.
+    pub(crate) fn is_process(&self) -> bool {
+        matches!(self, Self::Stream(Stream::Process(_)))
+    }
+}
+
+/// The way to one peer of a datagram socket that many share.
+pub(crate) struct Inlet {
+    waiting: RefCell<VecDeque<Box<[u8]>>>,
+    waker: RefCell<Option<Waker>>,
+    transport: &'static str,
+    local: Address,
+    send: Box<Send>,
+}
+
+type Send = dyn Fn(&mut Context<'_>, &[u8]) -> Poll<io::Result<usize>>;
+
+impl Inlet {
+    /// Datagrams of a peer that wait to be read; more are dropped, as a full socket buffer would.
+    const DEPTH: usize = 256;
+
+    /// `send` writes one datagram to the peer.
+    pub(crate) fn new(transport: &'static str, local: Address, send: Box<Send>) -> Self {
+        Self { waiting: RefCell::default(), waker: RefCell::default(), transport, local, send }
+    }
+
+    /// Takes in one datagram; `false` if there was no room.
+    pub(crate) fn push(&self, datagram: &[u8]) -> bool {
+        let mut waiting = self.waiting.borrow_mut();
+        if waiting.len() >= Self::DEPTH {
+            return false;
+        }
+        waiting.push_back(datagram.into());
+        if let Some(waker) = self.waker.borrow_mut().take() {
+            waker.wake();
+        }
+        true
+    }
+
+    fn poll_read(&self, cx: &Context<'_>, buffer: &mut [u8]) -> Poll<io::Result<Got>> {
+        if let Some(datagram) = self.waiting.borrow_mut().pop_front() {
+            let count = datagram.len().min(buffer.len());
+            buffer[..count].copy_from_slice(&datagram[..count]);
+            return Poll::Ready(Ok(Got::Datagram(count)));
+        }
+        *self.waker.borrow_mut() = Some(cx.waker().clone());
+        Poll::Pending
+    }
+}

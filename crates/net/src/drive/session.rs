@@ -1,0 +1,587 @@
+//! One session as one hand-written future: no `select!`, channel or time-out of its own, and no buffer while it sleeps.
+//!
+//! A turn delivers letters, writes what is owed, and only then reads. With one leg and no operations asked for (the hot
+//! path) a turn is one read, the conversation, and one write.
+
+use std::future::Future;
+use std::io;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use sockeye_core::event::Totals;
+use sockeye_core::{
+    Address, Code, Direction, Fault, Input, Kind, Leg, Machine, OPERATOR, PEER, Peer, SessionId, Tick,
+};
+
+use crate::drive::port::{Got, Port};
+use crate::drive::side::{Fin, Side};
+use crate::errno;
+use crate::guard::Slot;
+use crate::post::{Letter, Post};
+use crate::world::{Lent, World};
+
+/// After our FIN a closed session still discards what comes, for this long and this much, so that unread input does not
+/// turn the last answer into an RST.
+const LINGER: Duration = Duration::from_secs(1);
+const LINGER_BYTES: usize = 64 * 1024;
+
+/// A closing session whose peer does not take the last bytes is given up after this long without progress.
+const FLUSH: Duration = Duration::from_secs(10);
+
+/// How often stdout is looked at again while it is blocked.
+const BLOCKED: Duration = Duration::from_millis(5);
+
+/// How far a session has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Stage {
+    /// The conversation goes on.
+    Open,
+    /// Nothing more is asked of the conversation; what is owed is written.
+    Closing,
+    /// Our FIN is out; what still comes is discarded.
+    Lingering,
+    /// Over.
+    Over,
+}
+
+/// A session and everything it needs to run.
+pub(crate) struct Session {
+    pub(super) world: Rc<World>,
+    pub(super) id: SessionId,
+    pub(super) machine: Machine,
+    pub(super) peer: Side,
+    pub(super) others: Vec<Side>,
+    pub(super) stage: Stage,
+    pub(super) fault: Option<Box<Fault>>,
+    post: Rc<Post>,
+    idle: Option<Duration>,
+    last: Tick,
+    until: Tick,
+    armed: Tick,
+    discarded: u32,
+    pub(super) prints: bool,
+    greeted: bool,
+    remote: Option<Box<Address>>,
+    _slot: Option<Slot>,
+}
+
+/// What a turn came to.
+enum Turn {
+    Again,
+    Wait,
+    Over,
+}
+
+const NEVER: Tick = Tick(u64::MAX);
+
+impl Session {
+    /// A session over `port`, already connected. `idle` bounds the time in which nothing moves.
+    pub(crate) fn new(
+        world: &Rc<World>,
+        id: SessionId,
+        machine: Machine,
+        port: Port,
+        idle: Option<Duration>,
+        slot: Option<Slot>,
+    ) -> Self {
+        let letters = Rc::new(Post::default());
+        world.enroll(id, Rc::clone(&letters));
+        Self {
+            world: Rc::clone(world),
+            id,
+            machine,
+            peer: Side::new(PEER, port),
+            others: Vec::new(),
+            stage: Stage::Open,
+            fault: None,
+            post: letters,
+            idle,
+            last: world.clock.now(),
+            until: NEVER,
+            armed: NEVER,
+            discarded: 0,
+            prints: false,
+            greeted: false,
+            remote: None,
+            _slot: slot,
+        }
+    }
+
+    /// Says who the peer is, for faults and for processes.
+    pub(crate) fn with(mut self, remote: Address) -> Self {
+        self.remote = Some(Box::new(remote));
+        self
+    }
+
+    pub(super) fn peer_info(&self) -> Peer {
+        Peer {
+            session: self.id,
+            transport: self.peer.port.transport(),
+            datagrams: self.machine.lane(PEER).datagrams,
+            local: self.peer.port.local(),
+            remote: self.remote.as_deref().cloned().unwrap_or(Address::Unix(None)),
+        }
+    }
+
+    /// Tells people why the session failed.
+    pub(crate) fn tell(&self, fault: &Fault) {
+        self.world.fault(self.id, fault);
+    }
+
+    /// Adds a leg from the start: stdin, say.
+    pub(crate) fn with_leg(mut self, leg: Leg, port: Port) -> Self {
+        let mut side = Side::new(leg, port);
+        side.partner = if leg == OPERATOR { PEER } else { leg };
+        self.others.push(side);
+        self
+    }
+
+    /// The conversation of this session was told `Opened` already.
+    pub(crate) fn greeted(mut self) -> Self {
+        self.greeted = true;
+        self
+    }
+
+    /// Does what the conversation asked for before the session had this future: the outbox is as it was left.
+    pub(crate) fn catch_up(&mut self, cx: &mut Context<'_>, lent: &mut Lent) {
+        let now = self.world.clock.now();
+        self.apply(cx, now, lent);
+    }
+
+    pub(super) fn side(&mut self, leg: Leg) -> Option<&mut Side> {
+        if leg == PEER {
+            return Some(&mut self.peer);
+        }
+        self.others.iter_mut().find(|side| side.leg == leg)
+    }
+
+    fn turn(&mut self, cx: &mut Context<'_>, lent: &mut Lent) -> Turn {
+        if !self.post.is_empty() {
+            self.read_letters(cx, lent);
+        }
+        match self.stage {
+            Stage::Open => self.turn_open(cx, lent),
+            Stage::Closing => self.turn_closing(cx),
+            Stage::Lingering => self.turn_lingering(cx, lent),
+            Stage::Over => Turn::Over,
+        }
+    }
+
+    fn turn_open(&mut self, cx: &mut Context<'_>, lent: &mut Lent) -> Turn {
+        if !self.greeted {
+            self.greeted = true;
+            let now = self.world.clock.now();
+            self.machine.opened(now, &mut lent.out);
+            self.apply(cx, now, lent);
+            return Turn::Again;
+        }
+        let mut again = self.flush(PEER, cx, lent);
+        for at in 0..self.others.len() {
+            let leg = self.others[at].leg;
+            again |= self.flush(leg, cx, lent);
+        }
+        if self.is_finished() {
+            self.stage = Stage::Over;
+            return Turn::Again;
+        }
+        again |= self.stage == Stage::Open && self.read(PEER, cx, lent);
+        for at in 0..self.others.len() {
+            if self.stage != Stage::Open {
+                break;
+            }
+            let leg = self.others[at].leg;
+            again |= self.open(leg, cx, lent) || self.read(leg, cx, lent);
+        }
+        if again || self.stage != Stage::Open { Turn::Again } else { Turn::Wait }
+    }
+
+    /// Writes what a leg is owed. Whether anything changed that a further turn may use.
+    fn flush(&mut self, leg: Leg, cx: &mut Context<'_>, lent: &mut Lent) -> bool {
+        let world = Rc::clone(&self.world);
+        let Some(side) = self.side(leg) else { return false };
+        if !side.owes() && !side.wants_more {
+            return false;
+        }
+        let before = side.bytes_out;
+        let outcome = side.poll_flush(cx, &world);
+        let moved = side.bytes_out != before;
+        match outcome {
+            Poll::Ready(Ok(finished)) => {
+                let more = std::mem::take(&mut side.wants_more) && side.fin == Fin::Open;
+                if finished {
+                    let ended = side.port.is_stdio() && side.pass;
+                    side.eof |= ended;
+                    let partner = side.partner;
+                    if ended && let Some(partner) = self.side(partner) {
+                        partner.finish();
+                    }
+                    world.show(self.id, Kind::HalfClosed { leg, direction: Direction::Out });
+                }
+                let now = world.clock.now();
+                self.last = now;
+                if more {
+                    self.machine.input(now, Input::Drained { leg }, &mut lent.out);
+                    self.apply(cx, now, lent);
+                }
+                true
+            }
+            Poll::Ready(Err(error)) => {
+                self.broke(leg, &error, cx, lent);
+                true
+            }
+            Poll::Pending => {
+                if moved {
+                    self.last = world.clock.now();
+                }
+                false
+            }
+        }
+    }
+
+    /// Reads a leg once, if it may be read.
+    #[inline]
+    fn read(&mut self, leg: Leg, cx: &mut Context<'_>, lent: &mut Lent) -> bool {
+        let Some(side) = self.side(leg) else { return false };
+        if side.eof || !side.reading {
+            return false;
+        }
+        let (partner, pass) = (side.partner, side.pass);
+        if self.side(partner).is_some_and(|partner| !partner.queue.is_empty()) {
+            return false;
+        }
+        if self.prints && self.world.front.is_blocked() {
+            self.arm(self.world.clock.now() + BLOCKED);
+            return false;
+        }
+        let Some(side) = self.side(leg) else { return false };
+        let got = match side.port.poll_read(cx, &mut lent.buffer) {
+            Poll::Pending => return false,
+            Poll::Ready(got) => got,
+        };
+        let now = self.world.clock.now();
+        self.last = now;
+        match got {
+            Ok(Got::Bytes(count)) if pass => self.pass(leg, partner, count, cx, lent),
+            Ok(got) => self.take(leg, got, now, cx, lent),
+            Err(error) => self.broke(leg, &error, cx, lent),
+        }
+        true
+    }
+
+    /// Gives what was read to the conversation and does what it asks for.
+    #[inline]
+    fn take(&mut self, leg: Leg, got: Got, now: Tick, cx: &mut Context<'_>, lent: &mut Lent) {
+        let outcome = match got {
+            Got::Bytes(count) => {
+                if let Some(side) = self.side(leg) {
+                    side.bytes_in += count as u64;
+                }
+                self.machine.bytes(now, leg, &mut lent.buffer[..count], &mut lent.out)
+            }
+            Got::Datagram(count) => {
+                if let Some(side) = self.side(leg) {
+                    side.bytes_in += count as u64;
+                }
+                self.machine.datagram(now, leg, &mut lent.buffer[..count], &mut lent.out)
+            }
+            Got::Line(mut line) => self.machine.datagram(now, leg, &mut line, &mut lent.out),
+            Got::Eof => {
+                self.world.show(self.id, Kind::HalfClosed { leg, direction: Direction::In });
+                self.pass_eof(leg);
+                self.machine.eof(now, leg, &mut lent.out)
+            }
+        };
+        self.apply(cx, now, lent);
+        if let Err(fault) = outcome {
+            self.fail(*fault);
+        }
+    }
+
+    /// Marks the end of a leg; in a relay, hands it on.
+    fn pass_eof(&mut self, leg: Leg) {
+        let Some(side) = self.side(leg) else { return };
+        side.eof = true;
+        let (pass, partner) = (side.pass, side.partner);
+        if pass && let Some(partner) = self.side(partner) {
+            partner.finish();
+        }
+    }
+
+    /// Hands `count` bytes of the lent buffer over to the other half of a relay.
+    fn pass(&mut self, from: Leg, to: Leg, count: usize, cx: &mut Context<'_>, lent: &mut Lent) {
+        let world = Rc::clone(&self.world);
+        let data = &lent.buffer[..count];
+        if world.observer.is_some() {
+            let (leg, direction) = if from == PEER { (PEER, Direction::In) } else { (PEER, Direction::Out) };
+            world.show(self.id, Kind::Message { leg, direction, data });
+        }
+        if let Some(side) = self.side(from) {
+            side.bytes_in += count as u64;
+        }
+        let sent = self.side(to).map_or(Ok(()), |side| side.send(cx, data, &world));
+        if let Err(error) = sent {
+            self.broke(to, &error, cx, lent);
+        }
+    }
+
+    /// Looks whether a leg that was asked for has come about.
+    fn open(&mut self, leg: Leg, cx: &mut Context<'_>, lent: &mut Lent) -> bool {
+        let world = Rc::clone(&self.world);
+        let Some(side) = self.side(leg) else { return false };
+        let Port::Opening(opening) = &mut side.port else { return false };
+        let Poll::Ready(outcome) = opening.as_mut().poll(cx) else { return false };
+        let now = world.clock.now();
+        match outcome {
+            Ok(opened) => {
+                side.port = opened.port;
+                self.machine.leg_opened(now, leg, opened.lane, &mut lent.out);
+            }
+            Err(fault) => {
+                side.port = Port::Gone;
+                let why = fault.code.word();
+                self.fault.get_or_insert(Box::new(fault));
+                self.machine.input(now, Input::Failed { leg, why }, &mut lent.out);
+            }
+        }
+        self.last = now;
+        self.apply(cx, now, lent);
+        true
+    }
+
+    fn turn_closing(&mut self, cx: &mut Context<'_>) -> Turn {
+        let world = Rc::clone(&self.world);
+        let now = world.clock.now();
+        if self.until == NEVER {
+            self.until = now + FLUSH;
+            self.others.retain(Side::owes);
+            self.peer.finish();
+        }
+        let mut owed = false;
+        for side in std::iter::once(&mut self.peer).chain(&mut self.others) {
+            if side.leg != PEER {
+                side.finish();
+            }
+            let before = side.bytes_out;
+            match side.poll_flush(cx, &world) {
+                Poll::Pending => owed = true,
+                Poll::Ready(Ok(true)) => {
+                    let kind = Kind::HalfClosed { leg: side.leg, direction: Direction::Out };
+                    world.show(self.id, kind);
+                }
+                Poll::Ready(Ok(false)) => {}
+                Poll::Ready(Err(_)) => side.port = Port::Gone,
+            }
+            if side.bytes_out != before {
+                self.until = now + FLUSH;
+            }
+        }
+        if !owed {
+            self.others.clear();
+            self.until = now + LINGER;
+            self.stage = Stage::Lingering;
+            return Turn::Again;
+        }
+        if now >= self.until {
+            self.stage = Stage::Over;
+            return Turn::Again;
+        }
+        Turn::Wait
+    }
+
+    fn turn_lingering(&mut self, cx: &mut Context<'_>, lent: &mut Lent) -> Turn {
+        let late = self.world.clock.now() >= self.until;
+        let spent = self.discarded as usize > LINGER_BYTES;
+        if late || spent || self.peer.eof || !self.peer.port.is_stream() || self.peer.port.is_stdio() {
+            self.stage = Stage::Over;
+            return Turn::Again;
+        }
+        match self.peer.port.poll_read(cx, &mut lent.buffer) {
+            Poll::Pending => Turn::Wait,
+            Poll::Ready(Ok(Got::Bytes(count))) => {
+                self.discarded += u32::try_from(count).unwrap_or(u32::MAX / 2);
+                Turn::Again
+            }
+            Poll::Ready(_) => {
+                self.stage = Stage::Over;
+                Turn::Again
+            }
+        }
+    }
+
+    /// Whether nothing can happen any more: the peer's leg has ended both ways and no other leg is owed anything.
+    fn is_finished(&self) -> bool {
+        self.peer.is_done() && !self.others.iter().any(Side::owes)
+    }
+
+    /// A leg's socket failed.
+    pub(super) fn broke(&mut self, leg: Leg, error: &io::Error, cx: &mut Context<'_>, lent: &mut Lent) {
+        let fault = errno::running(error, &self.subject(leg));
+        let world = Rc::clone(&self.world);
+        if fault.code == Code::Reset {
+            world.show(self.id, Kind::Reset { leg, direction: Direction::In });
+        }
+        let Some(side) = self.side(leg) else { return };
+        let relayed = side.pass;
+        side.queue.clear(&world);
+        if side.port.is_process() && error.kind() == io::ErrorKind::BrokenPipe {
+            // It has closed its stdin; what it still says is worth reading.
+            side.fin = Fin::Sent;
+            return;
+        }
+        side.port = Port::Gone;
+        side.eof = true;
+        let why = fault.code.word();
+        let now = world.clock.now();
+        if relayed {
+            // RST goes on as RST.
+            for side in std::iter::once(&self.peer).chain(&self.others) {
+                side.port.abort();
+            }
+            self.fault.get_or_insert(Box::new(fault));
+            self.stage = Stage::Over;
+            return;
+        }
+        self.machine.input(now, Input::Failed { leg, why }, &mut lent.out);
+        self.apply(cx, now, lent);
+        if leg == PEER {
+            self.fault.get_or_insert(Box::new(fault));
+            self.stage = if self.others.iter().any(Side::owes) { Stage::Closing } else { Stage::Over };
+        }
+    }
+
+    /// The session has failed: what is owed is still written.
+    pub(super) fn fail(&mut self, fault: Fault) {
+        let subject = self.subject(PEER);
+        self.fault.get_or_insert(Box::new(fault.doing(subject)));
+        if self.stage == Stage::Open {
+            self.stage = Stage::Closing;
+        }
+    }
+
+    pub(super) fn subject(&self, leg: Leg) -> String {
+        let leg = if leg == PEER { String::new() } else { format!(" leg {leg}") };
+        match &self.remote {
+            Some(remote) => format!("session {}{leg} with {remote}", self.id),
+            None => format!("session {}{leg}", self.id),
+        }
+    }
+
+    fn read_letters(&mut self, cx: &mut Context<'_>, lent: &mut Lent) {
+        for (_, letter) in self.post.take() {
+            let now = self.world.clock.now();
+            match letter {
+                Letter::Due => self.due(now, cx, lent),
+                _ if self.stage != Stage::Open => {}
+                Letter::Command(line) => {
+                    self.machine.input(now, Input::Command(&line), &mut lent.out);
+                    self.apply(cx, now, lent);
+                }
+                Letter::Stop => {
+                    self.machine.input(now, Input::Stop, &mut lent.out);
+                    self.apply(cx, now, lent);
+                }
+                Letter::Close => {
+                    self.world.show(self.id, Kind::Timeout { what: "drain" });
+                    self.stage = Stage::Closing;
+                }
+            }
+        }
+    }
+
+    /// A time that was asked for has come, or an earlier one that no longer matters.
+    fn due(&mut self, now: Tick, cx: &mut Context<'_>, lent: &mut Lent) {
+        self.armed = NEVER;
+        if self.stage != Stage::Open {
+            return;
+        }
+        if self.machine.deadline().is_some_and(|deadline| deadline <= now) {
+            self.machine.input(now, Input::Timeout, &mut lent.out);
+            self.apply(cx, now, lent);
+        }
+        if let Some(idle) = self.idle
+            && self.last + idle <= now
+        {
+            self.world.show(self.id, Kind::Timeout { what: "idle" });
+            if matches!(self.peer.port, Port::Inlet(_)) {
+                // A datagram peer that falls silent is forgotten; there is nothing to close.
+                self.stage = Stage::Over;
+                return;
+            }
+            self.fail(Fault::new(Code::Idle, "").arg("after", sockeye_core::quantity::Span(idle)));
+        }
+    }
+
+    /// Asks the timer for the earliest time that matters.
+    fn arm_next(&mut self) {
+        let mut next = match self.stage {
+            Stage::Open => self.machine.deadline().unwrap_or(NEVER),
+            Stage::Closing | Stage::Lingering => self.until,
+            Stage::Over => NEVER,
+        };
+        if let Some(idle) = self.idle
+            && self.stage == Stage::Open
+        {
+            next = next.min(self.last + idle);
+        }
+        self.arm(next);
+    }
+
+    fn arm(&mut self, when: Tick) {
+        if when < self.armed {
+            self.armed = when;
+            self.world.timer.arm(when, self.id);
+        }
+    }
+
+    /// What the session came to.
+    fn end(&mut self) -> Result<(), Box<Fault>> {
+        let (messages_in, messages_out) = self.machine.messages();
+        let totals = Totals {
+            messages_in,
+            messages_out,
+            bytes_in: self.peer.bytes_in,
+            bytes_out: self.peer.bytes_out,
+        };
+        if let Some(fault) = &self.fault {
+            self.world.show(self.id, Kind::Error(fault));
+        }
+        self.world.show(self.id, Kind::Closed { totals });
+        self.fault.take().map_or(Ok(()), Err)
+    }
+}
+
+impl Future for Session {
+    type Output = Result<(), Box<Fault>>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = self.get_mut();
+        this.post.listen(cx.waker());
+        let world = Rc::clone(&this.world);
+        let lent = &mut *world.lent.borrow_mut();
+        lent.out.reset();
+        loop {
+            match this.turn(cx, lent) {
+                Turn::Again => {}
+                Turn::Wait => {
+                    this.arm_next();
+                    return Poll::Pending;
+                }
+                Turn::Over => return Poll::Ready(this.end()),
+            }
+        }
+    }
+}
+
+impl Drop for Session {
+    fn drop(&mut self) {
+        for side in std::iter::once(&mut self.peer).chain(&mut self.others) {
+            side.queue.clear(&self.world);
+        }
+        if std::thread::panicking() {
+            self.world.front.fault(self.id, &Fault::new(Code::Internal, self.subject(PEER)));
+        }
+        self.world.forget(self.id);
+    }
+}

@@ -1,0 +1,134 @@
+//! One leg of a session: its port, what waits for it, and how far each direction has come.
+
+use std::io;
+use std::task::{Context, Poll, ready};
+
+use sockeye_core::Leg;
+
+use crate::drive::port::Port;
+use crate::drive::queue::Queue;
+use crate::world::World;
+
+/// How far our direction has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Fin {
+    /// We may still send.
+    Open,
+    /// A FIN goes out once the queue is empty.
+    Wanted,
+    /// It is out.
+    Sent,
+}
+
+/// One leg.
+#[expect(clippy::struct_excessive_bools, reason = "four facts of a leg that change apart from each other")]
+pub(crate) struct Side {
+    pub(crate) port: Port,
+    pub(crate) queue: Queue,
+    pub(crate) bytes_in: u64,
+    pub(crate) bytes_out: u64,
+    pub(crate) leg: Leg,
+    /// The leg whose queue must be empty before this one is read: itself, or the other half of a relay.
+    pub(crate) partner: Leg,
+    pub(crate) fin: Fin,
+    /// The peer will send no more.
+    pub(crate) eof: bool,
+    /// The conversation wants this leg read.
+    pub(crate) reading: bool,
+    /// The conversation wants to know when the queue is empty.
+    pub(crate) wants_more: bool,
+    /// Bytes go to the partner without the conversation.
+    pub(crate) pass: bool,
+}
+
+impl Side {
+    pub(crate) fn new(leg: Leg, port: Port) -> Self {
+        Self {
+            port,
+            queue: Queue::default(),
+            bytes_in: 0,
+            bytes_out: 0,
+            leg,
+            partner: leg,
+            fin: Fin::Open,
+            eof: false,
+            reading: true,
+            wants_more: false,
+            pass: false,
+        }
+    }
+
+    /// Takes bytes to send: at once as far as the socket goes, the rest into the queue.
+    #[inline]
+    pub(crate) fn send(&mut self, cx: &mut Context<'_>, bytes: &[u8], world: &World) -> io::Result<()> {
+        if self.fin != Fin::Open {
+            return Ok(());
+        }
+        if !self.port.is_stream() {
+            self.queue.push_datagram(bytes, world);
+            return Ok(());
+        }
+        let mut left = bytes;
+        if self.queue.is_empty() {
+            while !left.is_empty() {
+                match self.port.poll_write(cx, left) {
+                    Poll::Ready(Ok(0)) => return Err(io::ErrorKind::WriteZero.into()),
+                    Poll::Ready(Ok(count)) => {
+                        self.bytes_out += count as u64;
+                        left = &left[count..];
+                    }
+                    Poll::Ready(Err(error)) => return Err(error),
+                    Poll::Pending => break,
+                }
+            }
+        }
+        if !left.is_empty() {
+            self.queue.push(left, world);
+        }
+        Ok(())
+    }
+
+    /// Writes what waits, then the FIN if one is wanted. `Ready` when nothing is owed any more; `Ok(true)` if a FIN
+    /// went out just now.
+    pub(crate) fn poll_flush(&mut self, cx: &mut Context<'_>, world: &World) -> Poll<io::Result<bool>> {
+        if matches!(self.port, Port::Opening(_)) {
+            return if self.queue.is_empty() && self.fin != Fin::Wanted {
+                Poll::Ready(Ok(false))
+            } else {
+                Poll::Pending
+            };
+        }
+        while !self.queue.is_empty() {
+            let front = self.queue.front();
+            let count = ready!(self.port.poll_write(cx, front))?;
+            if count == 0 && !front.is_empty() {
+                return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
+            }
+            self.bytes_out += count as u64;
+            self.queue.written(count, world);
+        }
+        if self.fin == Fin::Wanted {
+            ready!(self.port.poll_finish(cx))?;
+            self.fin = Fin::Sent;
+            return Poll::Ready(Ok(true));
+        }
+        Poll::Ready(Ok(false))
+    }
+
+    /// Asks for a FIN after what waits.
+    pub(crate) fn finish(&mut self) {
+        if self.fin == Fin::Open {
+            self.fin = Fin::Wanted;
+        }
+    }
+
+    /// Whether both directions have ended and nothing is owed.
+    pub(crate) fn is_done(&self) -> bool {
+        matches!(self.port, Port::Gone) || (self.eof && self.fin == Fin::Sent)
+    }
+
+    /// Whether something is still to be written.
+    pub(crate) fn owes(&self) -> bool {
+        !matches!(self.port, Port::Gone) && (!self.queue.is_empty() || self.fin == Fin::Wanted)
+    }
+}

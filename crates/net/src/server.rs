@@ -1,0 +1,212 @@
+//! A server: listeners, the sessions on them, and the end.
+
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+
+use sockeye_core::endpoint::Endpoint;
+use sockeye_core::machine::Lane;
+use sockeye_core::{Code, Fault, Kind, Limits, Note, Observer, Service, SessionId};
+use tokio::runtime::LocalRuntime;
+use tokio::sync::watch;
+
+use crate::accept;
+use crate::bind::{self, BACKLOG, Bound, Sockets};
+use crate::drive::demux::Demux;
+use crate::front::Front;
+use crate::guard::Guard;
+use crate::operator::{self, Source};
+use crate::plan::{Plan, Refusals};
+use crate::post::Letter;
+use crate::signals::Signals;
+use crate::timer;
+use crate::world::World;
+
+/// After the drain, sessions get this long to be closed.
+const CLOSE: Duration = Duration::from_secs(2);
+
+/// What to answer where.
+pub struct Listener {
+    /// Where.
+    pub endpoint: Endpoint,
+    /// The service's name, for people.
+    pub name: String,
+    /// With what.
+    pub service: Arc<dyn Service>,
+}
+
+/// How to serve.
+pub struct Options {
+    /// Bounds.
+    pub limits: Limits,
+    /// End after so many sessions, in all.
+    pub max_sessions: Option<u64>,
+    /// Whose lines the service that reads them gets.
+    pub operator: Option<Source>,
+    /// The people's side.
+    pub front: Arc<dyn Front>,
+    /// Who is shown events.
+    pub observer: Option<Arc<dyn Observer>>,
+}
+
+/// How a run ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum End {
+    /// All that was asked for is done.
+    Done,
+    /// A second signal of this number cut it short.
+    Signal(i32),
+}
+
+/// A server that has not started to answer. Ports are taken as they are bound, so that a taken one shows at once.
+pub struct Server {
+    runtime: LocalRuntime,
+    world: Rc<World>,
+    guard: Rc<Guard>,
+    stop: watch::Sender<bool>,
+    max_sessions: Option<u64>,
+    operator: Option<Source>,
+    desk: Option<Arc<dyn Service>>,
+    bound: Vec<(Rc<Plan>, Bound)>,
+}
+
+impl Server {
+    /// A server without listeners.
+    pub fn new(options: Options) -> Result<Self, Fault> {
+        Ok(Self {
+            runtime: runtime()?,
+            guard: Guard::new(options.limits.clone()),
+            world: World::new(options.limits, options.front, options.observer),
+            stop: watch::Sender::new(false),
+            max_sessions: options.max_sessions,
+            operator: options.operator,
+            desk: None,
+            bound: Vec::new(),
+        })
+    }
+
+    /// Takes the listener's addresses and tells that they are ready. Peers are let in by [`Server::run`].
+    pub fn bind(&mut self, listener: Listener) -> Result<(), Fault> {
+        let endpoint = &listener.endpoint;
+        let bound = self.runtime.block_on(async { bind::bind(endpoint, BACKLOG) })?;
+        let (url, service) = (&bound.url, &listener.name);
+        self.world.show(SessionId::default(), Kind::Listening { url, service });
+        self.world.front.listening(url, service);
+        if listener.service.reads_operator() && self.desk.is_none() {
+            self.desk = Some(Arc::clone(&listener.service));
+        }
+        let datagrams = bound.entry.is_datagrams();
+        let plan = Plan {
+            world: Rc::clone(&self.world),
+            guard: Rc::clone(&self.guard),
+            service: listener.service,
+            lane: Lane { framing: endpoint.framing(datagrams), datagrams },
+            idle: endpoint.params.idle.or(self.world.limits.idle),
+            sessions: self.max_sessions,
+            stop: self.stop.clone(),
+            refusals: Refusals::default(),
+        };
+        self.bound.push((Rc::new(plan), bound));
+        Ok(())
+    }
+
+    /// Serves until a signal, or until the sessions asked for have ended.
+    pub fn run(self) -> Result<End, Fault> {
+        let Self { runtime, world, guard, stop, operator, desk, bound, .. } = self;
+        let end = runtime.block_on(async {
+            let mut signals = Signals::listen()?;
+            tokio::task::spawn_local(timer::run(Rc::clone(&world)));
+            let mut loops = Vec::new();
+            for (plan, bound) in bound {
+                start(&plan, bound, &mut loops);
+            }
+            if let (Some(service), Some(source)) = (desk, operator) {
+                let world = Rc::clone(&world);
+                tokio::task::spawn_local(async move { operator::attend(&world, service, source).await });
+            }
+            Ok(serve(&world, &guard, &stop, loops, &mut signals).await)
+        });
+        runtime.shutdown_background();
+        end
+    }
+}
+
+/// A runtime whose tasks stay on this thread.
+pub(crate) fn runtime() -> Result<LocalRuntime, Fault> {
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build_local(tokio::runtime::LocalOptions::default())
+        .map_err(|error| Fault::new(Code::Internal, "runtime").detail(error))
+}
+
+/// Starts what answers on the sockets.
+fn start(plan: &Rc<Plan>, bound: Bound, loops: &mut Vec<tokio::task::JoinHandle<()>>) {
+    match bound.sockets {
+        Sockets::Streams(listeners) => {
+            for listener in listeners {
+                loops.push(tokio::task::spawn_local(accept::run(Rc::clone(plan), listener)));
+            }
+        }
+        Sockets::Datagrams(sockets) => {
+            for socket in sockets {
+                tokio::task::spawn_local(Demux::new(Rc::clone(plan), socket));
+            }
+        }
+    }
+}
+
+/// Waits for the end: the sessions asked for are over, or somebody wants the server to stop.
+async fn serve(
+    world: &Rc<World>,
+    guard: &Rc<Guard>,
+    stop: &watch::Sender<bool>,
+    loops: Vec<tokio::task::JoinHandle<()>>,
+    signals: &mut Signals,
+) -> End {
+    let mut stopped = stop.subscribe();
+    let signalled = tokio::select! {
+        signal = signals.next() => Some(signal),
+        _ = stopped.wait_for(|stop| *stop) => None,
+    };
+    stop.send_replace(true);
+    for accepting in loops {
+        let _ = accepting.await;
+    }
+    if signalled.is_none() {
+        tokio::select! {
+            () = all_ended(world, guard) => return End::Done,
+            _ = signals.next() => {}
+        }
+    }
+    drain(world, guard, signals).await
+}
+
+/// Lets sessions finish, then closes them; a further signal ends all at once.
+async fn drain(world: &Rc<World>, guard: &Rc<Guard>, signals: &mut Signals) -> End {
+    world.tell_all(&Letter::Stop);
+    tokio::task::yield_now().await;
+    let limit = world.limits.drain;
+    if guard.live() > 0 && !limit.is_zero() {
+        let span = sockeye_core::quantity::Span(limit);
+        let note = Note::new("draining").arg("sessions", guard.live()).arg("limit", span);
+        world.note(SessionId::default(), &note);
+    }
+    tokio::select! {
+        () = all_ended(world, guard) => return End::Done,
+        () = tokio::time::sleep(limit) => {}
+        signal = signals.next() => return End::Signal(signal),
+    }
+    world.tell_all(&Letter::Close);
+    tokio::select! {
+        () = all_ended(world, guard) => {}
+        () = tokio::time::sleep(CLOSE) => {}
+        signal = signals.next() => return End::Signal(signal),
+    }
+    End::Done
+}
+
+async fn all_ended(world: &World, guard: &Guard) {
+    while guard.live() > 0 {
+        world.ended.notified().await;
+    }
+}

@@ -1,0 +1,113 @@
+//! What all sessions of one thread share: the people's side, the clock, the timer, the lent buffers, and who is there.
+
+use std::cell::{Cell, RefCell};
+use std::collections::HashMap;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use sockeye_core::{Event, Fault, How, Kind, Limits, Note, Observer, Outbox, SessionId};
+use tokio::sync::Notify;
+
+use crate::clock::{Clock, wall};
+use crate::front::Front;
+use crate::post::{Letter, Post};
+use crate::timer::Timer;
+
+/// How much one read may bring: 64 KiB, the most a UDP datagram can carry, and what measured best for streams.
+pub(crate) const READ: usize = 64 * 1024;
+
+static NEXT: AtomicU64 = AtomicU64::new(1);
+
+/// One thread's world.
+pub(crate) struct World {
+    pub(crate) front: Arc<dyn Front>,
+    pub(crate) observer: Option<Arc<dyn Observer>>,
+    pub(crate) limits: Limits,
+    pub(crate) clock: Clock,
+    pub(crate) timer: Timer,
+    /// Lent to one session at a time, for one poll.
+    pub(crate) lent: RefCell<Lent>,
+    /// Bytes waiting to be written, in all sessions.
+    pub(crate) waiting: Cell<usize>,
+    /// Told whenever a session ends.
+    pub(crate) ended: Notify,
+    posts: RefCell<HashMap<SessionId, Rc<Post>>>,
+}
+
+/// Buffers that no idle session holds.
+pub(crate) struct Lent {
+    pub(crate) buffer: Box<[u8]>,
+    pub(crate) out: Outbox,
+}
+
+impl World {
+    pub(crate) fn new(
+        limits: Limits,
+        front: Arc<dyn Front>,
+        observer: Option<Arc<dyn Observer>>,
+    ) -> Rc<Self> {
+        Rc::new(Self {
+            front,
+            observer,
+            limits,
+            clock: Clock::start(),
+            timer: Timer::default(),
+            lent: RefCell::new(Lent { buffer: vec![0; READ].into_boxed_slice(), out: Outbox::new(wall) }),
+            waiting: Cell::new(0),
+            ended: Notify::new(),
+            posts: RefCell::default(),
+        })
+    }
+
+    /// A number for a new session.
+    pub(crate) fn number() -> SessionId {
+        SessionId(NEXT.fetch_add(1, Ordering::Relaxed))
+    }
+
+    /// Makes `post` the mailbox of the session.
+    pub(crate) fn enroll(&self, session: SessionId, post: Rc<Post>) {
+        self.posts.borrow_mut().insert(session, post);
+    }
+
+    /// The session is over.
+    pub(crate) fn forget(&self, session: SessionId) {
+        self.posts.borrow_mut().remove(&session);
+        self.ended.notify_one();
+    }
+
+    /// Sends a letter; one to a session that has ended is lost, as it should be.
+    pub(crate) fn tell(&self, session: SessionId, letter: Letter) {
+        let post = self.posts.borrow().get(&session).map(Rc::clone);
+        if let Some(post) = post {
+            post.send(session, letter);
+        }
+    }
+
+    /// Sends a letter to every session.
+    pub(crate) fn tell_all(&self, letter: &Letter) {
+        let all: Vec<_> = self.posts.borrow().iter().map(|(id, post)| (*id, Rc::clone(post))).collect();
+        for (session, post) in all {
+            post.send(session, letter.clone());
+        }
+    }
+
+    /// Tells people something.
+    pub(crate) fn note(&self, session: SessionId, note: &Note) {
+        self.show(session, Kind::Note(note));
+        self.front.note(session, note);
+    }
+
+    /// Tells people that something went wrong.
+    pub(crate) fn fault(&self, session: SessionId, fault: &Fault) {
+        self.front.fault(session, fault);
+    }
+
+    /// Shows an event to the observer, if there is one.
+    #[inline]
+    pub(crate) fn show(&self, session: SessionId, kind: Kind<'_>) {
+        if let Some(observer) = &self.observer {
+            observer.event(&Event { at: self.clock.now(), session, how: How::Traced, kind });
+        }
+    }
+}

@@ -1,0 +1,157 @@
+//! `connect`: talk to a socket, line by line for a person, byte for byte for a pipe.
+
+use sockeye_core::endpoint::Endpoint;
+use sockeye_core::{Fault, Framing, OPERATOR};
+use sockeye_net::client::{self, Options};
+use sockeye_net::transport::Role;
+use sockeye_net::{End, operator::Source};
+
+use crate::bounds::Bounds;
+use crate::given::{self, Params};
+use crate::shown::Shown;
+use crate::talk::{AtEof, Eol, Manner, Talk};
+use crate::typing;
+use crate::views::Views;
+
+/// What to connect to, and how to talk.
+#[derive(Clone, Debug)]
+pub struct Request {
+    /// The endpoint, as written.
+    pub endpoint: String,
+    /// Endpoint parameters given as flags.
+    pub params: Params,
+    /// Bounds.
+    pub bounds: Bounds,
+    /// What ends a line. `None`: LF for a person on a raw stream, otherwise nothing.
+    pub eol: Option<Eol>,
+    /// Type hex, see a hex dump.
+    pub hex: bool,
+    /// Whether stdin is a terminal.
+    pub from_terminal: bool,
+    /// Whether what comes in must pass the watcher: a terminal that must be shielded, or events instead of payload.
+    /// Otherwise bytes may go straight to stdout.
+    pub shown: bool,
+}
+
+/// A request that makes sense, with nothing opened yet.
+pub struct Plan {
+    endpoint: Endpoint,
+    bounds: Bounds,
+    way: Way,
+    talk: Talk,
+}
+
+/// How stdin reaches the peer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Way {
+    /// Bytes pass unchanged, stdout's too, without a conversation.
+    Pipe,
+    /// Bytes pass to the peer as they come, their text converted if asked; what comes in is shown.
+    Pieces,
+    /// Each line is a message.
+    Lines,
+}
+
+/// Understands a request.
+pub fn plan(request: &Request) -> Result<Plan, Fault> {
+    let endpoint = given::endpoint(&request.endpoint, &request.params)?;
+    let (framing, datagrams) = given::lane(&endpoint, Role::Connect)?;
+    let way = way(request, &endpoint, framing, datagrams);
+    let manner = Manner {
+        eol: eol(request, framing, datagrams),
+        charset: given::charset(&endpoint)?,
+        hex: request.hex,
+        datagrams,
+        pieces: way == Way::Pieces,
+        forgiving: request.from_terminal,
+        at_eof: AtEof::Finish,
+        from: OPERATOR,
+    };
+    let shown = Shown::new(manner.charset, request.hex, datagrams || !framing.is_raw());
+    Ok(Plan { endpoint, bounds: request.bounds.clone(), way, talk: Talk::new(manner, shown) })
+}
+
+/// Connects, and talks until both sides are done. `editor`: where a person's lines come from, if not from stdin.
+pub fn run(plan: Plan, editor: Option<Source>, views: &Views) -> Result<End, Fault> {
+    let options = Options {
+        endpoint: plan.endpoint,
+        limits: plan.bounds.limits,
+        front: views.front(),
+        observer: views.observer.clone(),
+    };
+    let source = match plan.way {
+        Way::Pipe => {
+            client::pipe(options)?;
+            return Ok(End::Done);
+        }
+        Way::Pieces => typing::pieces(),
+        Way::Lines => editor.unwrap_or(Source::Stdin),
+    };
+    client::run(options, Box::new(plan.talk), Some(source))?;
+    Ok(End::Done)
+}
+
+fn way(request: &Request, endpoint: &Endpoint, framing: Framing, datagrams: bool) -> Way {
+    let cut = request.eol.is_some() || request.hex || datagrams || !framing.is_raw();
+    if request.from_terminal || cut {
+        Way::Lines
+    } else if request.shown || endpoint.params.enc.is_some() {
+        Way::Pieces
+    } else {
+        Way::Pipe
+    }
+}
+
+/// What ends a line that is sent.
+fn eol(request: &Request, framing: Framing, datagrams: bool) -> Eol {
+    let marked = datagrams || !framing.is_raw();
+    match request.eol {
+        Some(eol) => eol,
+        None if request.from_terminal && !marked && !request.hex => Eol::Lf,
+        None => Eol::None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn request(endpoint: &str) -> Request {
+        Request {
+            endpoint: endpoint.to_owned(),
+            params: Vec::new(),
+            bounds: Bounds::default(),
+            eol: None,
+            hex: false,
+            from_terminal: false,
+            shown: false,
+        }
+    }
+
+    fn chosen(request: &Request) -> (Way, Eol) {
+        let endpoint = given::endpoint(&request.endpoint, &request.params).unwrap();
+        let (framing, datagrams) = given::lane(&endpoint, Role::Connect).unwrap();
+        let way = way(request, &endpoint, framing, datagrams);
+        (way, eol(request, framing, datagrams))
+    }
+
+    #[test]
+    fn a_piped_stream_passes_unchanged_unless_something_marks_lines() {
+        assert_eq!(chosen(&request("127.0.0.1:1")), (Way::Pipe, Eol::None));
+        assert_eq!(chosen(&Request { shown: true, ..request("127.0.0.1:1") }), (Way::Pieces, Eol::None));
+        assert_eq!(chosen(&request("tcp://127.0.0.1:1?frame=line")), (Way::Lines, Eol::None));
+        let crlf = Request { eol: Some(Eol::Crlf), ..request("127.0.0.1:1") };
+        assert_eq!(chosen(&crlf), (Way::Lines, Eol::Crlf));
+        assert_eq!(chosen(&request("tcp://127.0.0.1:1?enc=gbk")), (Way::Pieces, Eol::None));
+    }
+
+    #[test]
+    fn a_typed_line_ends_with_lf_only_where_nothing_else_marks_it() {
+        let typed = |endpoint| Request { from_terminal: true, ..request(endpoint) };
+        assert_eq!(chosen(&typed("127.0.0.1:1")), (Way::Lines, Eol::Lf));
+        assert_eq!(chosen(&typed("udp://127.0.0.1:1")), (Way::Lines, Eol::None));
+        assert_eq!(chosen(&typed("tcp://127.0.0.1:1?frame=line")), (Way::Lines, Eol::None));
+        let hex = Request { hex: true, ..typed("127.0.0.1:1") };
+        assert_eq!(chosen(&hex), (Way::Lines, Eol::None));
+    }
+}

@@ -1,0 +1,42 @@
+//! `proxy`: relay what comes to one endpoint to another.
+
+use sockeye_core::Fault;
+use sockeye_net::End;
+use sockeye_net::operator::Source;
+use sockeye_net::transport::Role;
+
+use crate::given::{self, Params};
+use crate::serve;
+use crate::views::Views;
+
+/// From where to where.
+#[derive(Clone, Debug)]
+pub struct Request {
+    /// The endpoint to listen on, as written.
+    pub listen: String,
+    /// The endpoint to pass on to, as written.
+    pub target: String,
+    /// Endpoint parameters of the listener given as flags.
+    pub params: Params,
+    /// Bounds given as flags, by name.
+    pub bounds: Vec<(String, String)>,
+}
+
+/// Relays until the end. It is the service `forward`, so there is one relay.
+pub fn run(request: &Request, views: &Views) -> Result<End, Fault> {
+    given::lane(&given::endpoint(&request.target, &[])?, Role::Connect)?;
+    let one = serve::One {
+        endpoint: request.listen.clone(),
+        service: "forward".to_owned(),
+        args: vec!["--".to_owned(), request.target.clone()],
+    };
+    let request = serve::Request {
+        listeners: serve::Listeners::One(one),
+        params: request.params.clone(),
+        bounds: request.bounds.clone(),
+        seed: 0,
+        allow_exec: true,
+        at_terminal: false,
+    };
+    serve::run(&request, || Source::Stdin, views)
+}
