@@ -1,10 +1,11 @@
 //! The operator's desk: who is there, whose turn it is, and which typed line goes to whom. Pure; the sessions and the
-//! operator call it, and it answers with [`News`] and lines.
+//! operator call it, and it answers with [`News`] and lines. Peers are numbered as sessions are everywhere.
 //!
 //! Lines wait in one list, in the order typed. With one peer at a time they are for whoever is spoken to when their turn
 //! comes: a line typed after a goodbye is for the next caller, as in a program that reads its lines one by one. With
 //! several peers each line is for the peer it was typed to, and is dropped, with a note, when that peer leaves first.
 
+use std::cmp::Reverse;
 use std::collections::VecDeque;
 
 use sockeye_core::{Note, SessionId};
@@ -83,7 +84,6 @@ enum Turn {
 
 #[derive(Debug)]
 struct Caller {
-    number: u32,
     session: SessionId,
     name: String,
     standing: Standing,
@@ -95,7 +95,7 @@ struct Caller {
 
 #[derive(Debug)]
 struct Held {
-    to: Option<u32>,
+    to: Option<SessionId>,
     text: Box<str>,
 }
 
@@ -104,9 +104,8 @@ struct Held {
 pub(super) struct Desk {
     rules: Rules,
     callers: Vec<Caller>,
-    numbered: u32,
     heard: u64,
-    speaker: u32,
+    speaker: Option<SessionId>,
     held: VecDeque<Held>,
     held_bytes: usize,
     news: Vec<News>,
@@ -117,9 +116,8 @@ impl Desk {
         Self {
             rules,
             callers: Vec::new(),
-            numbered: 0,
             heard: 0,
-            speaker: 0,
+            speaker: None,
             held: VecDeque::new(),
             held_bytes: 0,
             news: Vec::new(),
@@ -130,16 +128,14 @@ impl Desk {
 
     /// A peer is there.
     pub(super) fn arrive(&mut self, session: SessionId, name: String) {
-        self.numbered += 1;
         let busy = self.rules.one_at_a_time && !self.callers.is_empty();
         let standing = if busy { Standing::Waiting } else { Standing::Talking };
-        let number = self.numbered;
         let (turn, ready) = (self.first_turn(), VecDeque::new());
-        self.callers.push(Caller { number, session, name, standing, turn, heard: 0, ready });
-        let key = if busy { "chat-waits" } else { "chat-came" };
-        self.note_on(self.callers.len() - 1, key);
+        self.callers.push(Caller { session, name, standing, turn, heard: 0, ready });
+        let note = if busy { Note::new("chat-waits") } else { Note::new("chat-came") };
+        self.note_on(self.callers.len() - 1, note);
         if !busy {
-            self.claim(number);
+            self.claim(session);
         }
         self.pump();
     }
@@ -157,9 +153,9 @@ impl Desk {
         let caller = &mut self.callers[at];
         caller.heard = self.heard;
         caller.turn = if self.rules.turns { Turn::Ours } else { Turn::Anybody };
-        if several && self.speaker != caller.number {
-            self.speaker = caller.number;
-            self.note_on(at, "chat-speaker");
+        if several && self.speaker != Some(session) {
+            self.speaker = Some(session);
+            self.note_on(at, Note::new("chat-speaker"));
         }
         if self.is_bye(text) {
             self.callers[at].standing = Standing::Leaving;
@@ -193,8 +189,8 @@ impl Desk {
         let caller = self.callers.remove(at);
         let waited = caller.standing == Standing::Waiting;
         let count = self.waiting();
-        let key = if waited { "chat-waiter-went" } else { "chat-went" };
-        self.note(about(&caller, key).arg("count", count));
+        let note = if waited { Note::new("chat-waiter-went") } else { Note::new("chat-went") };
+        self.note(about(&caller, note).arg("count", count));
         self.take_back(caller);
         if !waited && self.rules.one_at_a_time {
             self.promote();
@@ -210,11 +206,9 @@ impl Desk {
         }
         match Typed::read(line) {
             Typed::Say(text) => self.say(None, text),
-            Typed::To(number, text) => match self.callers.iter().find(|caller| caller.number == number) {
-                Some(caller) if caller.standing == Standing::Talking => self.say(Some(number), text),
-                Some(caller) if caller.standing == Standing::Waiting => {
-                    self.note(Note::new("chat-not-yet").arg("number", number));
-                }
+            Typed::To(number, text) => match self.standing(SessionId(number)) {
+                Some(Standing::Talking) => self.say(Some(SessionId(number)), text),
+                Some(Standing::Waiting) => self.note(Note::new("chat-not-yet").arg("number", number)),
                 _ => self.note(Note::new("chat-nobody").arg("number", number)),
             },
             Typed::Who => self.who(),
@@ -246,7 +240,7 @@ impl Desk {
         }
     }
 
-    fn say(&mut self, to: Option<u32>, text: &str) {
+    fn say(&mut self, to: Option<SessionId>, text: &str) {
         if self.held.len() >= LINES || self.held_bytes + text.len() > BYTES {
             return self.note(Note::new("chat-full").arg("count", self.held.len()));
         }
@@ -262,16 +256,16 @@ impl Desk {
     }
 
     /// Who a plain line is for among several: the peer last heard, or the first one if none was.
-    fn addressee(&self) -> Option<u32> {
-        let spoken_to = self.talking();
-        spoken_to.max_by_key(|caller| (caller.heard, u32::MAX - caller.number)).map(|caller| caller.number)
+    fn addressee(&self) -> Option<SessionId> {
+        let latest = self.talking().max_by_key(|caller| (caller.heard, Reverse(caller.session)));
+        latest.map(|caller| caller.session)
     }
 
     /// Lines typed before anybody was there are for the first that comes.
-    fn claim(&mut self, number: u32) {
+    fn claim(&mut self, session: SessionId) {
         if !self.rules.one_at_a_time {
             for held in self.held.iter_mut().filter(|held| held.to.is_none()) {
-                held.to = Some(number);
+                held.to = Some(session);
             }
         }
     }
@@ -302,10 +296,10 @@ impl Desk {
     }
 
     /// Who takes a line now.
-    fn taker(&self, to: Option<u32>) -> Option<usize> {
+    fn taker(&self, to: Option<SessionId>) -> Option<usize> {
         let able = |caller: &Caller| caller.standing == Standing::Talking && caller.turn != Turn::Theirs;
         let meant = |caller: &Caller| match to {
-            Some(number) => caller.number == number,
+            Some(session) => caller.session == session,
             None => self.rules.one_at_a_time,
         };
         self.callers.iter().position(|caller| meant(caller) && able(caller))
@@ -322,14 +316,13 @@ impl Desk {
         } else {
             lost += caller.ready.len();
         }
-        let number = caller.number;
         let (for_it, rest): (VecDeque<Held>, _) =
-            self.held.drain(..).partition(|held| held.to == Some(number));
+            self.held.drain(..).partition(|held| held.to == Some(caller.session));
         self.held = rest;
         self.held_bytes -= for_it.iter().map(|held| held.text.len()).sum::<usize>();
         lost += for_it.len();
         if lost > 0 {
-            self.note(Note::new("chat-unsent").arg("number", number).arg("count", lost));
+            self.note(Note::new("chat-unsent").arg("number", caller.session).arg("count", lost));
         }
     }
 
@@ -341,7 +334,7 @@ impl Desk {
             caller.standing = Standing::Talking;
             let session = caller.session;
             self.news.push(News::Wake(session));
-            self.note_on(0, "chat-next");
+            self.note_on(0, Note::new("chat-next"));
         }
         self.pump();
     }
@@ -352,7 +345,7 @@ impl Desk {
         }
         for at in 0..self.callers.len() {
             let waits = self.callers[at].standing == Standing::Waiting;
-            self.note_on(at, if waits { "chat-who-waits" } else { "chat-who-talks" });
+            self.note_on(at, if waits { Note::new("chat-who-waits") } else { Note::new("chat-who-talks") });
         }
     }
 
@@ -368,8 +361,9 @@ impl Desk {
         self.callers.iter().position(|caller| caller.session == session)
     }
 
-    fn note_on(&mut self, at: usize, key: &'static str) {
-        let note = about(&self.callers[at], key).arg("count", self.waiting());
+    /// A note about a peer, with how many wait in line.
+    fn note_on(&mut self, at: usize, note: Note) {
+        let note = about(&self.callers[at], note).arg("count", self.waiting());
         self.note(note);
     }
 
@@ -378,6 +372,6 @@ impl Desk {
     }
 }
 
-fn about(caller: &Caller, key: &'static str) -> Note {
-    Note::new(key).arg("number", caller.number).arg("peer", &caller.name)
+fn about(caller: &Caller, note: Note) -> Note {
+    note.arg("number", caller.session).arg("peer", &caller.name)
 }

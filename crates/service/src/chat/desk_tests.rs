@@ -4,9 +4,9 @@ use sockeye_core::SessionId;
 
 use super::desk::{Desk, First, Heard, News, Rules, Said, Standing};
 
-const A: SessionId = SessionId(11);
-const B: SessionId = SessionId(12);
-const C: SessionId = SessionId(13);
+const A: SessionId = SessionId(1);
+const B: SessionId = SessionId(2);
+const C: SessionId = SessionId(3);
 
 fn desk(mut rules: Rules) -> Desk {
     rules.bye = Some("bye".into());

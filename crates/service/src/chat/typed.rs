@@ -5,8 +5,8 @@
 pub(super) enum Typed<'a> {
     /// Words for the peer that is spoken to.
     Say(&'a str),
-    /// `/to 3 hello`: words for one peer.
-    To(u32, &'a str),
+    /// `/to 3 hello`: words for the peer of one session.
+    To(u64, &'a str),
     /// `/who`: who is there.
     Who,
     /// A `/` that begins no command: the whole line.
