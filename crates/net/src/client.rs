@@ -82,7 +82,7 @@ async fn talk(
     if let Some((leg, port)) = other {
         session = session.with_leg(leg, port);
     }
-    session.await.map_err(|fault| *fault)
+    session.await.map_err(|fault| Fault { subject: options.endpoint.bare().to_string(), ..*fault })
 }
 
 /// Stdin and stdout on one side, the endpoint on the other.

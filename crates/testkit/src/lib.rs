@@ -2,11 +2,12 @@
 //!
 //! [`Stage`] is the driver: any number of peers, time that moves only when told to, and every operation of the
 //! [`Outbox`](sockeye_core::Outbox) carried out. [`transcript`] runs an example of the service registry against a
-//! [`Wire`], be it memory or a socket. Nothing here is part of the program.
+//! [`Wire`], be it memory or a socket. [`program`] starts and watches real programs. Nothing here is part of sockeye.
 
 pub mod chunking;
 pub mod memory;
 pub mod process;
+pub mod program;
 pub mod stage;
 pub mod transcript;
 

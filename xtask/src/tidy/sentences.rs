@@ -35,6 +35,10 @@ fn speaks(file: &File) -> bool {
 }
 
 fn is_sentence(value: &str) -> bool {
+    // A command line to type is the same in every language.
+    if value.starts_with("sockeye ") || value.contains("| sockeye ") {
+        return false;
+    }
     let words = value.split_whitespace().filter(|word| is_plain(word)).count();
     words >= WORDS || value.chars().any(is_han)
 }

@@ -1,0 +1,105 @@
+//! How a server ends: the drain, the second signal, and a stdout that nobody reads any more.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on must fail")]
+
+use std::io::{Read, Write};
+use std::net::{Shutdown, TcpListener, TcpStream};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use sockeye_testkit::program::{PATIENCE, Program, Running, Signal};
+
+fn sockeye<const N: usize>(args: [&str; N]) -> Program {
+    Program::new(env!("CARGO_BIN_EXE_sockeye")).args(args)
+}
+
+/// A relay with a session through it. A relay alone cannot end a session: that is for its two peers.
+fn relayed(drain: &str) -> (Running, TcpStream, TcpStream) {
+    let target = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("tcp://{}", target.local_addr().unwrap());
+    let proxy = sockeye(["proxy", "tcp://127.0.0.1:0", &url, "--drain", drain]).start();
+    let client = TcpStream::connect(proxy.address()).unwrap();
+    let (server, _) = target.accept().unwrap();
+    for stream in [&client, &server] {
+        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    }
+    (proxy, client, server)
+}
+
+/// Waits until nobody listens there any more.
+fn is_refused_soon(address: &str) {
+    let until = Instant::now() + PATIENCE;
+    while TcpStream::connect(address).is_ok() {
+        assert!(Instant::now() < until, "{address} still accepts");
+        thread::yield_now();
+    }
+}
+
+#[test]
+fn a_server_without_sessions_stops_at_once() {
+    for signal in [Signal::SIGTERM, Signal::SIGINT] {
+        let mut server = sockeye(["serve", "tcp://127.0.0.1:0", "echo", "--drain", "60"]).start();
+        server.ready();
+        server.signal(signal);
+        server.ends_by_itself().ok();
+    }
+}
+
+#[test]
+fn sessions_may_finish_within_the_drain() {
+    let (mut proxy, mut client, mut server) = relayed("60");
+    let address = proxy.address();
+    proxy.signal(Signal::SIGTERM);
+    is_refused_soon(&address);
+    client.write_all(b"still").unwrap();
+    server.read_exact(&mut [0; 5]).unwrap();
+    server.write_all(b"answered").unwrap();
+    server.shutdown(Shutdown::Write).unwrap();
+    let mut got = Vec::new();
+    client.read_to_end(&mut got).unwrap();
+    assert_eq!(got, b"answered");
+    drop((client, server));
+    proxy.ends_by_itself().ok();
+}
+
+#[test]
+fn sessions_are_closed_after_the_drain() {
+    let (mut proxy, client, server) = relayed("1");
+    let started = Instant::now();
+    proxy.signal(Signal::SIGTERM);
+    proxy.runs_on(Duration::from_millis(700));
+    proxy.ends_by_itself();
+    assert!(started.elapsed() < Duration::from_secs(5), "{:?}", started.elapsed());
+    drop((client, server));
+}
+
+#[test]
+fn a_second_signal_ends_at_once() {
+    for (signal, code) in [(Signal::SIGTERM, 143), (Signal::SIGINT, 130)] {
+        let (mut proxy, _client, _server) = relayed("60");
+        let address = proxy.address();
+        proxy.signal(signal);
+        is_refused_soon(&address);
+        proxy.runs_on(Duration::from_millis(100));
+        proxy.signal(signal);
+        proxy.ends_by_itself().with_code(code);
+    }
+}
+
+/// Runs a command with one byte of its stdout read, and returns what it said after its exit code.
+fn read_one_byte(args: &str) -> String {
+    let script = format!("{{ \"$0\" {args}; echo \"code $?\" >&2; }} | head -c1");
+    let ended = Program::new("sh").args(["-c", &script, env!("CARGO_BIN_EXE_sockeye")]).run("");
+    assert_eq!(ended.stdout.len(), 1);
+    ended.stderr
+}
+
+#[test]
+fn a_closed_stdout_ends_connect_quietly() {
+    let server = sockeye(["serve", "tcp://127.0.0.1:0", "chargen"]).start();
+    assert_eq!(read_one_byte(&format!("connect {}", server.address())).trim(), "code 0");
+}
+
+#[test]
+fn a_closed_stdout_ends_list_quietly() {
+    assert_eq!(read_one_byte("list").trim(), "code 0");
+}
