@@ -248,6 +248,7 @@ impl Ui for Human {
     }
 
     fn finish(&self) {
+        self.screen.finish();
         if self.manner.terminal {
             let mut shield = self.shield.lock().unwrap_or_else(PoisonError::into_inner);
             let Shield { escaper, text, .. } = &mut *shield;

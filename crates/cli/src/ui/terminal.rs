@@ -2,8 +2,12 @@
 
 use std::borrow::Cow;
 use std::fs::OpenOptions;
+use std::io::BufRead;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::sync::mpsc::SyncSender;
+use std::time::Duration;
 
 use nix::sys::signal::{Signal, raise};
 use nix::sys::termios::{SetArg, Termios, tcgetattr, tcsetattr};
@@ -15,8 +19,8 @@ use sockeye::{Source, Typed};
 /// Lines kept in the history file.
 const HISTORY: usize = 1000;
 
-/// Lines that may wait to be shown. A driver waits beyond it, which is how a terminal holds back a flood.
-const WAITING: usize = 256;
+/// How often the editor looks for text to show above its line.
+const LOOK: Duration = Duration::from_millis(30);
 
 /// The terminal as it was found. A session may end while the editor has it in raw mode.
 pub(crate) struct Found(Option<Termios>);
@@ -40,16 +44,23 @@ impl Found {
 pub(crate) struct Editor {
     /// The lines typed.
     pub(crate) source: Source,
-    /// Text for the screen, while the editor has it.
+    /// Text to show above the line. The channel holds none: what it takes is shown.
     pub(crate) above: SyncSender<String>,
+    /// Set, it closes the editor.
+    pub(crate) close: Arc<AtomicBool>,
 }
 
 impl Editor {
     /// Opens it. `history`: the file that keeps lines; `None` keeps none.
     pub(crate) fn open(history: Option<&Path>, colours: bool) -> Self {
-        let printer = ExternalPrinter::new(WAITING);
+        let printer = ExternalPrinter::new(0);
         let above = printer.sender();
-        let mut editor = Reedline::create().with_ansi_colors(colours).with_external_printer(printer);
+        let close = Arc::new(AtomicBool::new(false));
+        let mut editor = Reedline::create()
+            .with_ansi_colors(colours)
+            .with_external_printer(printer)
+            .with_break_signal(Arc::clone(&close))
+            .with_poll_interval(LOOK);
         let kept = history.and_then(|path| {
             private(path).ok()?;
             FileBackedHistory::with_file(HISTORY, path.to_owned()).ok()
@@ -58,26 +69,47 @@ impl Editor {
             editor = editor.with_history(Box::new(kept));
         }
         let (sender, source) = Source::channel();
+        let found = Found::now();
         std::thread::spawn(move || {
-            loop {
-                match editor.read_line(&Mark) {
-                    Ok(Key::Success(line)) => {
-                        if sender.blocking_send(Typed::Line(line.into_bytes())).is_err() {
-                            return;
-                        }
+            let end = edit(&mut editor, &|line| sender.blocking_send(Typed::Line(line.into())).is_ok());
+            drop(editor);
+            if end == End::Broken {
+                // A terminal that answers no questions can still be typed at.
+                found.restore();
+                for line in std::io::stdin().lock().split(b'\n').map_while(Result::ok) {
+                    if sender.blocking_send(Typed::Line(line)).is_err() {
+                        return;
                     }
-                    // In raw mode the terminal makes no signal of Ctrl-C.
-                    Ok(Key::CtrlC) => {
-                        let _ = raise(Signal::SIGINT);
-                    }
-                    _ => break,
                 }
             }
-            // Text that waits for the screen must not wait for an editor that is closed.
-            drop(editor);
+            // Nobody listening any more is no loss: the session is over.
             let _ = sender.blocking_send(Typed::Eof);
         });
-        Self { source, above }
+        Self { source, above, close }
+    }
+}
+
+/// Why no more lines come from the editor.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum End {
+    /// The person, or the session, is done.
+    Done,
+    /// The terminal cannot be edited on.
+    Broken,
+}
+
+/// Gives each line to `line`, as long as somebody takes them.
+fn edit(editor: &mut Reedline, line: &dyn Fn(&str) -> bool) -> End {
+    loop {
+        match editor.read_line(&Mark) {
+            Ok(Key::Success(text)) if line(&text) => {}
+            // In raw mode the terminal makes no signal of Ctrl-C.
+            Ok(Key::CtrlC) => {
+                let _ = raise(Signal::SIGINT);
+            }
+            Ok(_) => return End::Done,
+            Err(_) => return End::Broken,
+        }
     }
 }
 

@@ -100,14 +100,6 @@ impl Endpoint {
     }
 }
 
-impl Endpoint {
-    /// The endpoint without its parameters: what a fault is about.
-    #[must_use]
-    pub fn bare(&self) -> Self {
-        Self { params: Params::default(), ..self.clone() }
-    }
-}
-
 impl fmt::Display for Endpoint {
     /// The shortest URL that means this; passwords are masked.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
