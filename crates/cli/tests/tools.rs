@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on must fail")]
 
 use std::net::{TcpListener, TcpStream};
+use std::thread;
 use std::time::Duration;
 
 use sockeye_testkit::program::{Ended, PATIENCE, Program, Running, Scratch, noise, quiet_address};
@@ -33,24 +34,24 @@ fn bound(server: &Running, mark: &str) -> String {
     })
 }
 
-/// A peer that listens, started with this input, and its address.
-fn listening_peer(tool: &str, input: Vec<u8>) -> (Running, String) {
+/// A peer that listens, and its address.
+fn listening_peer(tool: &str) -> (Running, String) {
     match tool {
         "nc" => {
-            let server = program("nc", ["-v", "-N", "-l", "127.0.0.1", "0"]).feed(input);
+            let server = program("nc", ["-v", "-N", "-l", "127.0.0.1", "0"]).start();
             let address = bound(&server, "Listening on");
             (server, address)
         }
         "socat" => {
-            let args = ["-d", "-d", "-t", "10", "TCP4-LISTEN:0,bind=127.0.0.1", "-"];
-            let server = program("socat", args).feed(input);
+            let listen = "TCP4-LISTEN:0,bind=127.0.0.1";
+            let server = program("socat", ["-d", "-d", "-t", "10", listen, "-"]).start();
             let address = bound(&server, "listening on");
             (server, address)
         }
         // It does not tell which free port it was given.
         "ncat" => {
             let host = quiet_address();
-            let server = program("ncat", ["-v", "-l", &host, "7000"]).feed(input);
+            let server = program("ncat", ["-v", "-l", &host, "7000"]).start();
             server.says("Listening on");
             (server, format!("{host}:7000"))
         }
@@ -76,40 +77,45 @@ fn same(got: &Ended, wanted: &[u8], what: &str) {
     assert!(got.stdout == wanted, "{what}: {} bytes came, {} were sent", got.stdout.len(), wanted.len());
 }
 
+/// Both say megabytes at once, and neither ends before it has heard all: some of the tools leave with the other's FIN.
+fn exchange(mut server: Running, mut client: Running, what: &str) {
+    let (from_server, from_client) = (noise(1, MEGABYTES), noise(2, MEGABYTES));
+    thread::scope(|scope| {
+        scope.spawn(|| server.types(&from_server));
+        scope.spawn(|| client.types(&from_client));
+    });
+    client.shows_bytes(MEGABYTES);
+    server.shows_bytes(MEGABYTES);
+    client.end_input();
+    same(&server.end(), &from_client, &format!("{what}, client to server"));
+    same(&client.ends_by_itself(), &from_server, &format!("{what}, server to client"));
+}
+
 /// Without sockeye first, so that a failure with it is sockeye's.
 #[test]
-fn the_tools_pass_megabytes_both_ways_among_themselves() {
+fn the_tools_exchange_megabytes_among_themselves() {
     for (listens, calls) in [("nc", "socat"), ("socat", "ncat"), ("ncat", "nc")] {
-        let (theirs, ours) = (noise(1, MEGABYTES), noise(2, MEGABYTES));
-        let (server, address) = listening_peer(listens, theirs.clone());
+        let (server, address) = listening_peer(listens);
         let (host, port) = address.rsplit_once(':').expect("HOST:PORT");
-        let client = calling_peer(calls, host, port).run(ours.clone());
-        same(&client, &theirs, &format!("{listens} to {calls}"));
-        same(&server.ends_by_itself(), &ours, &format!("{calls} to {listens}"));
+        exchange(server, calling_peer(calls, host, port).start(), &format!("{calls} calls {listens}"));
     }
 }
 
 #[test]
-fn megabytes_pass_both_ways_when_connecting() {
+fn megabytes_are_exchanged_when_connecting() {
     for tool in TOOLS {
-        let (theirs, ours) = (noise(1, MEGABYTES), noise(2, MEGABYTES));
-        let (server, address) = listening_peer(tool, theirs.clone());
-        let client = sockeye(["connect", &address]).run(ours.clone());
-        same(&client, &theirs, &format!("{tool} to sockeye"));
-        same(&server.ends_by_itself(), &ours, &format!("sockeye to {tool}"));
+        let (server, address) = listening_peer(tool);
+        exchange(server, sockeye(["connect", &address]).start(), &format!("sockeye calls {tool}"));
     }
 }
 
 #[test]
-fn megabytes_pass_both_ways_when_listening() {
+fn megabytes_are_exchanged_when_listening() {
     for tool in TOOLS {
-        let (theirs, ours) = (noise(3, MEGABYTES), noise(4, MEGABYTES));
-        let server = sockeye(["nc", "-v", "-N", "-l", "127.0.0.1", "0"]).feed(ours.clone());
+        let server = sockeye(["nc", "-v", "-N", "-l", "127.0.0.1", "0"]).start();
         let address = server.address();
         let (host, port) = address.rsplit_once(':').expect("HOST:PORT");
-        let client = calling_peer(tool, host, port).run(theirs.clone());
-        same(&client, &ours, &format!("sockeye to {tool}"));
-        same(&server.ends_by_itself(), &theirs, &format!("{tool} to sockeye"));
+        exchange(server, calling_peer(tool, host, port).start(), &format!("{tool} calls sockeye"));
     }
 }
 
@@ -152,10 +158,12 @@ fn late_answer(client: &mut Running, mut peer: TcpStream) -> Vec<u8> {
     answer
 }
 
+/// nc itself, when it listens, leaves with the caller's FIN.
 #[test]
-fn an_answer_typed_into_nc_after_fin_is_printed() {
-    let mut server = program("nc", ["-v", "-N", "-l", "127.0.0.1", "0"]).start();
-    let address = bound(&server, "Listening on");
+fn an_answer_typed_into_socat_after_fin_is_printed() {
+    let listen = ["-d", "-d", "-t", "10", "TCP4-LISTEN:0,bind=127.0.0.1", "-"];
+    let mut server = program("socat", listen).start();
+    let address = bound(&server, "listening on");
     let mut client = sockeye(["connect", &address]).feed("x");
     server.shows("x");
     client.runs_on(Duration::from_millis(1500));
@@ -251,9 +259,9 @@ fn nc_l_takes_one_caller_and_k_many() {
     let server = nc(["-v", "-l", "127.0.0.1", "0"]).start();
     let address = server.address();
     let (host, port) = address.rsplit_once(':').expect("HOST:PORT");
-    program("nc", ["-N", host, port]).feed("only");
-    server.shows("only");
-    assert_eq!(server.end().ok(), "only");
+    let caller = program("nc", ["-N", host, port]).feed("only");
+    assert_eq!(server.ends_by_itself().ok(), "only");
+    drop(caller);
 
     let server = nc(["-v", "-k", "-l", "127.0.0.1", "0"]).start();
     let address = server.address();

@@ -78,11 +78,13 @@ async fn talk(
     let machine =
         Machine::new(conversation, opened.lane, world.limits.message).watched(id, world.observer.clone());
     let idle = options.endpoint.params.idle.or(world.limits.idle);
-    let mut session = Session::new(&world, id, machine, opened.port, idle, None).with(opened.remote);
+    let mut session = Session::new(&world, id, machine, opened.port, idle, None)
+        .with(opened.remote)
+        .about(options.endpoint.bare().to_string());
     if let Some((leg, port)) = other {
         session = session.with_leg(leg, port);
     }
-    session.await.map_err(|fault| Fault { subject: options.endpoint.bare().to_string(), ..*fault })
+    session.await.map_err(|fault| *fault)
 }
 
 /// Stdin and stdout on one side, the endpoint on the other.

@@ -68,6 +68,8 @@ pub struct Server {
     operator: Option<Source>,
     desk: Option<Arc<dyn Service>>,
     bound: Vec<(Rc<Plan>, Bound)>,
+    /// Taken over before the first listener is said to be ready: who reads that line may signal at once.
+    signals: Option<Signals>,
 }
 
 impl Server {
@@ -82,6 +84,7 @@ impl Server {
             operator: options.operator,
             desk: None,
             bound: Vec::new(),
+            signals: None,
         })
     }
 
@@ -89,6 +92,9 @@ impl Server {
     pub fn bind(&mut self, listener: Listener) -> Result<(), Fault> {
         let endpoint = &listener.endpoint;
         let bound = self.runtime.block_on(async { bind::bind(endpoint, BACKLOG) })?;
+        if self.signals.is_none() {
+            self.signals = Some(self.runtime.block_on(async { Signals::listen() })?);
+        }
         let (url, service) = (&bound.url, &listener.name);
         self.world.show(SessionId::default(), Kind::Listening { url, service });
         self.world.front.listening(url, service);
@@ -112,9 +118,9 @@ impl Server {
 
     /// Serves until a signal, or until the sessions asked for have ended.
     pub fn run(self) -> Result<End, Fault> {
-        let Self { runtime, world, guard, stop, operator, desk, bound, .. } = self;
+        let Self { runtime, world, guard, stop, operator, desk, bound, signals, .. } = self;
         let end = runtime.block_on(async {
-            let mut signals = Signals::listen()?;
+            let mut signals = signals.map_or_else(Signals::listen, Ok)?;
             tokio::task::spawn_local(timer::run(Rc::clone(&world)));
             let mut loops = Vec::new();
             for (plan, bound) in bound {

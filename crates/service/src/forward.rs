@@ -28,14 +28,14 @@ pub(crate) const ENTRY: Entry = Entry {
         let [target] = given.words(1)? else {
             return Err(Fault::new(Code::BadEndpoint, "").arg("endpoint", ""));
         };
-        let shown = target.parse::<Endpoint>()?.to_string();
+        let shown = target.parse::<Endpoint>()?.bare().to_string();
         Ok(Box::new(Forward { target: Arc::from(target.as_str()), shown: Arc::from(shown) }))
     },
 };
 
 struct Forward {
     target: Arc<str>,
-    /// The target without its passwords.
+    /// The target as faults name it.
     shown: Arc<str>,
 }
 

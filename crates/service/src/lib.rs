@@ -7,6 +7,7 @@
 mod ack;
 mod bridge;
 mod chargen;
+mod chat;
 mod daytime;
 mod discard;
 mod echo;
@@ -34,6 +35,7 @@ pub const ALL: &[&Entry] = &[
     &daytime::ENTRY,
     &time::ENTRY,
     &reply::ENTRY,
+    &chat::ENTRY,
     &exec::ENTRY,
     &forward::ENTRY,
 ];

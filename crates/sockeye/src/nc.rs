@@ -110,7 +110,10 @@ fn place(request: &Request) -> Result<(String, Vec<u16>), Fault> {
     match (request.unix, request.listen, &words[..]) {
         (_, _, [_, _, extra, ..]) | (true, _, [_, extra]) => Err(usage("extra", extra)),
         (true, _, [path]) => Ok(((*path).to_owned(), vec![0])),
-        (false, true, [port]) => Ok((String::new(), vec![port_of(port)?])),
+        (false, true, [port]) => {
+            let host = request.source.clone().unwrap_or_default();
+            Ok((host, vec![port_of(port)?]))
+        }
         (false, true, [host, port]) => Ok(((*host).to_owned(), vec![port_of(port)?])),
         (false, false, [host, ports]) => {
             if request.numeric && host.parse::<IpAddr>().is_err() {
@@ -311,6 +314,8 @@ mod tests {
         assert_eq!(place(&listen).unwrap(), (String::new(), vec![9]));
         let port = Request { listen: true, local_port: Some("9".to_owned()), ..words(&[]) };
         assert_eq!(place(&port).unwrap(), (String::new(), vec![9]));
+        let source = Request { source: Some("127.0.0.2".to_owned()), ..port };
+        assert_eq!(place(&source).unwrap(), ("127.0.0.2".to_owned(), vec![9]));
         let unix = Request { unix: true, ..words(&["/run/x"]) };
         assert_eq!(place(&unix).unwrap().0, "/run/x");
     }

@@ -47,7 +47,9 @@ impl Session {
                 }
                 Op::Close => self.stage = Stage::Closing,
                 Op::Abort => {
-                    self.peer.port.abort();
+                    for side in std::iter::once(&self.peer).chain(&self.others) {
+                        side.port.abort();
+                    }
                     self.stage = Stage::Over;
                 }
                 Op::Print(end) => {

@@ -63,8 +63,15 @@ pub(crate) struct Session {
     discarded: u32,
     pub(super) prints: bool,
     greeted: bool,
-    remote: Option<Box<Address>>,
+    who: Option<Box<Who>>,
     _slot: Option<Slot>,
+}
+
+/// Who the peer is.
+struct Who {
+    remote: Address,
+    /// What faults are about, if not the session's number.
+    subject: Option<String>,
 }
 
 /// What a turn came to.
@@ -104,14 +111,22 @@ impl Session {
             discarded: 0,
             prints: false,
             greeted: false,
-            remote: None,
+            who: None,
             _slot: slot,
         }
     }
 
     /// Says who the peer is, for faults and for processes.
     pub(crate) fn with(mut self, remote: Address) -> Self {
-        self.remote = Some(Box::new(remote));
+        self.who = Some(Box::new(Who { remote, subject: None }));
+        self
+    }
+
+    /// Says what faults of this session are about, where it is the only one.
+    pub(crate) fn about(mut self, subject: String) -> Self {
+        if let Some(who) = &mut self.who {
+            who.subject = Some(subject);
+        }
         self
     }
 
@@ -121,7 +136,7 @@ impl Session {
             transport: self.peer.port.transport(),
             datagrams: self.machine.lane(PEER).datagrams,
             local: self.peer.port.local(),
-            remote: self.remote.as_deref().cloned().unwrap_or(Address::Unix(None)),
+            remote: self.who.as_deref().map_or(Address::Unix(None), |who| who.remote.clone()),
         }
     }
 
@@ -430,6 +445,12 @@ impl Session {
             side.fin = Fin::Sent;
             return;
         }
+        if side.port.is_stdio() && error.kind() == io::ErrorKind::BrokenPipe {
+            // Nobody reads stdout any more. That is an end, and no failure.
+            side.port = Port::Gone;
+            self.stage = Stage::Closing;
+            return;
+        }
         side.port = Port::Gone;
         side.eof = true;
         let why = fault.code.word();
@@ -462,8 +483,9 @@ impl Session {
 
     pub(super) fn subject(&self, leg: Leg) -> String {
         let leg = if leg == PEER { String::new() } else { format!(" leg {leg}") };
-        match &self.remote {
-            Some(remote) => format!("session {}{leg} with {remote}", self.id),
+        match self.who.as_deref() {
+            Some(Who { subject: Some(subject), .. }) => format!("{subject}{leg}"),
+            Some(Who { remote, .. }) => format!("session {}{leg} with {remote}", self.id),
             None => format!("session {}{leg}", self.id),
         }
     }

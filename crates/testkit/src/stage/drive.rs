@@ -118,8 +118,7 @@ impl Stage {
         let most = self.sessions[session].ends.iter().map(waiting).max().unwrap_or(0);
         if most > max && !self.sessions[session].over {
             self.faults.push(Fault::new(Code::Overflow, "").arg("waiting", most).arg("max", max));
-            self.input(session, Input::Failed { leg: PEER, why: Code::Overflow.word() });
-            self.abort(session);
+            self.lose(session, Code::Overflow.word());
         }
     }
 
@@ -331,9 +330,20 @@ impl Stage {
 
     /// A leg is gone. With the peer the session is over, and the other legs with it.
     fn failed(&mut self, session: usize, leg: Leg, why: &'static str) {
-        self.input(session, Input::Failed { leg, why });
-        if leg == PEER && !self.sessions[session].over {
-            self.abort(session);
+        if leg == PEER {
+            self.lose(session, why);
+        } else {
+            self.input(session, Input::Failed { leg, why });
         }
+    }
+
+    /// The peer is gone: nothing can be sent any more, but effects are still carried out.
+    fn lose(&mut self, session: usize, why: &'static str) {
+        if self.sessions[session].over {
+            return;
+        }
+        self.abort(session);
+        self.sessions[session].machine.input(self.now, Input::Failed { leg: PEER, why }, &mut self.out);
+        self.perform(session);
     }
 }
