@@ -287,7 +287,6 @@ service-forward = passes everything on to another endpoint
 
 ## Events for people
 
-event-serving = { $service } on { $url }
 event-connecting = trying { $remote }
 event-resolved = { $name } is { $addresses }
 event-accepted = { $remote } came to { $local }
@@ -303,6 +302,7 @@ event-closed = closed: { $messages_in } in ({ $bytes_in } bytes), { $messages_ou
 ## Notes
 
 note-config-found = serving what { $path } says
+note-answers = { $service } answers on { $url }
 note-welcome = welcome set: every service on loopback; interrupt to end
 note-not-in-charset = not sent: { $charset } has no character { $character }
 note-bad-hex = not sent: { $value } is no hex

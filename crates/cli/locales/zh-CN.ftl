@@ -287,7 +287,6 @@ service-forward = 把一切转给另一个端点
 
 ## 给人看的事件
 
-event-serving = { $service } 在 { $url }
 event-connecting = 正在尝试 { $remote }
 event-resolved = { $name } 的地址是 { $addresses }
 event-accepted = { $remote } 连到 { $local }
@@ -303,6 +302,7 @@ event-closed = 已关闭：收 { $messages_in } 条（{ $bytes_in } 字节），
 ## 通知
 
 note-config-found = 按 { $path } 提供服务
+note-answers = { $url } 由 { $service } 应答
 note-welcome = 欢迎服务：全在本机回环地址上；按中断键结束
 note-not-in-charset = 未发送：字符集 { $charset } 里没有字符 { $character }
 note-bad-hex = 未发送：{ $value } 不是十六进制

@@ -3,6 +3,7 @@
 use std::io::IsTerminal;
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use clap::ArgMatches;
@@ -305,7 +306,8 @@ impl Run {
     fn editor(&self) -> Option<Source> {
         let people = self.people.as_ref().filter(|_| self.place.edits())?;
         let editor = Editor::open(history(variable).as_deref(), people.is_painted());
-        people.screen().share_with(editor.above, editor.end);
+        let close = editor.close;
+        people.screen().share_with(editor.above, move || close.store(true, Ordering::Relaxed));
         Some(editor.source)
     }
 }

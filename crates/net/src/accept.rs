@@ -61,7 +61,7 @@ fn admit(plan: &Rc<Plan>, stream: Stream, remote: Address) {
     let machine =
         plan.begin(id, stream.transport(), stream.local().unwrap_or(Address::Unix(None)), remote.clone());
     let session = Session::new(&plan.world, id, machine, Port::Stream(stream), plan.idle, Some(slot));
-    tokio::task::spawn_local(Served(session.with(remote)));
+    tokio::task::spawn_local(Served(session.with(remote).at_desk(plan.desk)));
 }
 
 fn tell_exhausted(world: &World, error: &io::Error, told: &mut Option<Tick>) {

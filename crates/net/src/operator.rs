@@ -70,14 +70,19 @@ fn read_lines(from: &mut dyn BufRead, longest: usize, to: &mpsc::Sender<Typed>) 
     let _ = to.blocking_send(Typed::Eof);
 }
 
-/// Brings the operator's lines to the service, and its orders to the sessions.
-pub(crate) async fn attend(world: &World, service: Arc<dyn Service>, source: Source) {
+/// Brings the operator's lines to the service that was heard last, and its orders to the sessions. All services hear of
+/// the end.
+pub(crate) async fn attend(world: &World, desks: &[Arc<dyn Service>], source: Source) {
     let mut lines = source.open(world.limits.message);
     let mut orders = Vec::new();
     while let Some(typed) = lines.recv().await {
         match &typed {
             Typed::Line(line) => match std::str::from_utf8(line) {
-                Ok(line) => service.operator(Said::Line(line), &mut orders),
+                Ok(line) => {
+                    if let Some(desk) = desks.get(world.desk.get()) {
+                        desk.operator(Said::Line(line), &mut orders);
+                    }
+                }
                 Err(error) => {
                     let fault = Fault::new(Code::Uncharted, "stdin")
                         .arg("character", format!("\\x{:02x}", line[error.valid_up_to()]))
@@ -85,7 +90,11 @@ pub(crate) async fn attend(world: &World, service: Arc<dyn Service>, source: Sou
                     world.fault(SessionId::default(), &fault);
                 }
             },
-            Typed::Eof => service.operator(Said::Eof, &mut orders),
+            Typed::Eof => {
+                for desk in desks {
+                    desk.operator(Said::Eof, &mut orders);
+                }
+            }
         }
         for order in orders.drain(..) {
             match order {

@@ -16,6 +16,8 @@ pub(crate) struct Plan {
     pub(crate) world: Rc<World>,
     pub(crate) guard: Rc<Guard>,
     pub(crate) service: Arc<dyn Service>,
+    /// Which of the services that read the operator's lines this is.
+    pub(crate) desk: Option<usize>,
     pub(crate) lane: Lane,
     pub(crate) idle: Option<Duration>,
     /// End after this many sessions.

@@ -66,7 +66,7 @@ pub struct Server {
     stop: watch::Sender<bool>,
     max_sessions: Option<u64>,
     operator: Option<Source>,
-    desk: Option<Arc<dyn Service>>,
+    desks: Vec<Arc<dyn Service>>,
     bound: Vec<(Rc<Plan>, Bound)>,
     /// Taken over before the first listener is said to be ready: who reads that line may signal at once.
     signals: Option<Signals>,
@@ -82,7 +82,7 @@ impl Server {
             stop: watch::Sender::new(false),
             max_sessions: options.max_sessions,
             operator: options.operator,
-            desk: None,
+            desks: Vec::new(),
             bound: Vec::new(),
             signals: None,
         })
@@ -98,14 +98,17 @@ impl Server {
         let (url, service) = (&bound.url, &listener.name);
         self.world.show(SessionId::default(), Kind::Listening { url, service });
         self.world.front.listening(url, service);
-        if listener.service.reads_operator() && self.desk.is_none() {
-            self.desk = Some(Arc::clone(&listener.service));
+        let mut desk = None;
+        if listener.service.reads_operator() {
+            desk = Some(self.desks.len());
+            self.desks.push(Arc::clone(&listener.service));
         }
         let datagrams = bound.entry.is_datagrams();
         let plan = Plan {
             world: Rc::clone(&self.world),
             guard: Rc::clone(&self.guard),
             service: listener.service,
+            desk,
             lane: Lane { framing: endpoint.framing(datagrams), datagrams },
             idle: endpoint.params.idle.or(self.world.limits.idle),
             sessions: self.max_sessions,
@@ -118,7 +121,7 @@ impl Server {
 
     /// Serves until a signal, or until the sessions asked for have ended.
     pub fn run(self) -> Result<End, Fault> {
-        let Self { runtime, world, guard, stop, operator, desk, bound, signals, .. } = self;
+        let Self { runtime, world, guard, stop, operator, desks, bound, signals, .. } = self;
         let end = runtime.block_on(async {
             let mut signals = signals.map_or_else(Signals::listen, Ok)?;
             tokio::task::spawn_local(timer::run(Rc::clone(&world)));
@@ -126,9 +129,9 @@ impl Server {
             for (plan, bound) in bound {
                 start(&plan, bound, &mut loops);
             }
-            if let (Some(service), Some(source)) = (desk, operator) {
+            if let Some(source) = operator.filter(|_| !desks.is_empty()) {
                 let world = Rc::clone(&world);
-                tokio::task::spawn_local(async move { operator::attend(&world, service, source).await });
+                tokio::task::spawn_local(async move { operator::attend(&world, &desks, source).await });
             }
             Ok(serve(&world, &guard, &stop, loops, &mut signals).await)
         });

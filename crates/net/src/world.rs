@@ -30,6 +30,8 @@ pub(crate) struct World {
     pub(crate) lent: RefCell<Lent>,
     /// Bytes waiting to be written, in all sessions.
     pub(crate) waiting: Cell<usize>,
+    /// Which of the services that read the operator's lines was heard last.
+    pub(crate) desk: Cell<usize>,
     /// Told whenever a session ends.
     pub(crate) ended: Notify,
     posts: RefCell<HashMap<SessionId, Rc<Post>>>,
@@ -55,6 +57,7 @@ impl World {
             timer: Timer::default(),
             lent: RefCell::new(Lent { buffer: vec![0; READ].into_boxed_slice(), out: Outbox::new(wall) }),
             waiting: Cell::new(0),
+            desk: Cell::new(0),
             ended: Notify::new(),
             posts: RefCell::default(),
         })

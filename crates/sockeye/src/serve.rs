@@ -90,8 +90,16 @@ pub fn run(request: &Request, operator: impl FnOnce() -> Source, views: &Views) 
     let mut bound = 0;
     let mut first = None;
     for listener in plan.listeners {
+        let answers =
+            Note::new("answers").arg("service", &listener.name).arg("url", listener.endpoint.bare());
         match server.bind(listener) {
-            Ok(()) => bound += 1,
+            Ok(()) => {
+                bound += 1;
+                // Who typed the service knows it.
+                if !matches!(request.listeners, Listeners::One(_)) {
+                    views.watcher.note(SessionId::default(), &answers);
+                }
+            }
             Err(fault) if plan.lenient && fault.code.class() == Class::Connect => {
                 views.watcher.warning(&fault);
                 first = first.or(Some(fault));

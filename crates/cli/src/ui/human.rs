@@ -143,12 +143,9 @@ fn safe(text: &str) -> String {
 }
 
 impl Front for Human {
-    fn listening(&self, url: &str, service: &str) {
+    fn listening(&self, url: &str, _service: &str) {
         // Scripts read this line: exactly these words, in every language, without colour.
         self.screen.line(&format!("listening on {url}"));
-        if self.manner.verbose > 0 {
-            self.screen.line(&self.words.say("event-serving", &[("service", service), ("url", url)]));
-        }
     }
 
     fn print(&self, session: SessionId, payload: &[u8]) {
@@ -251,7 +248,7 @@ impl Ui for Human {
     }
 
     fn finish(&self) {
-        self.screen.close();
+        self.screen.finish();
         if self.manner.terminal {
             let mut shield = self.shield.lock().unwrap_or_else(PoisonError::into_inner);
             let Shield { escaper, text, .. } = &mut *shield;

@@ -234,6 +234,7 @@ impl Ui for Json {
     }
 
     fn finish(&self) {
+        self.people.finish();
         self.stdout.finish();
     }
 }

@@ -1,56 +1,113 @@
 //! Lines for people: to stderr, or above the line that is being edited while an editor is open.
+//!
+//! An editor takes text only when it looks, and may close while text waits. So text waits here, and a thread hands it
+//! over in one piece that is either shown by the editor or comes back; nothing that was told is lost.
 
 use std::io::Write;
-use std::sync::Mutex;
 use std::sync::mpsc::SyncSender;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
-use super::terminal::Ending;
+/// Bytes that may wait for the editor. Who tells more waits, which is how a terminal holds back a flood.
+const FULL: usize = 1 << 20;
 
 /// Where lines for people go.
 #[derive(Default)]
 pub(crate) struct Screen {
-    editor: Mutex<Option<SyncSender<String>>>,
-    ending: Mutex<Option<Ending>>,
+    shared: Arc<(Mutex<State>, Condvar)>,
+}
+
+#[derive(Default)]
+struct State {
+    /// Whether an editor has the terminal.
+    open: bool,
+    /// Whole lines for above it.
+    waiting: String,
+    /// Makes the editor go away.
+    close: Option<Box<dyn FnOnce() + Send>>,
+    /// Whether it was told to.
+    closing: bool,
 }
 
 impl Screen {
-    /// From now on lines go above the editor's, as long as it is open.
-    pub(crate) fn share_with(&self, editor: SyncSender<String>, ending: Ending) {
-        if let (Ok(mut current), Ok(mut end)) = (self.editor.lock(), self.ending.lock()) {
-            *current = Some(editor);
-            *end = Some(ending);
-        }
-    }
-
-    /// Ends the editor once it has shown what waits. What comes later goes below.
-    pub(crate) fn close(&self) {
-        let ending = self.ending.lock().ok().and_then(|mut ending| ending.take());
-        if let Some(ending) = ending {
-            ending.close();
-            if let Ok(mut current) = self.editor.lock() {
-                *current = None;
-            }
-        }
+    /// From now on lines go to `editor`, until it no longer takes any. A piece sent there must be shown if it was
+    /// taken, so its channel holds none. `close` makes the editor go away.
+    pub(crate) fn share_with(&self, editor: SyncSender<String>, close: impl FnOnce() + Send + 'static) {
+        let mut state = self.lock();
+        state.open = true;
+        state.close = Some(Box::new(close));
+        drop(state);
+        let screen = Self { shared: Arc::clone(&self.shared) };
+        std::thread::spawn(move || screen.hand_over(&editor));
     }
 
     /// Writes whole lines; `text` has no newline at its end.
     pub(crate) fn line(&self, text: &str) {
         if !self.above(text) {
-            // Nobody can be told that stderr is closed.
-            let _ = writeln!(std::io::stderr().lock(), "{text}");
+            direct(&format!("{text}\n"));
         }
     }
 
     /// Writes `text` above the editor's line. `false`: there is no editor, or no more.
     pub(crate) fn above(&self, text: &str) -> bool {
-        let Ok(mut current) = self.editor.lock() else { return false };
-        match &*current {
-            None => false,
-            Some(editor) if editor.send(text.to_owned()).is_ok() => true,
-            Some(_) => {
-                *current = None;
-                false
+        let mut state = self.lock();
+        while state.open && state.waiting.len() >= FULL {
+            state = self.wait(state);
+        }
+        if state.open {
+            state.waiting.push_str(text);
+            state.waiting.push('\n');
+            self.shared.1.notify_all();
+        }
+        state.open
+    }
+
+    /// Closes the editor if there is one, and waits until all is shown.
+    pub(crate) fn finish(&self) {
+        let mut state = self.lock();
+        if let Some(close) = state.close.take() {
+            close();
+            state.closing = true;
+            self.shared.1.notify_all();
+        }
+        while state.open {
+            state = self.wait(state);
+        }
+    }
+
+    fn hand_over(&self, editor: &SyncSender<String>) {
+        let mut state = self.lock();
+        loop {
+            // An editor that is closing is handed pieces, if empty ones, until it takes none: then it has set the
+            // terminal as it was and kept its history.
+            while state.waiting.is_empty() && !state.closing {
+                state = self.wait(state);
+            }
+            let piece = std::mem::take(&mut state.waiting);
+            self.shared.1.notify_all();
+            drop(state);
+            let back = editor.send(piece).err();
+            state = self.lock();
+            if let Some(back) = back {
+                state.open = false;
+                let rest = std::mem::take(&mut state.waiting);
+                direct(&back.0);
+                direct(&rest);
+                self.shared.1.notify_all();
+                return;
             }
         }
     }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.shared.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn wait<'a>(&self, state: MutexGuard<'a, State>) -> MutexGuard<'a, State> {
+        self.shared.1.wait(state).unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn direct(lines: &str) {
+    // Nobody can be told that stderr is closed.
+    let _ = std::io::stderr().lock().write_all(lines.as_bytes());
 }

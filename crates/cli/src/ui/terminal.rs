@@ -2,32 +2,25 @@
 
 use std::borrow::Cow;
 use std::fs::OpenOptions;
-use std::io::Write;
+use std::io::BufRead;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::atomic::AtomicBool;
+use std::sync::mpsc::SyncSender;
 use std::time::Duration;
 
 use nix::sys::signal::{Signal, raise};
 use nix::sys::termios::{SetArg, Termios, tcgetattr, tcsetattr};
 use reedline::{
-    Completer, CompletionResult, CompletionStatus, ExternalPrinter, FileBackedHistory, Prompt,
-    PromptEditMode, PromptHistorySearch, Reedline, Signal as Key,
+    ExternalPrinter, FileBackedHistory, Prompt, PromptEditMode, PromptHistorySearch, Reedline, Signal as Key,
 };
 use sockeye::{Source, Typed};
 
 /// Lines kept in the history file.
 const HISTORY: usize = 1000;
 
-/// Lines that may wait to be shown. A driver waits beyond it, which is how a terminal holds back a flood.
-const WAITING: usize = 256;
-
-/// How often the editor looks for text to show.
-const LOOK: Duration = Duration::from_millis(10);
-
-/// How long the end of the program waits for the editor to show what waits. A terminal that takes nothing is given up.
-const CLOSE: Duration = Duration::from_secs(1);
+/// How often the editor looks for text to show above its line.
+const LOOK: Duration = Duration::from_millis(30);
 
 /// The terminal as it was found. A session may end while the editor has it in raw mode.
 pub(crate) struct Found(Option<Termios>);
@@ -51,40 +44,23 @@ impl Found {
 pub(crate) struct Editor {
     /// The lines typed.
     pub(crate) source: Source,
-    /// Text for the screen, while the editor has it.
+    /// Text to show above the line. The channel holds none: what it takes is shown.
     pub(crate) above: SyncSender<String>,
-    /// Ends it.
-    pub(crate) end: Ending,
-}
-
-/// Ends an editor once it has shown all that waits.
-pub(crate) struct Ending {
-    wanted: Arc<AtomicBool>,
-    closed: Receiver<()>,
-}
-
-impl Ending {
-    /// Ends it, and waits until it has left the terminal.
-    pub(crate) fn close(&self) {
-        self.wanted.store(true, Ordering::Release);
-        // It may be closed already, or stuck in a terminal that takes nothing more.
-        let _ = self.closed.recv_timeout(CLOSE);
-    }
+    /// Set, it closes the editor.
+    pub(crate) close: Arc<AtomicBool>,
 }
 
 impl Editor {
     /// Opens it. `history`: the file that keeps lines; `None` keeps none.
     pub(crate) fn open(history: Option<&Path>, colours: bool) -> Self {
-        let printer = ExternalPrinter::new(WAITING);
+        let printer = ExternalPrinter::new(0);
         let above = printer.sender();
-        let (wanted, broken) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicBool::new(false)));
-        let last_look = LastLook { wanted: Arc::clone(&wanted), broken: Arc::clone(&broken), looked: false };
+        let close = Arc::new(AtomicBool::new(false));
         let mut editor = Reedline::create()
             .with_ansi_colors(colours)
             .with_external_printer(printer)
-            .with_poll_interval(LOOK)
-            .with_break_signal(broken)
-            .with_completer(Box::new(last_look));
+            .with_break_signal(Arc::clone(&close))
+            .with_poll_interval(LOOK);
         let kept = history.and_then(|path| {
             private(path).ok()?;
             FileBackedHistory::with_file(HISTORY, path.to_owned()).ok()
@@ -93,59 +69,47 @@ impl Editor {
             editor = editor.with_history(Box::new(kept));
         }
         let (sender, source) = Source::channel();
-        let (left, closed) = sync_channel(1);
+        let found = Found::now();
         std::thread::spawn(move || {
-            loop {
-                match editor.read_line(&Mark) {
-                    Ok(Key::Success(line)) => {
-                        // Kept at once: the program may end while the next line is typed.
-                        let _ = editor.sync_history();
-                        if sender.blocking_send(Typed::Line(line.into_bytes())).is_err() {
-                            return;
-                        }
-                    }
-                    // In raw mode the terminal makes no signal of Ctrl-C.
-                    Ok(Key::CtrlC) => {
-                        let _ = raise(Signal::SIGINT);
-                    }
-                    Ok(Key::ExternalBreak(_)) => {
-                        // The next line on the terminal is the shell's; it has an arrow of its own.
-                        let mut stdout = std::io::stdout().lock();
-                        let _ = stdout.write_all(b"\r\x1b[K").and_then(|()| stdout.flush());
-                        let _ = left.send(());
+            let end = edit(&mut editor, &|line| sender.blocking_send(Typed::Line(line.into())).is_ok());
+            drop(editor);
+            if end == End::Broken {
+                // A terminal that answers no questions can still be typed at.
+                found.restore();
+                for line in std::io::stdin().lock().split(b'\n').map_while(Result::ok) {
+                    if sender.blocking_send(Typed::Line(line)).is_err() {
                         return;
                     }
-                    _ => break,
                 }
             }
-            // Text that waits for the screen must not wait for an editor that is closed.
-            drop(editor);
+            // Nobody listening any more is no loss: the session is over.
             let _ = sender.blocking_send(Typed::Eof);
         });
-        Self { source, above, end: Ending { wanted, closed } }
+        Self { source, above, close }
     }
 }
 
-/// Breaks the editor off without losing text: the editor looks for a break before it looks for text, and asks its
-/// completer after both. So once the end is wanted there is one more look for text, and then the break.
-struct LastLook {
-    wanted: Arc<AtomicBool>,
-    broken: Arc<AtomicBool>,
-    looked: bool,
+/// Why no more lines come from the editor.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum End {
+    /// The person, or the session, is done.
+    Done,
+    /// The terminal cannot be edited on.
+    Broken,
 }
 
-impl Completer for LastLook {
-    /// There is nothing to complete.
-    fn complete(&mut self, _line: &str, _position: usize) -> CompletionResult {
-        CompletionResult::fresh(Vec::new())
-    }
-
-    fn poll_completion(&mut self) -> CompletionStatus {
-        if self.looked {
-            self.broken.store(true, Ordering::Relaxed);
+/// Gives each line to `line`, as long as somebody takes them.
+fn edit(editor: &mut Reedline, line: &dyn Fn(&str) -> bool) -> End {
+    loop {
+        match editor.read_line(&Mark) {
+            Ok(Key::Success(text)) if line(&text) => {}
+            // In raw mode the terminal makes no signal of Ctrl-C.
+            Ok(Key::CtrlC) => {
+                let _ = raise(Signal::SIGINT);
+            }
+            Ok(_) => return End::Done,
+            Err(_) => return End::Broken,
         }
-        self.looked = self.wanted.load(Ordering::Acquire);
-        CompletionStatus::Idle
     }
 }
 

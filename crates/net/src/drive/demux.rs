@@ -258,6 +258,9 @@ impl Demux {
                     self.send(cx, address, from, chunk);
                 }
                 Op::Print(end) => {
+                    if let Some(desk) = self.plan.desk {
+                        self.plan.world.desk.set(desk);
+                    }
                     self.plan.world.front.print(id, &out.printed()[printed..*end]);
                     printed = *end;
                 }
@@ -328,7 +331,7 @@ impl Demux {
         let port = Port::Inlet(Rc::clone(&inlet));
         let idle = Some(self.idle());
         let session = Session::new(&self.plan.world, known.id, known.machine, port, idle, known.slot);
-        let mut session = session.with(address.clone()).greeted();
+        let mut session = session.with(address.clone()).at_desk(self.plan.desk).greeted();
         session.catch_up(cx, lent);
         tokio::task::spawn_local(Served(session));
         self.peers.insert(address.clone(), Entry::Elsewhere(inlet, asked));

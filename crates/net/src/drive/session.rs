@@ -62,6 +62,8 @@ pub(crate) struct Session {
     armed: Tick,
     discarded: u32,
     pub(super) prints: bool,
+    /// Which of the services that read the operator's lines this session belongs to.
+    pub(super) desk: Option<u8>,
     greeted: bool,
     who: Option<Box<Who>>,
     _slot: Option<Slot>,
@@ -110,6 +112,7 @@ impl Session {
             armed: NEVER,
             discarded: 0,
             prints: false,
+            desk: None,
             greeted: false,
             who: None,
             _slot: slot,
@@ -119,6 +122,12 @@ impl Session {
     /// Says who the peer is, for faults and for processes.
     pub(crate) fn with(mut self, remote: Address) -> Self {
         self.who = Some(Box::new(Who { remote, subject: None }));
+        self
+    }
+
+    /// Says which of the services that read the operator's lines the session belongs to.
+    pub(crate) fn at_desk(mut self, desk: Option<usize>) -> Self {
+        self.desk = desk.and_then(|desk| u8::try_from(desk).ok());
         self
     }
 
