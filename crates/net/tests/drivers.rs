@@ -263,11 +263,13 @@ fn a_panic_ends_one_session_and_no_other() {
 #[test]
 fn an_endless_sender_keeps_to_its_readers_pace() {
     fn endless(_: &Peer) -> Box<dyn Conversation> {
-        Box::new(Talk(|input: Input<'_>, out: &mut Outbox| {
-            if matches!(input, Input::Opened { .. } | Input::Drained { .. }) {
+        Box::new(Talk(|input: Input<'_>, out: &mut Outbox| match input {
+            Input::Opened { .. } | Input::Drained { .. } => {
                 out.raw(&[b'x'; 16 * 1024]);
                 out.more();
             }
+            Input::Eof { .. } => out.close(),
+            _ => {}
         }))
     }
     let server = start("127.0.0.1:0", endless, Limits::default(), Some(1));
@@ -279,6 +281,8 @@ fn an_endless_sender_keeps_to_its_readers_pace() {
         assert!(count > 0);
         left -= count.min(left);
     }
-    drop(stream);
+    // It hears that nobody asks any more, though it has always something to send.
+    stream.shutdown(Shutdown::Write).unwrap();
+    while stream.read(&mut buffer).unwrap() > 0 {}
     assert_eq!(server.thread.join().unwrap().unwrap(), End::Done);
 }

@@ -25,7 +25,6 @@ impl Session {
                 self.broke(PEER, &error, cx, lent);
             }
         }
-        self.check_waiting();
     }
 
     #[cold]
@@ -130,23 +129,19 @@ impl Session {
 
     /// A peer that does not read costs its share of memory and is then cut, with a reason.
     #[inline]
-    fn check_waiting(&mut self) {
+    pub(super) fn is_over_its_share(&self) -> bool {
         let limits = &self.world.limits;
-        if self.peer.queue.len() > limits.waiting_per_peer || self.world.waiting.get() > limits.waiting {
-            self.cut();
-        }
+        let waiting = self.peer.queue.len();
+        waiting > limits.waiting_per_peer || (waiting > 0 && self.world.waiting.get() > limits.waiting)
     }
 
     #[cold]
-    fn cut(&mut self) {
-        let waiting = self.peer.queue.len();
-        if waiting == 0 {
-            return;
-        }
-        let max = self.world.limits.waiting_per_peer;
+    pub(super) fn cut(&mut self, cx: &mut Context<'_>, lent: &mut Lent) {
+        let (waiting, max) = (self.peer.queue.len(), self.world.limits.waiting_per_peer);
         let fault = Fault::new(Code::Overflow, self.subject(PEER)).arg("waiting", waiting).arg("max", max);
         self.fault.get_or_insert(Box::new(fault));
         self.peer.port.abort();
+        self.lose_peer(Code::Overflow, cx, lent);
         self.stage = Stage::Over;
     }
 }

@@ -113,6 +113,8 @@ impl Demux {
         let Some(Entry::Here(known)) = self.peers.get_mut(address) else { return };
         known.armed = Tick(u64::MAX);
         if known.last + self.idle() <= now {
+            let gone = Input::Failed { leg: PEER, why: Code::Idle.word() };
+            self.input(address, now, gone, cx, lent);
             self.remove(address, None);
             return;
         }

@@ -185,6 +185,9 @@ impl Session {
         if !self.post.is_empty() {
             self.read_letters(cx, lent);
         }
+        if self.is_over_its_share() {
+            self.cut(cx, lent);
+        }
         match self.stage {
             Stage::Open => self.turn_open(cx, lent),
             Stage::Closing => self.turn_closing(cx),
@@ -218,6 +221,7 @@ impl Session {
             let leg = self.others[at].leg;
             again |= self.open(leg, cx, lent) || self.read(leg, cx, lent);
         }
+        again |= self.stage == Stage::Open && self.tell_drained(cx, lent);
         if again || self.stage != Stage::Open { Turn::Again } else { Turn::Wait }
     }
 
@@ -225,7 +229,7 @@ impl Session {
     fn flush(&mut self, leg: Leg, cx: &mut Context<'_>, lent: &mut Lent) -> bool {
         let world = Rc::clone(&self.world);
         let Some(side) = self.side(leg) else { return false };
-        if !side.owes() && !side.wants_more {
+        if !side.owes() {
             return false;
         }
         let before = side.bytes_out;
@@ -233,7 +237,6 @@ impl Session {
         let moved = side.bytes_out != before;
         match outcome {
             Poll::Ready(Ok(finished)) => {
-                let more = std::mem::take(&mut side.wants_more) && side.fin == Fin::Open;
                 if finished {
                     let ended = side.port.is_stdio() && side.pass;
                     side.eof |= ended;
@@ -243,12 +246,7 @@ impl Session {
                     }
                     world.show(self.id, Kind::HalfClosed { leg, direction: Direction::Out });
                 }
-                let now = world.clock.now();
-                self.last = now;
-                if more {
-                    self.machine.input(now, Input::Drained { leg }, &mut lent.out);
-                    self.apply(cx, now, lent);
-                }
+                self.last = world.clock.now();
                 true
             }
             Poll::Ready(Err(error)) => {
@@ -262,6 +260,19 @@ impl Session {
                 false
             }
         }
+    }
+
+    /// Tells the conversation of a leg that has taken all, if it wants to know. After the reads: an endless sender must
+    /// hear that its peer has gone.
+    fn tell_drained(&mut self, cx: &mut Context<'_>, lent: &mut Lent) -> bool {
+        let mut sides = std::iter::once(&mut self.peer).chain(&mut self.others);
+        let drained = |side: &&mut Side| side.wants_more && side.queue.is_empty() && side.fin == Fin::Open;
+        let Some(side) = sides.find(drained) else { return false };
+        side.wants_more = false;
+        let (leg, now) = (side.leg, self.world.clock.now());
+        self.machine.input(now, Input::Drained { leg }, &mut lent.out);
+        self.apply(cx, now, lent);
+        true
     }
 
     /// Reads a leg once, if it may be read.
@@ -481,6 +492,15 @@ impl Session {
         }
     }
 
+    /// Tells the conversation that its peer is gone: the last it hears.
+    pub(super) fn lose_peer(&mut self, why: Code, cx: &mut Context<'_>, lent: &mut Lent) {
+        self.peer.queue.clear(&self.world);
+        self.peer.port = Port::Gone;
+        let now = self.world.clock.now();
+        self.machine.input(now, Input::Failed { leg: PEER, why: why.word() }, &mut lent.out);
+        self.apply(cx, now, lent);
+    }
+
     /// The session has failed: what is owed is still written.
     pub(super) fn fail(&mut self, fault: Fault) {
         let subject = self.subject(PEER);
@@ -537,6 +557,7 @@ impl Session {
             self.world.show(self.id, Kind::Timeout { what: "idle" });
             if matches!(self.peer.port, Port::Inlet(_)) {
                 // A datagram peer that falls silent is forgotten; there is nothing to close.
+                self.lose_peer(Code::Idle, cx, lent);
                 self.stage = Stage::Over;
                 return;
             }
