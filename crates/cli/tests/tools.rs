@@ -212,11 +212,13 @@ fn unix_sockets_with_nc_and_socat() {
     let path = scratch.path().join("nc").display().to_string();
     let mut server = program("nc", ["-v", "-N", "-l", "-U", &path]).start();
     server.says("Listening on");
-    let client = sockeye(["connect", &format!("unix://{path}")]).feed("question");
+    let mut client = sockeye(["connect", &format!("unix://{path}")]).start();
+    client.types("question");
     server.shows("question");
     server.types("answer");
+    client.shows("answer");
     server.end().ok();
-    assert_eq!(client.ends_by_itself().ok(), "answer");
+    client.ends_by_itself().ok();
 }
 
 #[test]
