@@ -64,6 +64,7 @@ pub fn run(request: &Request, views: &Views) -> Result<End, Fault> {
         silent_at: None,
     };
     let options = Options {
+        verb: "ask",
         endpoint,
         limits: request.bounds.limits.clone(),
         front: views.front(),
