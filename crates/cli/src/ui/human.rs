@@ -170,17 +170,12 @@ impl Front for Human {
         self.stdout.is_full()
     }
 
-    fn note(&self, session: SessionId, note: &Note) {
+    fn note(&self, _session: SessionId, note: &Note) {
         let values: Vec<(&str, String)> =
             note.args.iter().map(|(name, value)| (*name, safe(value))).collect();
         let args: Vec<(&str, &str)> = values.iter().map(|(name, value)| (*name, value.as_str())).collect();
         let text = self.words.say(&format!("note-{}", note.key), &args);
-        if session == SessionId::default() {
-            self.screen.line(&text);
-        } else {
-            let head = self.manner.paint.on(Colour::Dim, &format!("#{session}"));
-            self.screen.line(&format!("{head} {text}"));
-        }
+        self.screen.line(&text);
     }
 
     fn fault(&self, session: SessionId, fault: &Fault) {

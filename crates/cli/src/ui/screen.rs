@@ -10,6 +10,9 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 /// Bytes that may wait for the editor. Who tells more waits, which is how a terminal holds back a flood.
 const FULL: usize = 1 << 20;
 
+/// Clears the line that a closed editor has left (ECMA-48 CR and EL).
+const CLEAR: &str = "\r\x1b[K";
+
 /// Where lines for people go.
 #[derive(Default)]
 pub(crate) struct Screen {
@@ -90,8 +93,7 @@ impl Screen {
             if let Some(back) = back {
                 state.open = false;
                 let rest = std::mem::take(&mut state.waiting);
-                direct(&back.0);
-                direct(&rest);
+                direct(&format!("{CLEAR}{}{rest}", back.0));
                 self.shared.1.notify_all();
                 return;
             }
