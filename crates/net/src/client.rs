@@ -47,7 +47,7 @@ pub fn run(
 }
 
 /// Connects stdin and stdout with the endpoint, byte for byte. End of stdin sends FIN and reading goes on; the peer's
-/// FIN drains and ends.
+/// FIN ends it once stdin has fallen silent.
 pub fn pipe(options: Options) -> Result<(), Fault> {
     let runtime = runtime()?;
     runtime.block_on(async {
@@ -102,7 +102,7 @@ impl Conversation for Piped {
                 out.message(data);
             }
             Input::Eof { leg: STDIO } => out.finish(),
-            Input::Eof { leg: PEER } => out.close(),
+            // The peer's FIN is no end yet: the driver knows when stdin has nothing more for it.
             _ => {}
         }
     }
