@@ -34,7 +34,9 @@ fn page(language: &str, title: &str) -> String {
     let mut seen = HashSet::new();
     let mut section = |heading: &str, words: &[&str]| {
         write!(out, "\n## {heading}\n\n```text\n").unwrap();
-        let text = said(language, words);
+        let text: Vec<String> =
+            said(language, words).lines().map(|line| line.trim_end().to_owned()).collect();
+        let text = text.join("\n");
         let parts: Vec<&str> = text.trim_end().split("\n\n").collect();
         let fresh: Vec<&str> = parts.into_iter().filter(|part| seen.insert((*part).to_owned())).collect();
         writeln!(out, "{}\n```", fresh.join("\n\n")).unwrap();
