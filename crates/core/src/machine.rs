@@ -17,6 +17,10 @@ use crate::outbox::Outbox;
 use crate::peer::SessionId;
 use crate::tick::Tick;
 
+/// When the answers to one read of the peer have come to this many bytes, the rest of it waits until they are written:
+/// a read of many short questions with long answers would take memory without bound otherwise.
+const BURST: usize = 256 * 1024;
+
 /// A conversation and the framing of its legs. One a session.
 pub struct Machine {
     conversation: Box<dyn Conversation>,
@@ -24,6 +28,7 @@ pub struct Machine {
     max: u32,
     seen: u32,
     over: bool,
+    behind: bool,
     carry: Vec<u8>,
     messages_in: u64,
     messages_out: u64,
@@ -66,6 +71,7 @@ impl Machine {
             max: to_u32(max.min(LONGEST)),
             seen: 0,
             over: false,
+            behind: false,
             carry: Vec::new(),
             messages_in: 0,
             messages_out: 0,
@@ -152,6 +158,18 @@ impl Machine {
         Ok(())
     }
 
+    /// Whether the answers to the peer's last read grew so long that a part of the read still waits. The driver writes
+    /// them, calls [`Machine::resume`], and reads the peer no further before.
+    pub const fn is_behind(&self) -> bool {
+        self.behind && !self.over
+    }
+
+    /// Goes on with the peer's bytes that wait. Errors are those of [`Machine::bytes`].
+    pub fn resume(&mut self, now: Tick, out: &mut Outbox) -> Result<(), Box<Fault>> {
+        self.behind = false;
+        self.bytes(now, PEER, &mut [], out)
+    }
+
     /// One datagram of a datagram leg.
     pub fn datagram(
         &mut self,
@@ -170,6 +188,10 @@ impl Machine {
             return Ok(());
         }
         let left = self.cut_all(now, leg, data, 0, out)?;
+        if std::mem::take(&mut self.behind) {
+            // What asks for so much at once is lost, as datagrams may be.
+            return Ok(());
+        }
         self.last(now, leg, &mut data[left.start..left.end], left.seen, out)
     }
 
@@ -209,6 +231,10 @@ impl Machine {
                     self.deliver(now, leg, &bytes[at + start..at + end], out);
                     at += used;
                     seen = 0;
+                    if out.bytes().len() >= BURST && leg == PEER && at < bytes.len() {
+                        self.behind = true;
+                        return Ok(Left { start: at, end: bytes.len(), seen });
+                    }
                 }
                 Cut::Skip { used } => {
                     at += used;
@@ -413,6 +439,40 @@ mod tests {
         assert_eq!(fault.code, Code::Oversize);
         assert_eq!(fault.value("max"), "16");
         assert!(fault.value("bytes").starts_with("78 78 "));
+    }
+
+    /// Answers every message with 100 KiB.
+    struct Long;
+
+    impl Conversation for Long {
+        fn handle(&mut self, _now: Tick, input: Input<'_>, out: &mut Outbox) {
+            if let Input::Message { .. } = input {
+                out.message(&vec![b'x'; 100 * 1024]);
+            }
+        }
+
+        fn deadline(&self) -> Option<Tick> {
+            None
+        }
+    }
+
+    #[test]
+    fn long_answers_to_one_read_come_in_bounded_parts() {
+        let lane = Lane::stream(Framing::parse("line").unwrap());
+        let (mut machine, mut out) = (Machine::new(Box::new(Long), lane, 16), Outbox::new(|| 0));
+        let mut read = b"q\n".repeat(1000);
+        read.extend(b"half");
+        machine.bytes(Tick::ZERO, PEER, &mut read, &mut out).unwrap();
+        let mut parts = 1;
+        while machine.is_behind() {
+            assert!(out.bytes().len() < BURST + 110 * 1024);
+            out.reset();
+            machine.resume(Tick::ZERO, &mut out).unwrap();
+            parts += 1;
+        }
+        assert_eq!((machine.messages(), parts), ((1000, 1000), 334));
+        machine.bytes(Tick::ZERO, PEER, &mut b"\n".to_vec(), &mut out).unwrap();
+        assert_eq!(machine.messages(), (1001, 1001));
     }
 
     #[test]
