@@ -50,10 +50,11 @@ pub fn is_safe(text: &str) -> bool {
     text.chars().all(|character| matches!(character, '\n' | '\t') || !acts_or_hides(character))
 }
 
-/// Escapes a stream of UTF-8: a character whose bytes are split over two reads comes out whole.
+/// Escapes a stream of UTF-8: a character whose bytes are split over two reads comes out whole. In [`Shape::Text`] CR LF
+/// is the end of a line like LF, as most protocols of text have it: its CR is not written out.
 pub struct Escaper {
     shape: Shape,
-    /// The first bytes of a character that has not come whole.
+    /// The first bytes of a character that has not come whole, or in [`Shape::Text`] a CR that an LF may follow.
     tail: [u8; 3],
     held: usize,
 }
@@ -72,11 +73,17 @@ impl Escaper {
             joined[..self.held].copy_from_slice(&self.tail[..self.held]);
             joined[self.held] = *first;
             let joined = &joined[..=self.held];
-            let keep = unfinished(joined);
+            if joined == b"\r\n" {
+                out.push('\n');
+                self.held = 0;
+                bytes = rest;
+                continue;
+            }
+            let keep = self.unfinished(joined);
             if keep == joined.len() {
                 self.keep(joined);
                 bytes = rest;
-            } else if std::str::from_utf8(joined).is_ok() {
+            } else if joined[0] >= 0xc0 && std::str::from_utf8(joined).is_ok() {
                 escape_bytes(joined, self.shape, out);
                 self.held = 0;
                 bytes = rest;
@@ -85,8 +92,16 @@ impl Escaper {
                 self.finish(out);
             }
         }
-        let (whole, tail) = bytes.split_at(bytes.len() - unfinished(bytes));
-        escape_bytes(whole, self.shape, out);
+        let (whole, tail) = bytes.split_at(bytes.len() - self.unfinished(bytes));
+        if self.shape == Shape::Text {
+            for line in whole.split_inclusive(|byte| *byte == b'\n') {
+                let (text, end) = line.strip_suffix(b"\r\n").map_or((line, ""), |text| (text, "\n"));
+                escape_bytes(text, self.shape, out);
+                out.push_str(end);
+            }
+        } else {
+            escape_bytes(whole, self.shape, out);
+        }
         self.keep(tail);
     }
 
@@ -94,6 +109,10 @@ impl Escaper {
     pub fn finish(&mut self, out: &mut String) {
         escape_bytes(&self.tail[..self.held], self.shape, out);
         self.held = 0;
+    }
+
+    fn unfinished(&self, bytes: &[u8]) -> usize {
+        if self.shape == Shape::Text && bytes.last() == Some(&b'\r') { 1 } else { unfinished(bytes) }
     }
 
     fn keep(&mut self, tail: &[u8]) {
@@ -188,6 +207,22 @@ mod tests {
     }
 
     #[test]
+    fn a_line_that_ends_with_crlf_is_a_line() {
+        let whole = b"a\r\nb\r\n\r\nc\rd\r\r\ne\xe4\r\nf\r";
+        for cut in 0..=whole.len() {
+            let mut out = String::new();
+            let mut escaper = Escaper::new(Shape::Text);
+            escaper.push(&whole[..cut], &mut out);
+            escaper.push(&whole[cut..], &mut out);
+            escaper.finish(&mut out);
+            assert_eq!(out, "a\nb\n\nc\\rd\\r\ne\\xe4\nf\\r", "cut at {cut}");
+        }
+        let mut out = String::new();
+        Escaper::new(Shape::Line).push(b"a\r\n", &mut out);
+        assert_eq!(out, "a\\r\\n");
+    }
+
+    #[test]
     fn attacks_are_written_out() {
         for (bytes, shown) in [
             (&b"\x1b[2J"[..], r"\x1b[2J"),
@@ -262,8 +297,18 @@ mod tests {
             any::<u8>().prop_map(|byte| vec![byte]),
             any::<char>().prop_map(|character| character.to_string().into_bytes()),
             any::<char>().prop_map(|character| character.to_string().into_bytes()[..1].to_vec()),
-            prop::sample::select(vec!["\u{202e}", "\u{1b}[31m", "\u{85}", "\\", "\\x1b", "\n", "\u{e0041}"])
-                .prop_map(|text| text.as_bytes().to_vec()),
+            prop::sample::select(vec![
+                "\u{202e}",
+                "\u{1b}[31m",
+                "\u{85}",
+                "\\",
+                "\\x1b",
+                "\n",
+                "\r\n",
+                "\r",
+                "\u{e0041}"
+            ])
+            .prop_map(|text| text.as_bytes().to_vec()),
         ];
         prop::collection::vec(piece, 0..60).prop_map(|pieces| pieces.concat())
     }
@@ -277,7 +322,10 @@ mod tests {
             let mut cuts: Vec<_> = cuts.into_iter().filter(|cut| *cut < bytes.len()).collect();
             cuts.sort_unstable();
             for shape in [Shape::Line, Shape::Text] {
-                let whole = escaped(&bytes, shape);
+                let mut uncut = Escaper::new(shape);
+                let mut whole = String::new();
+                uncut.push(&bytes, &mut whole);
+                uncut.finish(&mut whole);
                 let mut escaper = Escaper::new(shape);
                 let (mut split, mut from) = (String::new(), 0);
                 for cut in &cuts {
