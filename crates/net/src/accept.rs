@@ -14,7 +14,7 @@ use crate::drive::session::Session;
 use crate::errno::is_exhausted;
 use crate::plan::Plan;
 use crate::stream::{Listener, Stream};
-use crate::world::World;
+use crate::world::{BLOCKED, World};
 
 /// How long to wait for descriptors to come back. Long enough not to spin, short enough to recover within 2 s.
 const PAUSE: Duration = Duration::from_millis(200);
@@ -27,6 +27,9 @@ pub(crate) async fn run(plan: Rc<Plan>, listener: Listener) {
     let mut stop = plan.stop.subscribe();
     let mut told = None;
     loop {
+        while plan.world.is_held_up(false) && !*stop.borrow() {
+            tokio::time::sleep(BLOCKED).await;
+        }
         let accepted = tokio::select! {
             biased;
             _ = stop.wait_for(|stop| *stop) => return,

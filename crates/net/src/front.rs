@@ -10,7 +10,8 @@ pub trait Front: Send + Sync {
     /// Payload for stdout.
     fn print(&self, session: SessionId, payload: &[u8]);
 
-    /// Whether stdout can take no more for now. Sessions that print are read no further until it can.
+    /// Whether what is shown can be taken by nobody for now: stdout, or where events go, is full. Sessions that print, or
+    /// whose events are shown, are read no further until it can.
     fn is_blocked(&self) -> bool;
 
     /// Something to tell a person.

@@ -53,6 +53,8 @@ pub struct Options {
 pub enum End {
     /// All that was asked for is done.
     Done,
+    /// A signal asked for the end, and sessions were let finish.
+    Stopped,
     /// A second signal of this number cut it short.
     Signal(i32),
 }
@@ -200,7 +202,7 @@ async fn drain(world: &Rc<World>, guard: &Rc<Guard>, signals: &mut Signals) -> E
         world.note(SessionId::default(), &note);
     }
     tokio::select! {
-        () = all_ended(world, guard) => return End::Done,
+        () = all_ended(world, guard) => return End::Stopped,
         () = tokio::time::sleep(limit) => {}
         signal = signals.next() => return End::Signal(signal),
     }
@@ -210,7 +212,7 @@ async fn drain(world: &Rc<World>, guard: &Rc<Guard>, signals: &mut Signals) -> E
         () = tokio::time::sleep(CLOSE) => {}
         signal = signals.next() => return End::Signal(signal),
     }
-    End::Done
+    End::Stopped
 }
 
 async fn all_ended(world: &World, guard: &Guard) {

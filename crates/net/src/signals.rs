@@ -2,6 +2,25 @@
 
 use sockeye_core::{Code, Fault};
 
+/// Calls `act`, on a thread of its own, with the number of the next signal that asks the program to end. From now on
+/// such a signal does nothing else.
+pub fn on_next(act: impl FnOnce(i32) + Send + 'static) {
+    let (listening, told) = std::sync::mpsc::sync_channel::<()>(1);
+    std::thread::spawn(move || {
+        let Ok(runtime) = tokio::runtime::Builder::new_current_thread().enable_all().build() else { return };
+        let number = runtime.block_on(async {
+            let mut signals = Signals::listen().ok()?;
+            drop(listening);
+            Some(signals.next().await)
+        });
+        if let Some(number) = number {
+            act(number);
+        }
+    });
+    // It ends when the other side is dropped: the signals are taken over, or cannot be.
+    let _ = told.recv();
+}
+
 /// The signals that ask a server to stop.
 #[cfg(unix)]
 pub(crate) struct Signals {

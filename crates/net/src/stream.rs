@@ -75,6 +75,15 @@ impl Stream {
         }
     }
 
+    /// What broke the socket, if something did, and was not told by a read or write yet.
+    pub fn take_error(&self) -> Option<io::Error> {
+        match self {
+            Self::Tcp(stream) => stream.take_error().ok().flatten(),
+            Self::Unix(stream) => stream.take_error().ok().flatten(),
+            Self::Stdio(_) | Self::Process(_) => None,
+        }
+    }
+
     /// Makes dropping the stream send an RST instead of a FIN, where the transport has one. Unsent bytes are lost.
     pub fn set_abort(&self) {
         if let Self::Tcp(stream) = self {

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use sockeye_core::{Event, Fault, How, Kind, Limits, Note, Observer, Outbox, SessionId};
 use tokio::sync::Notify;
@@ -16,6 +17,9 @@ use crate::timer::Timer;
 
 /// How much one read may bring: 64 KiB, the most a UDP datagram can carry, and what measured best for streams.
 pub(crate) const READ: usize = 64 * 1024;
+
+/// How often stdout is looked at again while it is blocked.
+pub(crate) const BLOCKED: Duration = Duration::from_millis(5);
 
 static NEXT: AtomicU64 = AtomicU64::new(1);
 
@@ -93,6 +97,12 @@ impl World {
         for (session, post) in all {
             post.send(session, letter.clone());
         }
+    }
+
+    /// Whether peers are to wait for whoever reads what is shown: what a session prints, or its events.
+    #[inline]
+    pub(crate) fn is_held_up(&self, prints: bool) -> bool {
+        (prints || self.observer.is_some()) && self.front.is_blocked()
     }
 
     /// Tells people something.

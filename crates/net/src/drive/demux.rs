@@ -15,6 +15,7 @@ use std::task::{Context, Poll};
 
 use sockeye_core::event::Totals;
 use sockeye_core::{Address, Code, Effect, Fault, Input, Kind, Machine, Op, Outbox, PEER, SessionId, Tick};
+use tokio::time::Sleep;
 
 use crate::accept::Served;
 use crate::datagram::Datagram;
@@ -24,7 +25,7 @@ use crate::errno;
 use crate::guard::Slot;
 use crate::plan::Plan;
 use crate::post::{Letter, Post};
-use crate::world::{Lent, World};
+use crate::world::{BLOCKED, Lent, World};
 
 /// Answers that wait for the socket; beyond it they are dropped, as a full socket buffer would.
 const WAITING: usize = 4 << 20;
@@ -43,6 +44,10 @@ pub(crate) struct Demux {
     unsent_bytes: usize,
     sweep_at: usize,
     stopping: bool,
+    /// Whether a peer's conversation prints.
+    prints: bool,
+    /// Until when nothing is read, because stdout is blocked.
+    pause: Option<Pin<Box<Sleep>>>,
 }
 
 struct Unsent {
@@ -89,6 +94,8 @@ impl Demux {
             unsent_bytes: 0,
             sweep_at: 64,
             stopping: false,
+            prints: false,
+            pause: None,
         }
     }
 
@@ -260,6 +267,7 @@ impl Demux {
                     self.send(cx, address, from, chunk);
                 }
                 Op::Print(end) => {
+                    self.prints = true;
                     if let Some(desk) = self.plan.desk {
                         self.plan.world.desk.set(desk);
                     }
@@ -304,6 +312,16 @@ impl Demux {
             self.unsent_bytes += bytes.len();
             self.unsent.push_back(Unsent { to: to.clone(), from, bytes: bytes.into() });
         }
+    }
+
+    /// Looks again a little later. Until then the socket's buffer takes what comes, and drops what it cannot hold.
+    fn wait(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let pause = self.pause.get_or_insert_with(|| Box::pin(tokio::time::sleep(BLOCKED)));
+        if pause.as_mut().poll(cx).is_ready() {
+            self.pause = None;
+            cx.waker().wake_by_ref();
+        }
+        Poll::Pending
     }
 
     /// Writes what waits. `false`: the socket takes no more for now.
@@ -402,6 +420,9 @@ impl Future for Demux {
             }
             if !this.flush(cx) {
                 return Poll::Pending;
+            }
+            if world.is_held_up(this.prints) {
+                return this.wait(cx);
             }
             match this.socket.poll_recv(cx, &mut lent.buffer) {
                 Poll::Pending => return Poll::Pending,

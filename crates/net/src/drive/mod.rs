@@ -5,6 +5,7 @@
 //! back-pressure rule.
 
 mod apply;
+mod closing;
 pub(crate) mod demux;
 pub(crate) mod port;
 pub(crate) mod queue;

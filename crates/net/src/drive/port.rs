@@ -1,6 +1,6 @@
 //! What a leg reads from and writes to.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::future::Future;
 use std::io;
@@ -125,6 +125,14 @@ impl Port {
         }
     }
 
+    /// What broke the socket while nobody read or wrote it.
+    pub(crate) fn take_error(&self) -> Option<io::Error> {
+        match self {
+            Self::Stream(stream) => stream.take_error(),
+            _ => None,
+        }
+    }
+
     pub(crate) fn is_stream(&self) -> bool {
         matches!(self, Self::Stream(_))
     }
@@ -143,6 +151,7 @@ impl Port {
 /// The way to one peer of a datagram socket that many share.
 pub(crate) struct Inlet {
     waiting: RefCell<VecDeque<Box<[u8]>>>,
+    bytes: Cell<usize>,
     waker: RefCell<Option<Waker>>,
     transport: &'static str,
     local: Address,
@@ -155,17 +164,28 @@ impl Inlet {
     /// Datagrams of a peer that wait to be read; more are dropped, as a full socket buffer would.
     const DEPTH: usize = 256;
 
+    /// Their bytes, about what a socket buffer holds.
+    const BYTES: usize = 256 * 1024;
+
     /// `send` writes one datagram to the peer.
     pub(crate) fn new(transport: &'static str, local: Address, send: Box<Send>) -> Self {
-        Self { waiting: RefCell::default(), waker: RefCell::default(), transport, local, send }
+        Self {
+            waiting: RefCell::default(),
+            bytes: Cell::new(0),
+            waker: RefCell::default(),
+            transport,
+            local,
+            send,
+        }
     }
 
     /// Takes in one datagram; `false` if there was no room.
     pub(crate) fn push(&self, datagram: &[u8]) -> bool {
         let mut waiting = self.waiting.borrow_mut();
-        if waiting.len() >= Self::DEPTH {
+        if waiting.len() >= Self::DEPTH || self.bytes.get() + datagram.len() > Self::BYTES {
             return false;
         }
+        self.bytes.set(self.bytes.get() + datagram.len());
         waiting.push_back(datagram.into());
         if let Some(waker) = self.waker.borrow_mut().take() {
             waker.wake();
@@ -175,6 +195,7 @@ impl Inlet {
 
     fn poll_read(&self, cx: &Context<'_>, buffer: &mut [u8]) -> Poll<io::Result<Got>> {
         if let Some(datagram) = self.waiting.borrow_mut().pop_front() {
+            self.bytes.set(self.bytes.get() - datagram.len());
             let count = datagram.len().min(buffer.len());
             buffer[..count].copy_from_slice(&datagram[..count]);
             return Poll::Ready(Ok(Got::Datagram(count)));

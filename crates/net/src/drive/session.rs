@@ -20,22 +20,14 @@ use crate::drive::side::{Fin, Side};
 use crate::errno;
 use crate::guard::Slot;
 use crate::post::{Letter, Post};
-use crate::world::{Lent, World};
-
-/// After our FIN a closed session still discards what comes, for this long and this much, so that unread input does not
-/// turn the last answer into an RST.
-const LINGER: Duration = Duration::from_secs(1);
-const LINGER_BYTES: usize = 64 * 1024;
-
-/// A closing session whose peer does not take the last bytes is given up after this long without progress.
-const FLUSH: Duration = Duration::from_secs(10);
+use crate::world::{BLOCKED, Lent, World};
 
 /// After the peer's FIN, stdin still goes out until it is silent for this long. It may never end, so its end cannot be
 /// waited for; but what is on its way when a peer ends its own side first must not be lost.
 const SILENT: Duration = Duration::from_secs(1);
 
-/// How often stdout is looked at again while it is blocked.
-const BLOCKED: Duration = Duration::from_millis(5);
+/// How often a leg that is not read, while another keeps the session open, is asked whether it was cut.
+const LOOK: Duration = Duration::from_secs(1);
 
 /// How far a session has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -62,9 +54,9 @@ pub(crate) struct Session {
     post: Rc<Post>,
     idle: Option<Duration>,
     last: Tick,
-    until: Tick,
+    pub(super) until: Tick,
     armed: Tick,
-    discarded: u32,
+    pub(super) discarded: u32,
     pub(super) prints: bool,
     /// Which of the services that read the operator's lines this session belongs to.
     pub(super) desk: Option<u8>,
@@ -81,13 +73,13 @@ struct Who {
 }
 
 /// What a turn came to.
-enum Turn {
+pub(super) enum Turn {
     Again,
     Wait,
     Over,
 }
 
-const NEVER: Tick = Tick(u64::MAX);
+pub(super) const NEVER: Tick = Tick(u64::MAX);
 
 impl Session {
     /// A session over `port`, already connected. `idle` bounds the time in which nothing moves.
@@ -266,6 +258,10 @@ impl Session {
         let mut sides = std::iter::once(&mut self.peer).chain(&mut self.others);
         let drained = |side: &&mut Side| side.wants_more && side.queue.is_empty() && side.fin == Fin::Open;
         let Some(side) = sides.find(drained) else { return false };
+        if self.world.is_held_up(self.prints) {
+            self.arm(self.world.clock.now() + BLOCKED);
+            return false;
+        }
         side.wants_more = false;
         let (leg, now) = (side.leg, self.world.clock.now());
         self.machine.input(now, Input::Drained { leg }, &mut lent.out);
@@ -284,9 +280,12 @@ impl Session {
         if self.side(partner).is_some_and(|partner| !partner.queue.is_empty()) {
             return false;
         }
-        if self.prints && self.world.front.is_blocked() {
+        if self.world.is_held_up(self.prints) {
             self.arm(self.world.clock.now() + BLOCKED);
             return false;
+        }
+        if leg == PEER && self.machine.is_behind() {
+            return self.resume(cx, lent);
         }
         let Some(side) = self.side(leg) else { return false };
         let got = match side.port.poll_read(cx, &mut lent.buffer) {
@@ -330,6 +329,18 @@ impl Session {
         if let Err(fault) = outcome {
             self.fail(*fault);
         }
+    }
+
+    /// Goes on with what the peer sent, now that the answers so far are written.
+    #[cold]
+    fn resume(&mut self, cx: &mut Context<'_>, lent: &mut Lent) -> bool {
+        let now = self.world.clock.now();
+        let outcome = self.machine.resume(now, &mut lent.out);
+        self.apply(cx, now, lent);
+        if let Err(fault) = outcome {
+            self.fail(*fault);
+        }
+        true
     }
 
     /// Marks the end of a leg; in a relay, hands it on.
@@ -381,66 +392,6 @@ impl Session {
         self.last = now;
         self.apply(cx, now, lent);
         true
-    }
-
-    fn turn_closing(&mut self, cx: &mut Context<'_>) -> Turn {
-        let world = Rc::clone(&self.world);
-        let now = world.clock.now();
-        if self.until == NEVER {
-            self.until = now + FLUSH;
-            self.others.retain(Side::owes);
-            self.peer.finish();
-        }
-        let mut owed = false;
-        for side in std::iter::once(&mut self.peer).chain(&mut self.others) {
-            if side.leg != PEER {
-                side.finish();
-            }
-            let before = side.bytes_out;
-            match side.poll_flush(cx, &world) {
-                Poll::Pending => owed = true,
-                Poll::Ready(Ok(true)) => {
-                    let kind = Kind::HalfClosed { leg: side.leg, direction: Direction::Out };
-                    world.show(self.id, kind);
-                }
-                Poll::Ready(Ok(false)) => {}
-                Poll::Ready(Err(_)) => side.port = Port::Gone,
-            }
-            if side.bytes_out != before {
-                self.until = now + FLUSH;
-            }
-        }
-        if !owed {
-            self.others.clear();
-            self.until = now + LINGER;
-            self.stage = Stage::Lingering;
-            return Turn::Again;
-        }
-        if now >= self.until {
-            self.stage = Stage::Over;
-            return Turn::Again;
-        }
-        Turn::Wait
-    }
-
-    fn turn_lingering(&mut self, cx: &mut Context<'_>, lent: &mut Lent) -> Turn {
-        let late = self.world.clock.now() >= self.until;
-        let spent = self.discarded as usize > LINGER_BYTES;
-        if late || spent || self.peer.eof || !self.peer.port.is_stream() || self.peer.port.is_stdio() {
-            self.stage = Stage::Over;
-            return Turn::Again;
-        }
-        match self.peer.port.poll_read(cx, &mut lent.buffer) {
-            Poll::Pending => Turn::Wait,
-            Poll::Ready(Ok(Got::Bytes(count))) => {
-                self.discarded += u32::try_from(count).unwrap_or(u32::MAX / 2);
-                Turn::Again
-            }
-            Poll::Ready(_) => {
-                self.stage = Stage::Over;
-                Turn::Again
-            }
-        }
     }
 
     /// Whether nothing can happen any more: the peer's leg has ended both ways and no other leg is owed anything.
@@ -496,6 +447,9 @@ impl Session {
         if leg == PEER {
             self.fault.get_or_insert(Box::new(fault));
             self.stage = if self.others.iter().any(Side::owes) { Stage::Closing } else { Stage::Over };
+        } else if self.stage != Stage::Open {
+            // The conversation ended the session over it.
+            self.fault.get_or_insert(Box::new(fault));
         }
     }
 
@@ -575,6 +529,24 @@ impl Session {
             }
             self.fail(Fault::new(Code::Idle, "").arg("after", sockeye_core::quantity::Span(idle)));
         }
+        if self.stage == Stage::Open {
+            self.look(cx, lent);
+        }
+    }
+
+    /// Whether an RST of a leg could go unseen: it is not read, and something else keeps the session open.
+    fn is_deaf(&self, side: &Side) -> bool {
+        let held = side.eof || !side.reading || self.others.iter().any(|other| !other.queue.is_empty());
+        held && (!self.others.is_empty() || !side.reading) && side.port.is_stream()
+    }
+
+    /// Looks whether a leg that is not read was cut.
+    fn look(&mut self, cx: &mut Context<'_>, lent: &mut Lent) {
+        if self.is_deaf(&self.peer)
+            && let Some(error) = self.peer.port.take_error()
+        {
+            self.broke(PEER, &error, cx, lent);
+        }
     }
 
     /// Asks the timer for the earliest time that matters.
@@ -591,6 +563,9 @@ impl Session {
             && self.stage == Stage::Open
         {
             next = next.min(self.last + idle);
+        }
+        if self.stage == Stage::Open && self.is_deaf(&self.peer) {
+            next = next.min(self.world.clock.now() + LOOK);
         }
         self.arm(next);
     }

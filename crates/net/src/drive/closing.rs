@@ -1,0 +1,105 @@
+//! How a session ends: what is owed is written, our FIN goes out, and what still comes is discarded for a while.
+
+use std::io;
+use std::rc::Rc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use sockeye_core::{Code, Direction, Kind, PEER};
+
+use crate::drive::port::{Got, Port};
+use crate::drive::session::{NEVER, Session, Stage, Turn};
+use crate::drive::side::Side;
+use crate::errno;
+use crate::world::Lent;
+
+/// After our FIN a closed session still discards what comes, for this long and this much, so that unread input does not
+/// turn the last answer into an RST.
+const LINGER: Duration = Duration::from_secs(1);
+const LINGER_BYTES: usize = 64 * 1024;
+
+/// A closing session whose peer does not take the last bytes is given up after this long without progress.
+const FLUSH: Duration = Duration::from_secs(10);
+
+/// What a fault of writing stdout is about.
+const STDOUT: &str = "stdout";
+
+impl Session {
+    pub(super) fn turn_closing(&mut self, cx: &mut Context<'_>) -> Turn {
+        let world = Rc::clone(&self.world);
+        let now = world.clock.now();
+        if self.until == NEVER {
+            self.until = now + FLUSH;
+            self.others.retain(Side::owes);
+            self.peer.finish();
+            if self.is_given_up() {
+                self.peer.queue.clear(&world);
+            }
+        }
+        let mut owed = false;
+        for side in std::iter::once(&mut self.peer).chain(&mut self.others) {
+            if side.leg != PEER {
+                side.finish();
+            }
+            let before = side.bytes_out;
+            match side.poll_flush(cx, &world) {
+                Poll::Pending => owed = true,
+                Poll::Ready(Ok(true)) => {
+                    let kind = Kind::HalfClosed { leg: side.leg, direction: Direction::Out };
+                    world.show(self.id, kind);
+                }
+                Poll::Ready(Ok(false)) => {}
+                Poll::Ready(Err(error)) => {
+                    if side.port.is_stdio() && error.kind() != io::ErrorKind::BrokenPipe {
+                        self.fault.get_or_insert(Box::new(errno::running(&error, STDOUT)));
+                    }
+                    side.port = Port::Gone;
+                }
+            }
+            if side.bytes_out != before {
+                self.until = now + FLUSH;
+            }
+        }
+        if !owed {
+            self.others.clear();
+            if self.is_given_up() {
+                self.stage = Stage::Over;
+                return Turn::Again;
+            }
+            self.until = now + LINGER;
+            self.stage = Stage::Lingering;
+            return Turn::Again;
+        }
+        if now >= self.until {
+            self.stage = Stage::Over;
+            return Turn::Again;
+        }
+        Turn::Wait
+    }
+
+    pub(super) fn turn_lingering(&mut self, cx: &mut Context<'_>, lent: &mut Lent) -> Turn {
+        let late = self.world.clock.now() >= self.until;
+        let spent = self.discarded as usize > LINGER_BYTES;
+        if late || spent || self.peer.eof || !self.peer.port.is_stream() || self.peer.port.is_stdio() {
+            self.stage = Stage::Over;
+            return Turn::Again;
+        }
+        match self.peer.port.poll_read(cx, &mut lent.buffer) {
+            Poll::Pending => Turn::Wait,
+            Poll::Ready(Ok(Got::Bytes(count))) => {
+                self.discarded += u32::try_from(count).unwrap_or(u32::MAX / 2);
+                Turn::Again
+            }
+            Poll::Ready(_) => {
+                self.stage = Stage::Over;
+                Turn::Again
+            }
+        }
+    }
+
+    /// Whether the session ends because its peer was silent too long: it is not waited for any longer, and nothing is on
+    /// its way from it.
+    fn is_given_up(&self) -> bool {
+        self.fault.as_deref().is_some_and(|fault| matches!(fault.code, Code::Timeout | Code::Idle))
+    }
+}
