@@ -1,5 +1,7 @@
 //! `connect`: talk to a socket, line by line for a person, byte for byte for a pipe.
 
+use std::time::Duration;
+
 use sockeye_core::endpoint::Endpoint;
 use sockeye_core::{Fault, Framing, OPERATOR};
 use sockeye_net::client::{self, Options};
@@ -65,6 +67,7 @@ pub fn plan(request: &Request) -> Result<Plan, Fault> {
         pieces: way == Way::Pieces,
         forgiving: request.from_terminal,
         at_eof: AtEof::Finish,
+        patience: Duration::ZERO,
         from: OPERATOR,
     };
     let shown = Shown::new(manner.charset, request.hex, datagrams || !framing.is_raw());

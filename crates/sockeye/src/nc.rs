@@ -21,6 +21,9 @@ use crate::talk::{AtEof, Eol, Manner, Talk};
 use crate::typing;
 use crate::views::Views;
 
+/// Words that stdin has already, or is about to have, are sent even when the peer was first to end.
+const AHEAD: Duration = Duration::from_millis(100);
+
 /// How long a UDP port is given to say that nobody listens.
 const PROBE: Duration = Duration::from_secs(1);
 
@@ -140,6 +143,12 @@ fn ports_of(word: &str) -> Result<Vec<u16>, Fault> {
 
 /// The endpoint to connect to.
 fn target(request: &Request, host: &str, port: u16) -> Result<Endpoint, Fault> {
+    let literal = host.trim_matches(['[', ']']).parse::<IpAddr>().ok();
+    if let (Some(ip), Some(family)) = (literal, request.family)
+        && ip.is_ipv6() != (family == Family::Six)
+    {
+        return Err(Fault::new(Code::Unresolved, "nc").arg("name", host));
+    }
     let mut endpoint = endpoint(request, host, port)?;
     if let Some(bind) = source(request)? {
         endpoint.params.set("bind", &bind)?;
@@ -232,6 +241,7 @@ fn talk(at_eof: AtEof, from: u8, datagrams: bool) -> Talk {
         pieces: true,
         forgiving: false,
         at_eof,
+        patience: AHEAD,
         from,
     };
     Talk::new(manner, Shown::new(charset, false, false))
@@ -340,6 +350,8 @@ mod tests {
         assert_eq!(source(&from).unwrap().unwrap(), "0.0.0.0:77");
         let six = Request { family: Some(Family::Six), ..words(&[]) };
         assert_eq!(source(&six).unwrap().unwrap(), "::");
+        let four = Request { family: Some(Family::Four), ..words(&[]) };
+        assert_eq!(target(&four, "::1", 1).unwrap_err().code, Code::Unresolved);
         assert!(source(&Request { source: Some("x".to_owned()), ..words(&[]) }).is_err());
     }
 

@@ -82,6 +82,8 @@ pub(crate) struct Manner {
     pub(crate) forgiving: bool,
     /// What the end of the operator's words means.
     pub(crate) at_eof: AtEof,
+    /// How long words that are on their way are waited for once the peer will send no more.
+    pub(crate) patience: Duration,
     /// Where the operator's words come from: [`OPERATOR`], or a leg opened on stdin.
     pub(crate) from: Leg,
 }
@@ -91,6 +93,10 @@ pub(crate) struct Talk {
     manner: Manner,
     shown: Shown,
     deadline: Option<Tick>,
+    /// The operator says no more.
+    is_said: bool,
+    /// The peer will send no more.
+    peer_is_done: bool,
     bytes: Vec<u8>,
     /// The first bytes of a character whose rest is in the next piece; at most 3.
     split: Vec<u8>,
@@ -98,7 +104,15 @@ pub(crate) struct Talk {
 
 impl Talk {
     pub(crate) fn new(manner: Manner, shown: Shown) -> Self {
-        Self { manner, shown, deadline: None, bytes: Vec::new(), split: Vec::new() }
+        Self {
+            manner,
+            shown,
+            deadline: None,
+            is_said: false,
+            peer_is_done: false,
+            bytes: Vec::new(),
+            split: Vec::new(),
+        }
     }
 
     fn said(&mut self, data: &[u8], out: &mut Outbox) {
@@ -134,8 +148,12 @@ impl Talk {
     }
 
     fn no_more(&mut self, now: Tick, out: &mut Outbox) {
+        self.is_said = true;
         if let Err(fault) = text(&self.split, self.manner.charset) {
             return out.fail(fault);
+        }
+        if self.peer_is_done {
+            return self.end(out);
         }
         match self.manner.at_eof {
             AtEof::Finish if self.manner.datagrams => self.deadline = Some(now + LINGER),
@@ -165,6 +183,10 @@ impl Conversation for Talk {
                 out.effect(sockeye_core::Effect::Connect { leg: self.manner.from, to: "-".into() });
             }
             Input::Eof { leg } if leg == self.manner.from => self.no_more(now, out),
+            Input::Eof { leg: PEER } if !self.is_said && !self.manner.patience.is_zero() => {
+                self.peer_is_done = true;
+                self.deadline = Some(now + self.manner.patience);
+            }
             Input::Eof { leg: PEER } | Input::Timeout | Input::Stop => self.end(out),
             _ => {}
         }
@@ -222,6 +244,7 @@ mod tests {
             pieces: false,
             forgiving: false,
             at_eof: AtEof::Finish,
+            patience: Duration::ZERO,
             from: OPERATOR,
         };
         change(&mut manner);
@@ -258,6 +281,18 @@ mod tests {
         assert!(matches!(bench.out.take_ops()[..], [Op::Finish]));
         bench.machine.bytes(Tick::ZERO, PEER, &mut b"late".to_vec(), &mut bench.out).unwrap();
         assert_eq!(bench.out.printed(), b"late");
+    }
+
+    #[test]
+    fn words_on_their_way_are_sent_after_the_peers_fin() {
+        let patience = Duration::from_millis(100);
+        let mut bench = bench(RAW, |manner| manner.patience = patience);
+        bench.machine.eof(Tick::ZERO, PEER, &mut bench.out).unwrap();
+        assert!(!bench.out.is_over());
+        assert_eq!(bench.machine.deadline(), Some(Tick::ZERO + patience));
+        bench.say(b"late");
+        bench.eof();
+        assert_eq!((bench.out.bytes(), bench.out.is_over()), (&b"late"[..], true));
     }
 
     #[test]
