@@ -23,6 +23,8 @@ side-peer = on the peer's side
 side-path = on the way
 side-unknown = side unknown
 
+lines-left-out = ({ $count } lines are left out here: nobody read them)
+
 ## Errors, by code. `.hint` says what to try; `.near` replaces it when a similar word is known
 
 error-usage = { $what ->

@@ -23,6 +23,8 @@ side-peer = 在对端
 side-path = 在途中
 side-unknown = 不知在哪一端
 
+lines-left-out = （此处略去 { $count } 行：没有程序来读）
+
 ## 各种错误。`.hint` 说该怎么办；知道相近的词时用 `.near`
 
 error-usage = { $what ->

@@ -30,7 +30,7 @@ pub(crate) fn of_fault(fault: &Fault) -> u8 {
 /// The exit code of a program that ended without a fault: after a second signal N it is 128 + N, as shells count.
 pub(crate) fn of_end(end: End) -> u8 {
     match end {
-        End::Done => OK,
+        End::Done | End::Stopped => OK,
         End::Signal(number) => u8::try_from(128 + number).unwrap_or(u8::MAX),
     }
 }

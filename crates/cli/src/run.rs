@@ -8,18 +8,19 @@ use std::time::Duration;
 
 use clap::ArgMatches;
 use clap::error::ErrorKind;
-use sockeye::core::{Code, Fault};
+use sockeye::core::{Code, Fault, SessionId, Side};
 use sockeye::{Bounds, End, Eol, Source, Views, ask, connect, nc, proxy, serve};
 
 use crate::exit;
+use crate::fault::{Weight, lines};
 use crate::generate;
 use crate::grammar::{self, early, read, refuse};
 use crate::lists;
 use crate::ui;
 use crate::ui::human::{Human, Manner};
 use crate::ui::json::Json;
+use crate::ui::output::Output;
 use crate::ui::paint::{Paint, When};
-use crate::ui::stdout::Stdout;
 use crate::ui::terminal::{Editor, Found, history};
 use crate::words::{Language, Words};
 
@@ -60,11 +61,14 @@ pub(crate) fn main() -> ExitCode {
     let found = Found::now();
     let place = Place::here();
     let (args, lost) = arguments();
-    let words = || Words::new(language(&args).unwrap_or_else(|_| Language::of_environment(variable)));
+    let tongue = language(&args).unwrap_or_else(|_| Language::of_environment(variable));
+    let words = || Words::new(tongue);
     let parsed = if lost { Err(refuse::usage("", "not-utf8", "")) } else { parse(&args, &words()) };
     let manner = manner(&args, &place, parsed.as_ref().map_or(0, Parsed::verbosity));
-    let stdout = Stdout::start();
-    let people = Human::new(words(), manner, stdout.clone());
+    let stderr = Output::stderr();
+    let told = stderr.clone();
+    let stdout = Output::stdout(move |error| lost_stdout(tongue, &told, error));
+    let people = Human::new(words(), manner, stdout.clone(), stderr);
     let (views, ui, people) = if early::has(&args, "json") {
         let (views, ui) = ui::views(Arc::new(Json::new(people, stdout.clone())), true);
         (views, ui, None)
@@ -73,17 +77,54 @@ pub(crate) fn main() -> ExitCode {
         let (views, ui) = ui::views(people.clone(), manner.verbose > 0);
         (views, ui, Some(people))
     };
-    let run = Run { place, views, people, stdout, words: words() };
-    let code = match parsed.and_then(|parsed| run.all(parsed)) {
+    let run = Run { place, views, people, stdout, words: words(), found: found.clone() };
+    let ended = parsed.and_then(|parsed| run.all(parsed));
+    let patience = ended.as_ref().ok().copied().and_then(patience);
+    let code = match ended {
         Ok(end) => exit::of_end(end),
         Err(fault) => {
             ui.last(&fault);
             exit::of_fault(&fault)
         }
     };
-    ui.finish();
+    // Whoever reads stdout may take long, and a signal still ends the wait.
+    end_on_signal(&found);
+    ui.finish(patience);
     found.restore();
     ExitCode::from(code)
+}
+
+/// How long what is told may wait for a reader that takes nothing. Only a signal makes it short.
+const fn patience(end: End) -> Option<Duration> {
+    match end {
+        End::Done => None,
+        End::Stopped => Some(Duration::from_secs(1)),
+        End::Signal(_) => Some(Duration::from_millis(100)),
+    }
+}
+
+/// Nobody reads stdout any more, so nothing is left to do, and that is no error: `sockeye … | head -1`. A full disk is one.
+#[expect(clippy::exit, reason = "sessions are under way on other threads, and none has a reader any more")]
+fn lost_stdout(tongue: Language, stderr: &Output, error: &std::io::Error) {
+    if error.kind() == std::io::ErrorKind::BrokenPipe {
+        stderr.finish(patience(End::Stopped));
+        std::process::exit(i32::from(exit::OK));
+    }
+    let fault = Fault::new(Code::Broken, "stdout").on(Side::Here).detail(error);
+    let text = lines(&Words::new(tongue), &fault, Weight::Error, SessionId::default(), false);
+    stderr.push(format!("{text}\n").as_bytes());
+    stderr.finish(patience(End::Stopped));
+    std::process::exit(i32::from(exit::of_fault(&fault)));
+}
+
+/// From now on a signal ends the program at once, with the terminal as it was found.
+#[expect(clippy::exit, reason = "that is what the signal asks for, whatever other threads do")]
+fn end_on_signal(found: &Found) {
+    let found = found.clone();
+    sockeye::on_next_signal(move |number| {
+        found.restore();
+        std::process::exit(i32::from(exit::of_end(End::Signal(number))));
+    });
 }
 
 /// What a command line comes to.
@@ -173,8 +214,9 @@ struct Run {
     views: Views,
     /// For people, if they are who is shown the sessions.
     people: Option<Arc<Human>>,
-    stdout: Stdout,
+    stdout: Output,
     words: Words,
+    found: Found,
 }
 
 impl Run {
@@ -237,6 +279,7 @@ impl Run {
             shown: self.is_shown(matches),
         };
         let plan = connect::plan(&request)?;
+        end_on_signal(&self.found);
         // Opened only once nothing more can be refused: from here on the terminal is the editor's.
         let editor = if self.place.stdin { self.editor() } else { None };
         connect::run(plan, editor, &self.views)
@@ -253,6 +296,7 @@ impl Run {
             quiet: quiet.transpose()?.unwrap_or(ask::QUIET),
             bounds: bounds(matches)?,
         };
+        end_on_signal(&self.found);
         ask::run(&request, &self.views)
     }
 
@@ -294,6 +338,9 @@ impl Run {
             verbose: matches.get_count("verbose") > 0,
             bounds: bounds(matches)?,
         };
+        if !request.listen {
+            end_on_signal(&self.found);
+        }
         nc::run(&request, &self.views)
     }
 

@@ -1,8 +1,8 @@
 //! Sessions as a person sees them: payload on stdout, the rest as lines on stderr, more of them with `-v`.
 
 use std::fmt::Write as _;
-use std::sync::{Mutex, PoisonError};
-use std::time::Instant;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use sockeye::core::event::Totals;
 use sockeye::core::{Direction, Event, Fault, Kind, Leg, Note, Observer, PEER, SessionId, Tick};
@@ -11,9 +11,9 @@ use sockeye::wire::hexdump::Hexdump;
 use sockeye::{Front, Watcher};
 
 use super::Ui;
+use super::output::Output;
 use super::paint::{Colour, Paint};
 use super::screen::Screen;
-use super::stdout::Stdout;
 use crate::fault::{Weight, lines};
 use crate::words::Words;
 
@@ -32,9 +32,9 @@ pub(crate) struct Manner {
 
 /// For people.
 pub(crate) struct Human {
-    words: Words,
+    words: Arc<Words>,
     manner: Manner,
-    stdout: Stdout,
+    stdout: Output,
     screen: Screen,
     shield: Mutex<Shield>,
     started: Instant,
@@ -48,14 +48,17 @@ struct Shield {
 }
 
 impl Human {
-    pub(crate) fn new(words: Words, manner: Manner, stdout: Stdout) -> Self {
+    pub(crate) fn new(words: Words, manner: Manner, stdout: Output, stderr: Output) -> Self {
+        let words = Arc::new(words);
+        let said = Arc::clone(&words);
+        let left_out = move |count: u64| said.say("lines-left-out", &[("count", &count.to_string())]);
         let shield =
             Shield { session: SessionId::default(), escaper: Escaper::new(Shape::Text), text: String::new() };
         Self {
             words,
             manner,
             stdout,
-            screen: Screen::default(),
+            screen: Screen::new(stderr, left_out),
             shield: Mutex::new(shield),
             started: Instant::now(),
         }
@@ -167,7 +170,7 @@ impl Front for Human {
     }
 
     fn is_blocked(&self) -> bool {
-        self.stdout.is_full()
+        self.stdout.is_full() || (self.manner.verbose > 0 && self.screen.is_full())
     }
 
     fn note(&self, _session: SessionId, note: &Note) {
@@ -242,8 +245,8 @@ impl Ui for Human {
         self.show(fault, Weight::Error, SessionId::default());
     }
 
-    fn finish(&self) {
-        self.screen.finish();
+    fn finish(&self, patience: Option<Duration>) {
+        self.screen.finish(patience);
         if self.manner.terminal {
             let mut shield = self.shield.lock().unwrap_or_else(PoisonError::into_inner);
             let Shield { escaper, text, .. } = &mut *shield;
@@ -253,6 +256,6 @@ impl Ui for Human {
             // The shell's prompt belongs on a line of its own.
             self.stdout.end_line();
         }
-        self.stdout.finish();
+        self.stdout.finish(patience);
     }
 }

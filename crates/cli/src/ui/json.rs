@@ -4,7 +4,7 @@
 
 use std::fmt::Write as _;
 use std::sync::{Mutex, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
 use sockeye::core::{
@@ -16,7 +16,7 @@ use sockeye::{Front, Watcher};
 
 use super::Ui;
 use super::human::Human;
-use super::stdout::Stdout;
+use super::output::Output;
 
 /// The version of the lines. It grows when a field changes its meaning; new fields may come at any time.
 const VERSION: u64 = 1;
@@ -24,14 +24,14 @@ const VERSION: u64 = 1;
 /// For programs. People still get their lines, on stderr.
 pub(crate) struct Json {
     people: Human,
-    stdout: Stdout,
+    stdout: Output,
     started: Instant,
     /// The fault that was written last: the driver shows a session's fault as an event, and then tells the front.
     told: Mutex<Option<Fault>>,
 }
 
 impl Json {
-    pub(crate) fn new(people: Human, stdout: Stdout) -> Self {
+    pub(crate) fn new(people: Human, stdout: Output) -> Self {
         Self { people, stdout, started: Instant::now(), told: Mutex::new(None) }
     }
 
@@ -197,7 +197,7 @@ impl Front for Json {
     fn print(&self, _session: SessionId, _payload: &[u8]) {}
 
     fn is_blocked(&self) -> bool {
-        self.stdout.is_full()
+        self.stdout.is_full() || self.people.is_blocked()
     }
 
     fn note(&self, session: SessionId, note: &Note) {
@@ -233,9 +233,9 @@ impl Ui for Json {
         self.people.last(fault);
     }
 
-    fn finish(&self) {
-        self.people.finish();
-        self.stdout.finish();
+    fn finish(&self, patience: Option<Duration>) {
+        self.people.finish(patience);
+        self.stdout.finish(patience);
     }
 }
 

@@ -3,12 +3,13 @@
 
 pub(crate) mod human;
 pub(crate) mod json;
+pub(crate) mod output;
 pub(crate) mod paint;
 pub(crate) mod screen;
-pub(crate) mod stdout;
 pub(crate) mod terminal;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use sockeye::core::{Fault, Observer};
 use sockeye::{Views, Watcher};
@@ -18,8 +19,8 @@ pub(crate) trait Ui: Watcher {
     /// The fault that ended the program.
     fn last(&self, fault: &Fault);
 
-    /// Waits until all of stdout is written.
-    fn finish(&self);
+    /// Waits until all is written; with `patience`, no longer than that without progress.
+    fn finish(&self, patience: Option<Duration>);
 }
 
 /// The same thing as a use case wants it and as the program ends with it.

@@ -3,9 +3,11 @@
 //! An editor takes text only when it looks, and may close while text waits. So text waits here, and a thread hands it
 //! over in one piece that is either shown by the editor or comes back; nothing that was told is lost.
 
-use std::io::Write;
 use std::sync::mpsc::SyncSender;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use super::output::Output;
 
 /// Bytes that may wait for the editor. Who tells more waits, which is how a terminal holds back a flood.
 const FULL: usize = 1 << 20;
@@ -14,9 +16,13 @@ const FULL: usize = 1 << 20;
 const CLEAR: &str = "\r\x1b[K";
 
 /// Where lines for people go.
-#[derive(Default)]
+#[derive(Clone)]
 pub(crate) struct Screen {
     shared: Arc<(Mutex<State>, Condvar)>,
+    stderr: Output,
+    /// Lines left out so far because nobody read stderr, and what to say of them.
+    lost: Arc<Mutex<u64>>,
+    left_out: Arc<dyn Fn(u64) -> String + Send + Sync>,
 }
 
 #[derive(Default)]
@@ -32,6 +38,16 @@ struct State {
 }
 
 impl Screen {
+    /// Lines go to `stderr`. `left_out` says how many were left out.
+    pub(crate) fn new(stderr: Output, left_out: impl Fn(u64) -> String + Send + Sync + 'static) -> Self {
+        Self { shared: Arc::default(), stderr, lost: Arc::default(), left_out: Arc::new(left_out) }
+    }
+
+    /// Whether so many lines wait that no more should be told.
+    pub(crate) fn is_full(&self) -> bool {
+        self.stderr.is_full()
+    }
+
     /// From now on lines go to `editor`, until it no longer takes any. A piece sent there must be shown if it was
     /// taken, so its channel holds none. `close` makes the editor go away.
     pub(crate) fn share_with(&self, editor: SyncSender<String>, close: impl FnOnce() + Send + 'static) {
@@ -39,14 +55,14 @@ impl Screen {
         state.open = true;
         state.close = Some(Box::new(close));
         drop(state);
-        let screen = Self { shared: Arc::clone(&self.shared) };
+        let screen = self.clone();
         std::thread::spawn(move || screen.hand_over(&editor));
     }
 
     /// Writes whole lines; `text` has no newline at its end.
     pub(crate) fn line(&self, text: &str) {
         if !self.above(text) {
-            direct(&format!("{text}\n"));
+            self.direct(&format!("{text}\n"));
         }
     }
 
@@ -64,8 +80,16 @@ impl Screen {
         state.open
     }
 
-    /// Closes the editor if there is one, and waits until all is shown.
-    pub(crate) fn finish(&self) {
+    /// Closes the editor if there is one, and waits until all is shown; with `patience`, no longer than that without
+    /// progress.
+    pub(crate) fn finish(&self, patience: Option<Duration>) {
+        self.close();
+        self.stderr.finish(patience);
+        self.count_lost();
+        self.stderr.finish(patience);
+    }
+
+    fn close(&self) {
         let mut state = self.lock();
         if let Some(close) = state.close.take() {
             close();
@@ -93,10 +117,25 @@ impl Screen {
             if let Some(back) = back {
                 state.open = false;
                 let rest = std::mem::take(&mut state.waiting);
-                direct(&format!("{CLEAR}{}{rest}", back.0));
+                self.direct(&format!("{CLEAR}{}{rest}", back.0));
                 self.shared.1.notify_all();
                 return;
             }
+        }
+    }
+
+    /// A peer can make errors without end; who does not read them must not stop the program.
+    fn direct(&self, lines: &str) {
+        self.count_lost();
+        if !self.stderr.offer(lines) {
+            *self.lost.lock().unwrap_or_else(PoisonError::into_inner) += 1;
+        }
+    }
+
+    fn count_lost(&self) {
+        let mut lost = self.lost.lock().unwrap_or_else(PoisonError::into_inner);
+        if *lost > 0 && self.stderr.offer(&format!("{}\n", (self.left_out)(*lost))) {
+            *lost = 0;
         }
     }
 
@@ -107,9 +146,4 @@ impl Screen {
     fn wait<'a>(&self, state: MutexGuard<'a, State>) -> MutexGuard<'a, State> {
         self.shared.1.wait(state).unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-fn direct(lines: &str) {
-    // Nobody can be told that stderr is closed.
-    let _ = std::io::stderr().lock().write_all(lines.as_bytes());
 }

@@ -23,6 +23,7 @@ const HISTORY: usize = 1000;
 const LOOK: Duration = Duration::from_millis(30);
 
 /// The terminal as it was found. A session may end while the editor has it in raw mode.
+#[derive(Clone)]
 pub(crate) struct Found(Option<Termios>);
 
 impl Found {
