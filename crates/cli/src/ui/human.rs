@@ -5,7 +5,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
 
 use sockeye::core::event::Totals;
-use sockeye::core::{Direction, Event, Fault, Kind, Leg, Note, Observer, PEER, SessionId, Tick};
+use sockeye::core::{Direction, Event, Fault, Kind, Leg, Note, OPERATOR, Observer, PEER, SessionId, Tick};
 use sockeye::wire::escape::{Escaper, Shape, escape, escape_bytes};
 use sockeye::wire::hexdump::Hexdump;
 use sockeye::{Front, Watcher};
@@ -90,6 +90,12 @@ impl Human {
         let safe: Vec<(&str, String)> = args.iter().map(|(name, value)| (*name, safe(value))).collect();
         let args: Vec<(&str, &str)> = safe.iter().map(|(name, value)| (*name, value.as_str())).collect();
         self.moment(event.at, event.session, &self.words.say(key, &args));
+    }
+
+    /// A sentence about one leg, which is named where it is not the peer's.
+    fn of_leg(&self, event: &Event<'_>, leg: Leg, key: &str) {
+        let head = if leg == PEER { String::new() } else { format!("/{leg} ") };
+        self.moment(event.at, event.session, &format!("{head}{}", self.words.plain(key)));
     }
 
     fn message(&self, event: &Event<'_>, leg: Leg, direction: Direction, data: &[u8]) {
@@ -192,7 +198,8 @@ impl Watcher for Human {
 impl Observer for Human {
     fn event(&self, event: &Event<'_>) {
         match event.kind {
-            Kind::Message { leg, direction, data } if self.manner.verbose > 1 => {
+            // What was typed is shown as it is sent.
+            Kind::Message { leg, direction, data } if self.manner.verbose > 1 && leg != OPERATOR => {
                 self.message(event, leg, direction, data);
             }
             // Shown at every verbosity, as they are told to the front.
@@ -213,19 +220,19 @@ impl Observer for Human {
                 let (local, remote) = (local.to_string(), remote.to_string());
                 self.sentence(event, "event-connected", &[("local", &local), ("remote", &remote)]);
             }
-            Kind::HalfClosed { direction, .. } => {
+            Kind::HalfClosed { leg, direction } => {
                 let key = match direction {
                     Direction::In => "event-half-closed-in",
                     Direction::Out => "event-half-closed-out",
                 };
-                self.sentence(event, key, &[]);
+                self.of_leg(event, leg, key);
             }
-            Kind::Reset { direction, .. } => {
+            Kind::Reset { leg, direction } => {
                 let key = match direction {
                     Direction::In => "event-reset-in",
                     Direction::Out => "event-reset-out",
                 };
-                self.sentence(event, key, &[]);
+                self.of_leg(event, leg, key);
             }
             Kind::Timeout { what } => self.sentence(event, "event-timeout", &[("what", what)]),
             Kind::Refused { remote, reason } => {

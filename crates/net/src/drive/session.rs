@@ -238,13 +238,15 @@ impl Session {
         match outcome {
             Poll::Ready(Ok(finished)) => {
                 if finished {
-                    let ended = side.port.is_stdio() && side.pass;
+                    let (fin, ended) = (side.port.has_fin(), side.port.is_stdio() && side.pass);
                     side.eof |= ended;
                     let partner = side.partner;
                     if ended && let Some(partner) = self.side(partner) {
                         partner.finish();
                     }
-                    world.show(self.id, Kind::HalfClosed { leg, direction: Direction::Out });
+                    if fin {
+                        world.show(self.id, Kind::HalfClosed { leg, direction: Direction::Out });
+                    }
                 }
                 self.last = world.clock.now();
                 true
@@ -323,7 +325,9 @@ impl Session {
             }
             Got::Line(mut line) => self.machine.datagram(now, leg, &mut line, &mut lent.out),
             Got::Eof => {
-                self.world.show(self.id, Kind::HalfClosed { leg, direction: Direction::In });
+                if self.side(leg).is_some_and(|side| side.port.has_fin()) {
+                    self.world.show(self.id, Kind::HalfClosed { leg, direction: Direction::In });
+                }
                 self.pass_eof(leg);
                 self.machine.eof(now, leg, &mut lent.out)
             }
@@ -401,11 +405,11 @@ impl Session {
             let before = side.bytes_out;
             match side.poll_flush(cx, &world) {
                 Poll::Pending => owed = true,
-                Poll::Ready(Ok(true)) => {
+                Poll::Ready(Ok(true)) if side.port.has_fin() => {
                     let kind = Kind::HalfClosed { leg: side.leg, direction: Direction::Out };
                     world.show(self.id, kind);
                 }
-                Poll::Ready(Ok(false)) => {}
+                Poll::Ready(Ok(_)) => {}
                 Poll::Ready(Err(_)) => side.port = Port::Gone,
             }
             if side.bytes_out != before {
