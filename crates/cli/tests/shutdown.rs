@@ -1,10 +1,14 @@
 //! How a server ends: the drain, the second signal, and a stdout that nobody reads any more.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on must fail")]
 
-use std::io::{Read, Write};
+use std::io::{BufRead, BufReader, ErrorKind, Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
+use std::process::{Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
+
+use nix::sys::signal::kill;
+use nix::unistd::Pid;
 
 use sockeye_testkit::program::{PATIENCE, Program, Running, Signal};
 
@@ -102,4 +106,36 @@ fn a_closed_stdout_ends_connect_quietly() {
 #[test]
 fn a_closed_stdout_ends_list_quietly() {
     assert_eq!(read_one_byte("list").trim(), "code 0");
+}
+
+#[test]
+fn a_stdout_that_is_not_read_holds_the_peers_and_not_the_program() {
+    let mut server = Command::new(env!("CARGO_BIN_EXE_sockeye"))
+        .args(["serve", "tcp://127.0.0.1:0", "discard", "--json", "--drain", "0"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut ready = String::new();
+    BufReader::new(server.stderr.take().unwrap()).read_line(&mut ready).unwrap();
+    let mut peer = TcpStream::connect(ready.trim().rsplit("//").next().unwrap()).unwrap();
+    peer.set_write_timeout(Some(Duration::from_millis(500))).unwrap();
+    let piece = vec![b'x'; 1 << 20];
+    // What sockets, pipe and queue hold is a few MiB; without a bound all of this is taken.
+    let held = (0..64).find_map(|_| peer.write_all(&piece).err());
+    assert_eq!(held.unwrap().kind(), ErrorKind::WouldBlock);
+    let pid = Pid::from_raw(i32::try_from(server.id()).unwrap());
+    kill(pid, Signal::SIGTERM).unwrap();
+    // The first one drains; whichever comes after ends at once, however far the end has come.
+    is_refused_soon(peer.peer_addr().unwrap().to_string().as_str());
+    let until = Instant::now() + PATIENCE;
+    let status = loop {
+        assert!(Instant::now() < until, "it does not end");
+        kill(pid, Signal::SIGTERM).unwrap();
+        match server.try_wait().unwrap() {
+            Some(status) => break status,
+            None => thread::yield_now(),
+        }
+    };
+    assert_eq!(status.code(), Some(143));
 }

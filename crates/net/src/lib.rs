@@ -25,7 +25,7 @@ mod post;
 pub mod process;
 mod resolve;
 pub mod server;
-mod signals;
+pub mod signals;
 pub mod socket_file;
 pub mod stdio;
 pub mod stream;

@@ -2,6 +2,13 @@
 
 use sockeye_core::{Code, Fault};
 
+/// Waits for the next SIGINT or SIGTERM, and gives its number: what else a program waits for at its end must not outlast
+/// one. `None`: they cannot be listened to.
+pub fn wait() -> Option<i32> {
+    let runtime = crate::server::runtime().ok()?;
+    runtime.block_on(async { Some(Signals::listen().ok()?.next().await) })
+}
+
 /// The signals that ask a server to stop.
 #[cfg(unix)]
 pub(crate) struct Signals {

@@ -21,7 +21,7 @@ pub mod views;
 pub use bounds::Bounds;
 pub use sockeye_core as core;
 pub use sockeye_net::operator::{Source, Typed};
-pub use sockeye_net::{End, Front};
+pub use sockeye_net::{End, Front, signals};
 pub use sockeye_service as service;
 pub use sockeye_wire as wire;
 pub use talk::Eol;

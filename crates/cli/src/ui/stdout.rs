@@ -3,9 +3,17 @@
 
 use std::io::Write;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use sockeye::{End, signals};
+
+use crate::exit;
 
 /// What may wait before sessions that print are paused.
 const FULL: usize = 1 << 20;
+
+/// How long a reader of stdout may take for the last bytes before anything is done about it.
+const PROMPT: Duration = Duration::from_millis(50);
 
 /// What waits to be written.
 #[derive(Default)]
@@ -52,10 +60,20 @@ impl Stdout {
         }
     }
 
-    /// Waits until all is written.
+    /// Waits until all is written, or a signal ends the program.
     pub(crate) fn finish(&self) {
-        let mut queue = self.lock();
-        while queue.writing || !queue.waiting.is_empty() {
+        let owes = |queue: &mut Queue| queue.writing || !queue.waiting.is_empty();
+        let waited = self.shared.1.wait_timeout_while(self.lock(), PROMPT, owes);
+        let (mut queue, late) = waited.unwrap_or_else(PoisonError::into_inner);
+        if late.timed_out() {
+            // Whoever took over the signals has ended, and a reader that reads no more must not hold the program.
+            std::thread::spawn(|| {
+                if let Some(number) = signals::wait() {
+                    leave(exit::of_end(End::Signal(number)));
+                }
+            });
+        }
+        while owes(&mut queue) {
             queue = self.shared.1.wait(queue).unwrap_or_else(PoisonError::into_inner);
         }
     }
@@ -87,7 +105,11 @@ impl Stdout {
 }
 
 /// Nobody reads stdout any more, so nothing is left to do, and that is no error: `sockeye … | head -1`.
-#[expect(clippy::exit, reason = "sessions are under way on other threads, and none has a reader any more")]
 fn closed() -> ! {
-    std::process::exit(i32::from(crate::exit::OK))
+    leave(exit::OK)
+}
+
+#[expect(clippy::exit, reason = "sessions are under way on other threads, and none has a reader any more")]
+fn leave(code: u8) -> ! {
+    std::process::exit(i32::from(code))
 }

@@ -16,10 +16,12 @@ use std::task::{Context, Poll};
 use sockeye_core::event::Totals;
 use sockeye_core::{Address, Code, Effect, Fault, Input, Kind, Machine, Op, Outbox, PEER, SessionId, Tick};
 
+use tokio::time::Sleep;
+
 use crate::accept::Served;
 use crate::datagram::Datagram;
 use crate::drive::port::{Inlet, Port};
-use crate::drive::session::Session;
+use crate::drive::session::{BLOCKED, Session};
 use crate::errno;
 use crate::guard::Slot;
 use crate::plan::Plan;
@@ -43,6 +45,10 @@ pub(crate) struct Demux {
     unsent_bytes: usize,
     sweep_at: usize,
     stopping: bool,
+    /// Whether a conversation has written to stdout.
+    prints: bool,
+    /// When to look again whether stdout can take more.
+    pause: Option<Pin<Box<Sleep>>>,
 }
 
 struct Unsent {
@@ -89,7 +95,26 @@ impl Demux {
             unsent_bytes: 0,
             sweep_at: 64,
             stopping: false,
+            prints: false,
+            pause: None,
         }
+    }
+
+    /// Whether nothing may be read because stdout is blocked. What comes meanwhile waits in the socket, or is lost there.
+    fn is_paused(&mut self, cx: &mut Context<'_>) -> bool {
+        let world = &self.plan.world;
+        if !(self.prints || world.observer.is_some()) {
+            return false;
+        }
+        while world.front.is_blocked() {
+            let pause = self.pause.get_or_insert_with(|| Box::pin(tokio::time::sleep(BLOCKED)));
+            if pause.as_mut().poll(cx).is_pending() {
+                return true;
+            }
+            self.pause = None;
+        }
+        self.pause = None;
+        false
     }
 
     fn read_letters(&mut self, cx: &mut Context<'_>, lent: &mut Lent) {
@@ -263,6 +288,7 @@ impl Demux {
                     if let Some(desk) = self.plan.desk {
                         self.plan.world.desk.set(desk);
                     }
+                    self.prints = true;
                     self.plan.world.front.print(id, &out.printed()[printed..*end]);
                     printed = *end;
                 }
@@ -400,7 +426,7 @@ impl Future for Demux {
             if !this.post.is_empty() {
                 this.read_letters(cx, lent);
             }
-            if !this.flush(cx) {
+            if !this.flush(cx) || this.is_paused(cx) {
                 return Poll::Pending;
             }
             match this.socket.poll_recv(cx, &mut lent.buffer) {

@@ -31,7 +31,7 @@ const LINGER_BYTES: usize = 64 * 1024;
 const FLUSH: Duration = Duration::from_secs(10);
 
 /// How often stdout is looked at again while it is blocked.
-const BLOCKED: Duration = Duration::from_millis(5);
+pub(super) const BLOCKED: Duration = Duration::from_millis(5);
 
 /// How far a session has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -288,7 +288,8 @@ impl Session {
         if self.side(partner).is_some_and(|partner| !partner.queue.is_empty()) {
             return false;
         }
-        if self.prints && self.world.front.is_blocked() {
+        // Events may go to stdout as well.
+        if (self.prints || self.world.observer.is_some()) && self.world.front.is_blocked() {
             self.arm(self.world.clock.now() + BLOCKED);
             return false;
         }
