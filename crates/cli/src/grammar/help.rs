@@ -40,7 +40,7 @@ impl Page<'_> {
 
     fn flags<'b>(&mut self, heading: &str, flags: impl Iterator<Item = &'b Flag>) {
         self.heading(heading);
-        let names: Vec<&str> = framing::ALL.iter().map(|entry| entry.name).collect();
+        let names: Vec<&str> = framing::ALL.iter().flat_map(|entry| entry.words).copied().collect();
         let names = names.join(" ");
         for flag in flags {
             let sentence = self.words.say(flag.key, &[("names", &names)]);
