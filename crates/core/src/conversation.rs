@@ -7,17 +7,9 @@
 
 use bytes::Bytes;
 
+use crate::leg::Leg;
 use crate::outbox::Outbox;
 use crate::tick::Tick;
-
-/// One connection of a session: [`PEER`], [`OPERATOR`], or one that the conversation opened (1..=254).
-pub type Leg = u8;
-
-/// The leg of the peer the session is with.
-pub const PEER: Leg = 0;
-
-/// The leg of the person (or pipe) at stdin. It is never written to: see [`Outbox::print`].
-pub const OPERATOR: Leg = 255;
 
 /// What a driver tells a conversation.
 #[derive(Clone, Copy, Debug)]

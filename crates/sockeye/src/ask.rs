@@ -68,6 +68,7 @@ pub fn run(request: &Request, views: &Views) -> Result<End, Fault> {
         open: false,
     };
     let options = Options {
+        verb: "ask",
         endpoint,
         limits: request.bounds.limits.clone(),
         front: views.front(),

@@ -30,6 +30,10 @@ const LINGER_BYTES: usize = 64 * 1024;
 /// A closing session whose peer does not take the last bytes is given up after this long without progress.
 const FLUSH: Duration = Duration::from_secs(10);
 
+/// After the peer's FIN, stdin still goes out until it is silent for this long. It may never end, so its end cannot be
+/// waited for; but what is on its way when a peer ends its own side first must not be lost.
+const SILENT: Duration = Duration::from_secs(1);
+
 /// How often stdout is looked at again while it is blocked.
 const BLOCKED: Duration = Duration::from_millis(5);
 
@@ -238,12 +242,6 @@ impl Session {
         match outcome {
             Poll::Ready(Ok(finished)) => {
                 if finished {
-                    let ended = side.port.is_stdio() && side.pass;
-                    side.eof |= ended;
-                    let partner = side.partner;
-                    if ended && let Some(partner) = self.side(partner) {
-                        partner.finish();
-                    }
                     world.show(self.id, Kind::HalfClosed { leg, direction: Direction::Out });
                 }
                 self.last = world.clock.now();
@@ -450,6 +448,15 @@ impl Session {
         self.peer.is_done() && !self.others.iter().any(Side::owes)
     }
 
+    /// The stdio leg whose output the other side has ended, if stdin may still have something for that side and all that
+    /// came from it is sent.
+    fn draining(&self) -> Option<Leg> {
+        let sides = || std::iter::once(&self.peer).chain(&self.others);
+        let stdio = sides().find(|side| side.pass && side.port.is_stdio())?;
+        let is_sent = sides().all(|side| side.leg != stdio.partner || side.queue.is_empty());
+        (!stdio.eof && stdio.fin == Fin::Sent && is_sent).then_some(stdio.leg)
+    }
+
     /// A leg's socket failed.
     pub(super) fn broke(&mut self, leg: Leg, error: &io::Error, cx: &mut Context<'_>, lent: &mut Lent) {
         let fault = errno::running(error, &self.subject(leg));
@@ -551,6 +558,11 @@ impl Session {
             self.machine.input(now, Input::Timeout, &mut lent.out);
             self.apply(cx, now, lent);
         }
+        if let Some(stdio) = self.draining()
+            && self.last + SILENT <= now
+        {
+            self.pass_eof(stdio);
+        }
         if let Some(idle) = self.idle
             && self.last + idle <= now
         {
@@ -572,6 +584,9 @@ impl Session {
             Stage::Closing | Stage::Lingering => self.until,
             Stage::Over => NEVER,
         };
+        if self.stage == Stage::Open && self.draining().is_some() {
+            next = next.min(self.last + SILENT);
+        }
         if let Some(idle) = self.idle
             && self.stage == Stage::Open
         {
