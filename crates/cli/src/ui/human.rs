@@ -5,7 +5,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
 
 use sockeye::core::event::Totals;
-use sockeye::core::{Direction, Event, Fault, Kind, Leg, Note, Observer, PEER, SessionId, Tick};
+use sockeye::core::{Direction, Event, Fault, Kind, Leg, Note, OPERATOR, Observer, PEER, SessionId, Tick};
 use sockeye::wire::escape::{Escaper, Shape, escape, escape_bytes};
 use sockeye::wire::hexdump::Hexdump;
 use sockeye::{Front, Watcher};
@@ -16,6 +16,9 @@ use super::screen::Screen;
 use super::stdout::Stdout;
 use crate::fault::{Weight, lines};
 use crate::words::Words;
+
+/// Bytes of a message that `-vv` shows; `-vvv` shows all.
+const GLANCE: usize = 256;
 
 /// How things are shown.
 #[derive(Clone, Copy, Debug)]
@@ -92,6 +95,13 @@ impl Human {
         self.moment(event.at, event.session, &self.words.say(key, &args));
     }
 
+    /// A sentence about one leg. Those that are not the peer's are numbered, as their messages are.
+    fn of_leg(&self, event: &Event<'_>, leg: Leg, key: &str) {
+        let sentence = self.words.plain(key);
+        let text = if leg == PEER { sentence } else { format!("/{leg} {sentence}") };
+        self.moment(event.at, event.session, &text);
+    }
+
     fn message(&self, event: &Event<'_>, leg: Leg, direction: Direction, data: &[u8]) {
         let (arrow, colour) = match direction {
             Direction::In => ("←", Colour::Cyan),
@@ -108,8 +118,9 @@ impl Human {
             text.truncate(text.trim_end().len());
         } else {
             text.push('"');
-            escape_bytes(data, Shape::Line, &mut text);
-            text.push('"');
+            let shown = &data[..data.len().min(GLANCE)];
+            escape_bytes(shown, Shape::Line, &mut text);
+            text.push_str(if shown.len() < data.len() { "\" …" } else { "\"" });
         }
         self.moment(event.at, event.session, &text);
     }
@@ -192,6 +203,8 @@ impl Watcher for Human {
 impl Observer for Human {
     fn event(&self, event: &Event<'_>) {
         match event.kind {
+            // The person knows what was typed; what is sent of it is a message of its own.
+            Kind::Message { leg: OPERATOR, .. } | Kind::HalfClosed { leg: OPERATOR, .. } => {}
             Kind::Message { leg, direction, data } if self.manner.verbose > 1 => {
                 self.message(event, leg, direction, data);
             }
@@ -213,19 +226,19 @@ impl Observer for Human {
                 let (local, remote) = (local.to_string(), remote.to_string());
                 self.sentence(event, "event-connected", &[("local", &local), ("remote", &remote)]);
             }
-            Kind::HalfClosed { direction, .. } => {
+            Kind::HalfClosed { leg, direction } => {
                 let key = match direction {
                     Direction::In => "event-half-closed-in",
                     Direction::Out => "event-half-closed-out",
                 };
-                self.sentence(event, key, &[]);
+                self.of_leg(event, leg, key);
             }
-            Kind::Reset { direction, .. } => {
+            Kind::Reset { leg, direction } => {
                 let key = match direction {
                     Direction::In => "event-reset-in",
                     Direction::Out => "event-reset-out",
                 };
-                self.sentence(event, key, &[]);
+                self.of_leg(event, leg, key);
             }
             Kind::Timeout { what } => self.sentence(event, "event-timeout", &[("what", what)]),
             Kind::Refused { remote, reason } => {

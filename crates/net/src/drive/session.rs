@@ -521,7 +521,7 @@ impl Session {
         let leg = if leg == PEER { String::new() } else { format!(" leg {leg}") };
         match self.who.as_deref() {
             Some(Who { subject: Some(subject), .. }) => format!("{subject}{leg}"),
-            Some(Who { remote, .. }) => format!("session {}{leg} with {remote}", self.id),
+            Some(Who { remote, .. }) => format!("{remote}{leg}"),
             None => format!("session {}{leg}", self.id),
         }
     }
