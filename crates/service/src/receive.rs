@@ -70,7 +70,7 @@ impl Conversation for Receive {
                     out.print(b"\n");
                 }
             }
-            Input::Eof { .. } | Input::Stop => out.close(),
+            Input::Eof { .. } => out.close(),
             _ => {}
         }
     }
