@@ -36,6 +36,7 @@ mod tests {
             let text = text(what, grammar::command(Some(&words))).unwrap();
             let text = String::from_utf8(text).unwrap();
             assert!(text.contains("serve") && text.contains("frame"), "{what}");
+            assert!(!text.contains("names}"), "{what}");
         }
         assert!(text("complete-csh", grammar::command(None)).is_err());
     }

@@ -53,7 +53,8 @@ impl Bridge {
         }
     }
 
-    /// Hands a FIN over. Where the driver has passed it on by itself, a second one is nothing.
+    /// Hands a FIN over, and leaves the leg it went to the current one. Where the driver has passed it on by itself, a
+    /// second one is nothing.
     pub(crate) fn finish(from: Leg, out: &mut Outbox) {
         out.to(opposite(from));
         out.finish();

@@ -1,9 +1,12 @@
 //! `forward`: everything goes to another endpoint and back, byte for byte, FIN and RST included. This is what `proxy`
 //! runs too.
 //!
-//! The peer is not read until the target is connected. Where the two sides travel differently (a stream and datagrams, two framings), whole messages are handed over.
+//! The peer is not read until the target is connected. Where the two sides travel differently (a stream and datagrams,
+//! two framings), whole messages are handed over. Datagrams know no FIN: what one side ends is over for both once the
+//! other has had a second for its last answers.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use sockeye_core::endpoint::Endpoint;
 use sockeye_core::{Code, Conversation, Effect, Fault, Input, Leg, Outbox, PEER, Peer, Service, Tick};
@@ -33,6 +36,9 @@ pub(crate) const ENTRY: Entry = Entry {
     },
 };
 
+/// How long answers are waited for on a side of datagrams, once the other side has ended.
+const LINGER: Duration = Duration::from_secs(1);
+
 struct Forward {
     target: Arc<str>,
     /// The target as faults name it.
@@ -46,6 +52,7 @@ impl Service for Forward {
             shown: Arc::clone(&self.shown),
             bridge: Bridge::default(),
             ended: Ended::default(),
+            until: None,
         })
     }
 }
@@ -62,16 +69,21 @@ struct Relay {
     shown: Arc<str>,
     bridge: Bridge,
     ended: Ended,
+    /// When to close, because a side of datagrams cannot end by itself.
+    until: Option<Tick>,
 }
 
 impl Relay {
-    fn ended(&mut self, from: Leg, out: &mut Outbox) {
+    fn ended(&mut self, now: Tick, from: Leg, out: &mut Outbox) {
         if from == PEER {
             self.ended.peer = true;
         } else {
             self.ended.target = true;
         }
         Bridge::finish(from, out);
+        if out.lane().datagrams {
+            self.until.get_or_insert(now + LINGER);
+        }
         if self.ended.peer && self.ended.target {
             out.close();
         }
@@ -88,15 +100,16 @@ impl Relay {
 }
 
 impl Conversation for Relay {
-    fn handle(&mut self, _now: Tick, input: Input<'_>, out: &mut Outbox) {
+    fn handle(&mut self, now: Tick, input: Input<'_>, out: &mut Outbox) {
         match input {
             Input::Opened { leg: PEER } => {
                 Bridge::ask(Effect::Connect { leg: FAR, to: (*self.target).into() }, out);
             }
             Input::Opened { .. } => self.bridge.join(out),
             Input::Message { leg, data } => self.bridge.carry(leg, data, out),
-            Input::Eof { leg } => self.ended(leg, out),
+            Input::Eof { leg } => self.ended(now, leg, out),
             Input::Failed { leg, why } => self.failed(leg, why, out),
+            Input::Timeout => out.close(),
             // What is between the two sides is theirs to finish; the driver ends it when the drain is over.
             Input::Stop if !self.bridge.is_open() => out.close(),
             _ => {}
@@ -104,6 +117,6 @@ impl Conversation for Relay {
     }
 
     fn deadline(&self) -> Option<Tick> {
-        None
+        self.until
     }
 }

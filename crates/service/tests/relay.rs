@@ -93,6 +93,37 @@ fn a_stream_is_forwarded_to_datagrams_message_by_message() {
 }
 
 #[test]
+fn a_stream_that_ends_ends_its_datagrams_after_the_last_answers() {
+    const UDP: &str = "udp://127.0.0.1:7";
+    let mut stage = stage("forward", &[UDP]).listening(UDP);
+    let peer = stage.connect();
+    let target = stage.called(UDP).unwrap();
+    stage.send(peer, b"last");
+    stage.fin(peer);
+    assert_eq!(stage.datagram(target).unwrap(), b"last");
+    stage.send(target, b"answer");
+    assert_eq!(stage.received(peer), b"answer");
+    assert_eq!((stage.ended(peer), stage.sessions()), (None, 1));
+    assert!(stage.advance());
+    assert_eq!(stage.ended(peer), Some(Ending::Fin));
+    assert_eq!(stage.sessions(), 0);
+}
+
+#[test]
+fn datagrams_whose_target_ends_are_forgotten() {
+    let mut stage = stage("forward", &[TARGET]).listening(TARGET);
+    let peer = stage.datagrams();
+    stage.send(peer, b"question");
+    let target = stage.called(TARGET).unwrap();
+    assert_eq!(stage.received(target), b"question");
+    stage.send(target, b"answer");
+    stage.fin(target);
+    assert_eq!(stage.datagram(peer).unwrap(), b"answer");
+    assert!(stage.advance());
+    assert_eq!(stage.sessions(), 0);
+}
+
+#[test]
 fn one_service_forwards_to_another() {
     let upper = find("upper").unwrap();
     let upper = (upper.build)(&Given::default()).unwrap();

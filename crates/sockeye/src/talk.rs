@@ -43,13 +43,13 @@ impl Eol {
         })
     }
 
-    const fn bytes(self) -> &'static [u8] {
+    const fn text(self) -> &'static str {
         match self {
-            Self::Lf => b"\n",
-            Self::Crlf => b"\r\n",
-            Self::Cr => b"\r",
-            Self::Nul => b"\0",
-            Self::None => b"",
+            Self::Lf => "\n",
+            Self::Crlf => "\r\n",
+            Self::Cr => "\r",
+            Self::Nul => "\0",
+            Self::None => "",
         }
     }
 }
@@ -125,7 +125,7 @@ impl Talk {
         } else {
             self.bytes.extend_from_slice(&charset.encode(text(data, charset)?)?);
         }
-        self.bytes.extend_from_slice(self.manner.eol.bytes());
+        self.bytes.extend_from_slice(&charset.encode(self.manner.eol.text())?);
         if self.manner.datagrams && self.bytes.len() > DATAGRAM {
             let fault = Fault::new(Code::DatagramTooLong, "");
             return Err(fault.arg("size", self.bytes.len()).arg("max", DATAGRAM));
@@ -293,6 +293,16 @@ mod tests {
             bench.machine.bytes(Tick::ZERO, PEER, &mut [byte], &mut bench.out).unwrap();
         }
         assert_eq!(bench.out.printed(), "你".as_bytes());
+    }
+
+    #[test]
+    fn the_end_of_a_line_is_text_too() {
+        let mut bench = bench(RAW, |manner| {
+            manner.charset = Charset::parse("utf-16be").unwrap();
+            manner.eol = Eol::Crlf;
+        });
+        bench.say("你".as_bytes());
+        assert_eq!(bench.out.bytes(), b"\x4f\x60\0\r\0\n");
     }
 
     #[test]

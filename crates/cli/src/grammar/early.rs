@@ -5,13 +5,16 @@ use clap::Command;
 use sockeye::core::fault::nearest;
 use sockeye::core::{Code, Fault};
 
-use super::flags::{COMMON, Takes};
+use super::flags::{COMMON, Flag, SERVE, SERVE_FILE, Takes};
 use super::verbs;
 
 /// The arguments that are sockeye's own: what comes after `--`, or belongs to a program that a service runs, is not.
 fn own(args: &[String]) -> &[String] {
-    let end = args.iter().position(|arg| arg == "--" || takes_rest(arg));
-    &args[..end.unwrap_or(args.len())]
+    let mut words = words(args).peekable();
+    let serves = words.next_if(|(_, word)| *word == "serve").is_some();
+    let program = words.skip_while(|(_, word)| !takes_rest(word)).nth(1).filter(|_| serves);
+    let dashes = args.iter().position(|arg| arg == "--").unwrap_or(args.len());
+    &args[..program.map_or(dashes, |(at, _)| dashes.min(at))]
 }
 
 fn takes_rest(word: &str) -> bool {
@@ -46,7 +49,7 @@ pub(crate) fn wants_sentences(args: &[String]) -> bool {
 
 /// Puts `connect` before a first word that is an endpoint, and refuses one that is neither that nor a verb.
 pub(crate) fn with_verb(mut args: Vec<String>) -> Result<Vec<String>, Fault> {
-    let Some(at) = first_word(&args) else { return Ok(args) };
+    let Some((at, _)) = words(&args).next() else { return Ok(args) };
     let word = args[at].as_str();
     if verbs::find(word).is_some() {
         return Ok(args);
@@ -59,31 +62,31 @@ pub(crate) fn with_verb(mut args: Vec<String>) -> Result<Vec<String>, Fault> {
     Err(Fault::new(Code::UnknownVerb, "").arg("name", word).arg("near", near))
 }
 
-/// Where the first word stands that is no flag and no flag's value.
-fn first_word(args: &[String]) -> Option<usize> {
+/// The words that are no flag and no flag's value, and where they stand.
+fn words(args: &[String]) -> impl Iterator<Item = (usize, &str)> {
     let mut skip = false;
-    for (at, arg) in args.iter().enumerate().skip(1) {
-        if skip {
-            skip = false;
-        } else if arg == "-" || !arg.starts_with('-') {
-            return Some(at);
-        } else {
-            skip = wants_value(arg);
-        }
-    }
-    None
+    args.iter().enumerate().skip(1).filter_map(move |(at, arg)| {
+        let is_word = !skip && (arg == "-" || !arg.starts_with('-'));
+        skip = !skip && !is_word && wants_value(arg);
+        is_word.then_some((at, arg.as_str()))
+    })
+}
+
+/// The flags that may stand before a service's name.
+fn every_flag() -> impl Iterator<Item = &'static Flag> {
+    COMMON.iter().chain(SERVE).chain(SERVE_FILE)
 }
 
 /// Whether a flag takes the argument after it.
 fn wants_value(arg: &str) -> bool {
     let takes = |takes: Takes| matches!(takes, Takes::Value(_));
     if let Some(long) = arg.strip_prefix("--") {
-        return COMMON.iter().any(|flag| flag.long == long && takes(flag.takes));
+        return every_flag().any(|flag| flag.long == long && takes(flag.takes));
     }
     // In a cluster of letters, the first that takes a value takes the rest of the cluster if there is any.
     let mut letters = arg.chars().skip(1);
     while let Some(letter) = letters.next() {
-        if COMMON.iter().any(|flag| flag.short == Some(letter) && takes(flag.takes)) {
+        if every_flag().any(|flag| flag.short == Some(letter) && takes(flag.takes)) {
             return letters.next().is_none();
         }
     }
@@ -137,5 +140,21 @@ mod tests {
         assert_eq!(value(&args("sockeye --lang zh-CN bogus"), "lang"), Some("zh-CN"));
         assert_eq!(value(&args("sockeye x --lang=en --lang=zh"), "lang"), Some("zh"));
         assert_eq!(value(&args("sockeye ask :1 -- --lang zh"), "lang"), None);
+    }
+
+    #[test]
+    fn a_programs_flags_are_its_own_and_those_before_it_are_not() {
+        for (line, found) in [
+            ("sockeye serve :0 exec cat --json", false),
+            ("sockeye serve --drain 1s :0 exec cat --json", false),
+            ("sockeye serve :0 exec --json cat", true),
+            ("sockeye serve exec --json", true),
+            ("sockeye serve :0 --json exec cat", true),
+            ("sockeye ask :1 exec x --json", true),
+            ("sockeye --json serve :0 exec cat", true),
+        ] {
+            assert_eq!(has(&args(line), "json"), found, "{line}");
+        }
+        assert!(wants_sentences(&args("sockeye serve exec --help")));
     }
 }

@@ -40,10 +40,8 @@ impl Page<'_> {
 
     fn flags<'b>(&mut self, heading: &str, flags: impl Iterator<Item = &'b Flag>) {
         self.heading(heading);
-        let names: Vec<&str> = framing::ALL.iter().flat_map(|entry| entry.words).copied().collect();
-        let names = names.join(" ");
         for flag in flags {
-            let sentence = self.words.say(flag.key, &[("names", &names)]);
+            let sentence = sentence(self.words, flag.key);
             self.row(&written(flag), &sentence);
         }
     }
@@ -60,6 +58,12 @@ impl Page<'_> {
             self.line(&format!("  {example}"));
         }
     }
+}
+
+/// The sentence of a flag or word, with what it names filled in.
+pub(crate) fn sentence(words: &Words, key: &str) -> String {
+    let names: Vec<&str> = framing::ALL.iter().flat_map(|entry| entry.words).copied().collect();
+    words.say(key, &[("names", &names.join(" "))])
 }
 
 /// The page of the whole program.

@@ -25,7 +25,7 @@ struct Described<'a>(Option<&'a Words>);
 
 impl Described<'_> {
     fn say(&self, key: &str) -> String {
-        self.0.map(|words| words.plain(key)).unwrap_or_default()
+        self.0.map(|words| help::sentence(words, key)).unwrap_or_default()
     }
 
     fn page(&self, command: Command, page: impl FnOnce(&Words) -> String) -> Command {
