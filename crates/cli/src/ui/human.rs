@@ -117,10 +117,7 @@ impl Human {
             Hexdump::new(0).push(data, &mut text);
             text.truncate(text.trim_end().len());
         } else {
-            text.push('"');
-            let shown = &data[..data.len().min(GLANCE)];
-            escape_bytes(shown, Shape::Line, &mut text);
-            text.push_str(if shown.len() < data.len() { "\" …" } else { "\"" });
+            glance(data, &mut text);
         }
         self.moment(event.at, event.session, &text);
     }
@@ -145,6 +142,14 @@ impl Human {
         let head = format!("{} {}", paint.on(Colour::Dim, &at.to_string()), paint.on(Colour::Cyan, "←"));
         self.screen.above(&format!("{head} {}", text.trim_end_matches('\n')))
     }
+}
+
+/// Quotes the beginning of a message, and says whether there is more of it.
+fn glance(data: &[u8], text: &mut String) {
+    let shown = &data[..data.len().min(GLANCE)];
+    text.push('"');
+    escape_bytes(shown, Shape::Line, text);
+    text.push_str(if shown.len() < data.len() { "\" …" } else { "\"" });
 }
 
 fn safe(text: &str) -> String {
@@ -267,5 +272,20 @@ impl Ui for Human {
             self.stdout.end_line();
         }
         self.stdout.finish();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_glance_is_whole_or_says_that_it_is_not() {
+        for (len, end) in [(GLANCE, "x\""), (GLANCE + 1, "x\" …")] {
+            let mut text = String::new();
+            glance(&vec![b'x'; len], &mut text);
+            assert!(text.ends_with(end), "{text}");
+            assert_eq!(text.matches('x').count(), GLANCE);
+        }
     }
 }
