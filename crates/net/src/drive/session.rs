@@ -241,10 +241,8 @@ impl Session {
         let moved = side.bytes_out != before;
         match outcome {
             Poll::Ready(Ok(finished)) => {
-                if finished {
-                    if side.port.has_fin() {
-                        world.show(self.id, Kind::HalfClosed { leg, direction: Direction::Out });
-                    }
+                if finished && side.port.has_fin() {
+                    world.show(self.id, Kind::HalfClosed { leg, direction: Direction::Out });
                 }
                 self.last = world.clock.now();
                 true
