@@ -251,6 +251,7 @@ impl Run {
             hex: read::has(matches, "hex"),
             replies: read::number(matches, "number", "--number", 1)?.unwrap_or(1),
             quiet: quiet.transpose()?.unwrap_or(ask::QUIET),
+            apart: self.place.stdout && !read::has(matches, "hex"),
             bounds: bounds(matches)?,
         };
         ask::run(&request, &self.views)

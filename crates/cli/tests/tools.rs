@@ -2,7 +2,8 @@
 //! own letters under `sockeye nc`.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on must fail")]
 
-use std::net::{TcpListener, TcpStream};
+use std::io::{Read, Write};
+use std::net::{Shutdown, TcpListener, TcpStream};
 use std::thread;
 use std::time::Duration;
 
@@ -135,6 +136,25 @@ fn megabytes_come_back_from_a_process() {
     same(&calling_peer("nc", &host, &port).run(sent.clone()), &sent, "cat");
 }
 
+/// `cat file | sockeye connect` to a peer that has nothing to say and ends its side at once.
+#[test]
+fn a_peer_that_ends_first_still_gets_everything() {
+    let sent = noise(8, 20 * MEGABYTES);
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    let mut client = sockeye(["connect", &address]).start();
+    let (peer, _) = listener.accept().unwrap();
+    peer.set_read_timeout(Some(PATIENCE)).unwrap();
+    peer.shutdown(Shutdown::Write).unwrap();
+    let reading = thread::spawn(move || {
+        let mut got = Vec::new();
+        (&peer).read_to_end(&mut got).map(|_| got)
+    });
+    client.types(&sent);
+    client.end().ok();
+    assert!(reading.join().unwrap().unwrap() == sent, "bytes were lost");
+}
+
 #[test]
 fn an_answer_long_after_fin_is_printed_whole() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
@@ -147,7 +167,6 @@ fn an_answer_long_after_fin_is_printed_whole() {
 
 /// Reads to FIN, lets `client` wait longer than any linger of ours, then answers.
 fn late_answer(client: &mut Running, mut peer: TcpStream) -> Vec<u8> {
-    use std::io::{Read, Write};
     peer.set_read_timeout(Some(PATIENCE)).unwrap();
     let mut asked = Vec::new();
     peer.read_to_end(&mut asked).unwrap();

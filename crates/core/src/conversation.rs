@@ -7,17 +7,9 @@
 
 use bytes::Bytes;
 
+use crate::leg::Leg;
 use crate::outbox::Outbox;
 use crate::tick::Tick;
-
-/// One connection of a session: [`PEER`], [`OPERATOR`], or one that the conversation opened (1..=254).
-pub type Leg = u8;
-
-/// The leg of the peer the session is with.
-pub const PEER: Leg = 0;
-
-/// The leg of the person (or pipe) at stdin. It is never written to: see [`Outbox::print`].
-pub const OPERATOR: Leg = 255;
 
 /// What a driver tells a conversation.
 #[derive(Clone, Copy, Debug)]
@@ -59,7 +51,8 @@ pub enum Input<'a> {
     Timeout,
     /// A line typed by the operator, or the word of another session's [`Effect::Signal`](crate::Effect::Signal).
     Command(&'a str),
-    /// The server is stopping: finish what is under way, then close.
+    /// The server is stopping. Sessions have the drain time to come to their own end, so a conversation that its peer
+    /// ends goes on as ever; one that would go on by itself ends now.
     Stop,
 }
 

@@ -1,8 +1,8 @@
 //! What happened in a session. Every view (screen, JSON, store, console, pcapng) is a fold over events.
 
-use crate::conversation::Leg;
 use crate::fault::Fault;
-use crate::outbox::Note;
+use crate::leg::Leg;
+use crate::note::Note;
 use crate::peer::{Address, SessionId};
 use crate::tick::Tick;
 

@@ -8,32 +8,14 @@
 use std::fmt::Write as _;
 use std::sync::Arc;
 
-use crate::conversation::{Conversation, Input, Leg, PEER};
+use crate::conversation::{Conversation, Input};
 use crate::event::{Direction, Event, How, Kind, Observer};
 use crate::fault::{Code, Fault};
 use crate::framing::{BadFrame, Cut, Framing, LONGEST, Rest};
+use crate::leg::{Lane, Leg, PEER};
 use crate::outbox::Outbox;
 use crate::peer::SessionId;
 use crate::tick::Tick;
-
-/// How messages travel on one leg.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Lane {
-    /// How bytes are cut into messages.
-    pub framing: Framing,
-    /// Whether the leg carries datagrams: each message is sent as one, and each one that comes is cut by itself.
-    pub datagrams: bool,
-}
-
-impl Lane {
-    /// A stream with this framing.
-    pub const fn stream(framing: Framing) -> Self {
-        Self { framing, datagrams: false }
-    }
-
-    /// Datagrams, each one message.
-    pub const DGRAM: Self = Self { framing: Framing::DGRAM, datagrams: true };
-}
 
 /// A conversation and the framing of its legs. One a session.
 pub struct Machine {

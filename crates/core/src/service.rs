@@ -1,7 +1,7 @@
 //! A service: what a server answers with. It makes one conversation for each session.
 
 use crate::conversation::Conversation;
-use crate::outbox::Note;
+use crate::note::Note;
 use crate::peer::{Peer, SessionId};
 
 /// What the operator did.

@@ -26,6 +26,8 @@ const STDIO: u8 = 1;
 pub struct Options {
     /// Where to connect.
     pub endpoint: Endpoint,
+    /// What is being done with it, for faults of the session: `ask`, `connect`.
+    pub verb: &'static str,
     /// Bounds. `idle` is the endpoint's, if it names one.
     pub limits: Limits,
     /// The people's side.
@@ -45,7 +47,7 @@ pub fn run(
 }
 
 /// Connects stdin and stdout with the endpoint, byte for byte. End of stdin sends FIN and reading goes on; the peer's
-/// FIN drains and ends.
+/// FIN ends it once stdin has fallen silent.
 pub fn pipe(options: Options) -> Result<(), Fault> {
     let runtime = runtime()?;
     runtime.block_on(async {
@@ -80,7 +82,7 @@ async fn talk(
     let idle = options.endpoint.params.idle.or(world.limits.idle);
     let mut session = Session::new(&world, id, machine, opened.port, idle, None)
         .with(opened.remote)
-        .about(options.endpoint.bare().to_string());
+        .about(format!("{} {}", options.verb, options.endpoint.bare()));
     if let Some((leg, port)) = other {
         session = session.with_leg(leg, port);
     }
@@ -100,7 +102,7 @@ impl Conversation for Piped {
                 out.message(data);
             }
             Input::Eof { leg: STDIO } => out.finish(),
-            Input::Eof { leg: PEER } => out.close(),
+            // The peer's FIN is no end yet: the driver knows when stdin has nothing more for it.
             _ => {}
         }
     }

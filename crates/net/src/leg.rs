@@ -3,8 +3,7 @@
 use std::rc::Rc;
 
 use sockeye_core::endpoint::Endpoint;
-use sockeye_core::machine::Lane;
-use sockeye_core::{Address, Fault, Framing, Kind, Leg, Peer, SessionId};
+use sockeye_core::{Address, Fault, Framing, Kind, Lane, Leg, Peer, SessionId};
 
 use crate::dial::{self, Conn};
 use crate::drive::port::{Opened, Opening, Port};

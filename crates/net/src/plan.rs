@@ -4,8 +4,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
-use sockeye_core::machine::Lane;
-use sockeye_core::{Address, Kind, Machine, Note, Peer, Service, SessionId};
+use sockeye_core::{Address, Kind, Lane, Machine, Note, Peer, Service, SessionId};
 use tokio::sync::watch;
 
 use crate::guard::{Guard, Slot};

@@ -5,8 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use sockeye_core::endpoint::Endpoint;
-use sockeye_core::machine::Lane;
-use sockeye_core::{Code, Fault, Kind, Limits, Note, Observer, Service, SessionId};
+use sockeye_core::{Code, Fault, Kind, Lane, Limits, Note, Observer, Service, SessionId};
 use tokio::runtime::LocalRuntime;
 use tokio::sync::watch;
 

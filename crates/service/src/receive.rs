@@ -101,7 +101,7 @@ impl Conversation for Bytes {
                 out.print(data);
                 end(out);
             }
-            Input::Eof { .. } | Input::Stop => out.close(),
+            Input::Eof { .. } => out.close(),
             _ => {}
         }
     }

@@ -193,7 +193,7 @@ impl Conversation for Reply {
     fn handle(&mut self, _now: Tick, input: Input<'_>, out: &mut Outbox) {
         match input {
             Input::Message { data, .. } => self.book.answer(data, out),
-            Input::Eof { .. } | Input::Stop => out.close(),
+            Input::Eof { .. } => out.close(),
             _ => {}
         }
     }

@@ -108,6 +108,8 @@ fn discard_takes_a_peers_words_for_ever_and_says_nothing() {
     stage.send(peer, &vec![0; 1 << 20]);
     assert_eq!(stage.received(peer), b"");
     stage.stop();
+    assert_eq!(stage.ended(peer), None);
+    stage.fin(peer);
     assert_eq!(stage.ended(peer), Some(Ending::Fin));
 }
 

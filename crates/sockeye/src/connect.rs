@@ -74,6 +74,7 @@ pub fn plan(request: &Request) -> Result<Plan, Fault> {
 /// Connects, and talks until both sides are done. `editor`: where a person's lines come from, if not from stdin.
 pub fn run(plan: Plan, editor: Option<Source>, views: &Views) -> Result<End, Fault> {
     let options = Options {
+        verb: "connect",
         endpoint: plan.endpoint,
         limits: plan.bounds.limits,
         front: views.front(),

@@ -197,6 +197,7 @@ fn source(request: &Request) -> Result<Option<String>, Fault> {
 /// One connection: a talk, or with `-z` only a look.
 fn one(request: &Request, endpoint: Endpoint, views: &Views) -> Result<(), Fault> {
     let options = Options {
+        verb: "nc",
         endpoint,
         limits: request.bounds.limits.clone(),
         front: views.front(),

@@ -17,6 +17,9 @@ use super::stdout::Stdout;
 use crate::fault::{Weight, lines};
 use crate::words::Words;
 
+/// Bytes of a message that `-vv` shows; `-vvv` shows all.
+const GLANCE: usize = 256;
+
 /// How things are shown.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Manner {
@@ -92,10 +95,11 @@ impl Human {
         self.moment(event.at, event.session, &self.words.say(key, &args));
     }
 
-    /// A sentence about one leg, which is named where it is not the peer's.
+    /// A sentence about one leg. Those that are not the peer's are numbered, as their messages are.
     fn of_leg(&self, event: &Event<'_>, leg: Leg, key: &str) {
-        let head = if leg == PEER { String::new() } else { format!("/{leg} ") };
-        self.moment(event.at, event.session, &format!("{head}{}", self.words.plain(key)));
+        let sentence = self.words.plain(key);
+        let text = if leg == PEER { sentence } else { format!("/{leg} {sentence}") };
+        self.moment(event.at, event.session, &text);
     }
 
     fn message(&self, event: &Event<'_>, leg: Leg, direction: Direction, data: &[u8]) {
@@ -113,9 +117,7 @@ impl Human {
             Hexdump::new(0).push(data, &mut text);
             text.truncate(text.trim_end().len());
         } else {
-            text.push('"');
-            escape_bytes(data, Shape::Line, &mut text);
-            text.push('"');
+            glance(data, &mut text);
         }
         self.moment(event.at, event.session, &text);
     }
@@ -140,6 +142,14 @@ impl Human {
         let head = format!("{} {}", paint.on(Colour::Dim, &at.to_string()), paint.on(Colour::Cyan, "←"));
         self.screen.above(&format!("{head} {}", text.trim_end_matches('\n')))
     }
+}
+
+/// Quotes the beginning of a message, and says whether there is more of it.
+fn glance(data: &[u8], text: &mut String) {
+    let shown = &data[..data.len().min(GLANCE)];
+    text.push('"');
+    escape_bytes(shown, Shape::Line, text);
+    text.push_str(if shown.len() < data.len() { "\" …" } else { "\"" });
 }
 
 fn safe(text: &str) -> String {
@@ -198,8 +208,9 @@ impl Watcher for Human {
 impl Observer for Human {
     fn event(&self, event: &Event<'_>) {
         match event.kind {
-            // What was typed is shown as it is sent.
-            Kind::Message { leg, direction, data } if self.manner.verbose > 1 && leg != OPERATOR => {
+            // The person knows what was typed; what is sent of it is a message of its own.
+            Kind::Message { leg: OPERATOR, .. } | Kind::HalfClosed { leg: OPERATOR, .. } => {}
+            Kind::Message { leg, direction, data } if self.manner.verbose > 1 => {
                 self.message(event, leg, direction, data);
             }
             // Shown at every verbosity, as they are told to the front.
@@ -261,5 +272,20 @@ impl Ui for Human {
             self.stdout.end_line();
         }
         self.stdout.finish();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_glance_is_whole_or_says_that_it_is_not() {
+        for (len, end) in [(GLANCE, "x\""), (GLANCE + 1, "x\" …")] {
+            let mut text = String::new();
+            glance(&vec![b'x'; len], &mut text);
+            assert!(text.ends_with(end), "{text}");
+            assert_eq!(text.matches('x').count(), GLANCE);
+        }
     }
 }

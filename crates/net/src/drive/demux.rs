@@ -392,7 +392,7 @@ impl Demux {
     }
 
     fn tell(&self, id: SessionId, address: &Address, fault: Fault) {
-        let fault = fault.doing(format!("session {id} with {address}"));
+        let fault = fault.doing(address.to_string());
         self.plan.world.show(id, Kind::Error(&fault));
         self.plan.world.fault(id, &fault);
     }

@@ -8,8 +8,7 @@ use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker, ready};
 
-use sockeye_core::machine::Lane;
-use sockeye_core::{Address, Fault};
+use sockeye_core::{Address, Fault, Lane};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::sync::mpsc;
 

@@ -30,6 +30,10 @@ const LINGER_BYTES: usize = 64 * 1024;
 /// A closing session whose peer does not take the last bytes is given up after this long without progress.
 const FLUSH: Duration = Duration::from_secs(10);
 
+/// After the peer's FIN, stdin still goes out until it is silent for this long. It may never end, so its end cannot be
+/// waited for; but what is on its way when a peer ends its own side first must not be lost.
+const SILENT: Duration = Duration::from_secs(1);
+
 /// How often stdout is looked at again while it is blocked.
 pub(super) const BLOCKED: Duration = Duration::from_millis(5);
 
@@ -237,16 +241,8 @@ impl Session {
         let moved = side.bytes_out != before;
         match outcome {
             Poll::Ready(Ok(finished)) => {
-                if finished {
-                    let (fin, ended) = (side.port.has_fin(), side.port.is_stdio() && side.pass);
-                    side.eof |= ended;
-                    let partner = side.partner;
-                    if ended && let Some(partner) = self.side(partner) {
-                        partner.finish();
-                    }
-                    if fin {
-                        world.show(self.id, Kind::HalfClosed { leg, direction: Direction::Out });
-                    }
+                if finished && side.port.has_fin() {
+                    world.show(self.id, Kind::HalfClosed { leg, direction: Direction::Out });
                 }
                 self.last = world.clock.now();
                 true
@@ -455,6 +451,15 @@ impl Session {
         self.peer.is_done() && !self.others.iter().any(Side::owes)
     }
 
+    /// The stdio leg whose output the other side has ended, if stdin may still have something for that side and all that
+    /// came from it is sent.
+    fn draining(&self) -> Option<Leg> {
+        let sides = || std::iter::once(&self.peer).chain(&self.others);
+        let stdio = sides().find(|side| side.pass && side.port.is_stdio())?;
+        let is_sent = sides().all(|side| side.leg != stdio.partner || side.queue.is_empty());
+        (!stdio.eof && stdio.fin == Fin::Sent && is_sent).then_some(stdio.leg)
+    }
+
     /// A leg's socket failed.
     pub(super) fn broke(&mut self, leg: Leg, error: &io::Error, cx: &mut Context<'_>, lent: &mut Lent) {
         let fault = errno::running(error, &self.subject(leg));
@@ -519,7 +524,7 @@ impl Session {
         let leg = if leg == PEER { String::new() } else { format!(" leg {leg}") };
         match self.who.as_deref() {
             Some(Who { subject: Some(subject), .. }) => format!("{subject}{leg}"),
-            Some(Who { remote, .. }) => format!("session {}{leg} with {remote}", self.id),
+            Some(Who { remote, .. }) => format!("{remote}{leg}"),
             None => format!("session {}{leg}", self.id),
         }
     }
@@ -556,6 +561,11 @@ impl Session {
             self.machine.input(now, Input::Timeout, &mut lent.out);
             self.apply(cx, now, lent);
         }
+        if let Some(stdio) = self.draining()
+            && self.last + SILENT <= now
+        {
+            self.pass_eof(stdio);
+        }
         if let Some(idle) = self.idle
             && self.last + idle <= now
         {
@@ -577,6 +587,9 @@ impl Session {
             Stage::Closing | Stage::Lingering => self.until,
             Stage::Over => NEVER,
         };
+        if self.stage == Stage::Open && self.draining().is_some() {
+            next = next.min(self.last + SILENT);
+        }
         if let Some(idle) = self.idle
             && self.stage == Stage::Open
         {
