@@ -120,7 +120,8 @@ impl Server {
         Ok(url)
     }
 
-    /// Serves until a signal, or until the sessions asked for have ended.
+    /// Serves until a signal, or until the sessions asked for have ended. A session over stdin and stdout that failed is
+    /// the server's own failure.
     pub fn run(self) -> Result<End, Fault> {
         let Self { runtime, world, guard, stop, operator, desks, bound, signals, .. } = self;
         let end = runtime.block_on(async {
@@ -136,8 +137,9 @@ impl Server {
             }
             Ok(serve(&world, &guard, &stop, loops, &mut signals).await)
         });
+        let outcome = world.outcome.take();
         runtime.shutdown_background();
-        end
+        outcome.map_or(end, |fault| Err(*fault))
     }
 }
 

@@ -496,7 +496,10 @@ impl Session {
         }
         self.machine.input(now, Input::Failed { leg, why }, &mut lent.out);
         self.apply(cx, now, lent);
-        if leg == PEER {
+        if leg != PEER && self.stage == Stage::Over {
+            // The conversation gave up over it, so it is what went wrong.
+            self.fault.get_or_insert(Box::new(fault));
+        } else if leg == PEER {
             self.fault.get_or_insert(Box::new(fault));
             self.stage = if self.others.iter().any(Side::owes) { Stage::Closing } else { Stage::Over };
         }
