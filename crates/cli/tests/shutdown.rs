@@ -62,6 +62,29 @@ fn sessions_may_finish_within_the_drain() {
 }
 
 #[test]
+fn a_service_answers_its_peers_while_it_drains() {
+    for service in ["echo", "upper", "reply --default X", "exec cat"] {
+        let args = ["serve", "tcp://127.0.0.1:0", "--drain", "60"];
+        let mut server = sockeye(args).args(service.split(' ')).start();
+        let address = server.address();
+        let mut client = TcpStream::connect(&address).unwrap();
+        client.set_read_timeout(Some(PATIENCE)).unwrap();
+        for round in 0..2 {
+            client.write_all(b"X").unwrap();
+            let mut got = [0];
+            client.read_exact(&mut got).unwrap();
+            assert_eq!(&got, b"X", "{service}");
+            if round == 0 {
+                server.signal(Signal::SIGTERM);
+                is_refused_soon(&address);
+            }
+        }
+        drop(client);
+        server.ends_by_itself().ok();
+    }
+}
+
+#[test]
 fn sessions_are_closed_after_the_drain() {
     let (mut proxy, client, server) = relayed("1");
     let started = Instant::now();

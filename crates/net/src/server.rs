@@ -87,8 +87,9 @@ impl Server {
         })
     }
 
-    /// Takes the listener's addresses and tells that they are ready. Peers are let in by [`Server::run`].
-    pub fn bind(&mut self, listener: Listener) -> Result<(), Fault> {
+    /// Takes the listener's addresses and tells that they are ready: at the endpoint that is given back, with its real
+    /// port. Peers are let in by [`Server::run`].
+    pub fn bind(&mut self, listener: Listener) -> Result<String, Fault> {
         let endpoint = &listener.endpoint;
         let bound = self.runtime.block_on(async { bind::bind(endpoint, BACKLOG) })?;
         if self.signals.is_none() {
@@ -114,8 +115,9 @@ impl Server {
             stop: self.stop.clone(),
             refusals: Refusals::default(),
         };
+        let url = bound.url.clone();
         self.bound.push((Rc::new(plan), bound));
-        Ok(())
+        Ok(url)
     }
 
     /// Serves until a signal, or until the sessions asked for have ended.

@@ -241,7 +241,7 @@ impl Session {
         let moved = side.bytes_out != before;
         match outcome {
             Poll::Ready(Ok(finished)) => {
-                if finished {
+                if finished && side.port.has_fin() {
                     world.show(self.id, Kind::HalfClosed { leg, direction: Direction::Out });
                 }
                 self.last = world.clock.now();
@@ -321,7 +321,9 @@ impl Session {
             }
             Got::Line(mut line) => self.machine.datagram(now, leg, &mut line, &mut lent.out),
             Got::Eof => {
-                self.world.show(self.id, Kind::HalfClosed { leg, direction: Direction::In });
+                if self.side(leg).is_some_and(|side| side.port.has_fin()) {
+                    self.world.show(self.id, Kind::HalfClosed { leg, direction: Direction::In });
+                }
                 self.pass_eof(leg);
                 self.machine.eof(now, leg, &mut lent.out)
             }
@@ -399,11 +401,11 @@ impl Session {
             let before = side.bytes_out;
             match side.poll_flush(cx, &world) {
                 Poll::Pending => owed = true,
-                Poll::Ready(Ok(true)) => {
+                Poll::Ready(Ok(true)) if side.port.has_fin() => {
                     let kind = Kind::HalfClosed { leg: side.leg, direction: Direction::Out };
                     world.show(self.id, kind);
                 }
-                Poll::Ready(Ok(false)) => {}
+                Poll::Ready(Ok(_)) => {}
                 Poll::Ready(Err(_)) => side.port = Port::Gone,
             }
             if side.bytes_out != before {
