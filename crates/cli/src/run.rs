@@ -98,7 +98,11 @@ impl Parsed {
     fn verbosity(&self) -> u8 {
         match self {
             Self::Text(_) => 0,
-            Self::Verb(matches) => deepest(matches).get_count("verbose"),
+            // The first -v of nc is its own: a line for each port.
+            Self::Verb(matches) => {
+                let own = u8::from(matches.subcommand_name() == Some("nc"));
+                deepest(matches).get_count("verbose").saturating_sub(own)
+            }
         }
     }
 }
@@ -163,6 +167,7 @@ fn manner(args: &[String], place: &Place, verbose: u8) -> Manner {
         verbose,
         shielded: place.stdout && !early::has(args, "raw"),
         terminal: place.stdout,
+        shared: place.stdout && place.stderr,
         paint: Paint(when.paints(place.stderr && place.able, place.no_color)),
     }
 }

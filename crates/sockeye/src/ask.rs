@@ -91,7 +91,7 @@ fn message(
     } else if text.starts_with("hex:") || text.starts_with("b64:") {
         notation::parse(text)?
     } else {
-        charset.encode(text)?.into_owned()
+        charset.encode(notation::literal(text))?.into_owned()
     };
     let mut framed = Vec::new();
     framing.wrap(&bytes, &mut framed)?;

@@ -29,6 +29,8 @@ pub(crate) struct Manner {
     pub(crate) shielded: bool,
     /// Whether stdout is a terminal.
     pub(crate) terminal: bool,
+    /// Whether stderr is one too, so that payload and lines share a screen.
+    pub(crate) shared: bool,
     /// Whether lines on stderr are painted.
     pub(crate) paint: Paint,
 }
@@ -74,10 +76,19 @@ impl Human {
         self.manner.paint.0
     }
 
+    /// Writes a line on stderr. On a shared screen it begins below payload that has not ended its line.
+    fn line(&self, text: &str) {
+        if self.manner.shared {
+            self.stdout.end_line();
+            self.stdout.finish();
+        }
+        self.screen.line(text);
+    }
+
     fn show(&self, fault: &Fault, weight: Weight, session: SessionId) {
         let text = lines(&self.words, fault, weight, session, self.manner.verbose > 0);
         let colour = if weight == Weight::Error { Colour::Red } else { Colour::Yellow };
-        self.screen.line(&self.manner.paint.head(colour, &text));
+        self.line(&self.manner.paint.head(colour, &text));
     }
 
     /// One line about one moment.
@@ -86,7 +97,7 @@ impl Human {
         if session != SessionId::default() {
             let _ = write!(head, " #{session}");
         }
-        self.screen.line(&format!("{} {text}", self.manner.paint.on(Colour::Dim, &head)));
+        self.line(&format!("{} {text}", self.manner.paint.on(Colour::Dim, &head)));
     }
 
     fn sentence(&self, event: &Event<'_>, key: &str, args: &[(&str, &str)]) {
@@ -161,7 +172,7 @@ fn safe(text: &str) -> String {
 impl Front for Human {
     fn listening(&self, url: &str, _service: &str) {
         // Scripts read this line: exactly these words, in every language, without colour.
-        self.screen.line(&format!("listening on {url}"));
+        self.line(&format!("listening on {url}"));
     }
 
     fn print(&self, session: SessionId, payload: &[u8]) {
@@ -191,7 +202,7 @@ impl Front for Human {
             note.args.iter().map(|(name, value)| (*name, safe(value))).collect();
         let args: Vec<(&str, &str)> = values.iter().map(|(name, value)| (*name, value.as_str())).collect();
         let text = self.words.say(&format!("note-{}", note.key), &args);
-        self.screen.line(&text);
+        self.line(&text);
     }
 
     fn fault(&self, session: SessionId, fault: &Fault) {
