@@ -73,7 +73,7 @@ pub(crate) fn main() -> ExitCode {
         let (views, ui) = ui::views(people.clone(), manner.verbose > 0);
         (views, ui, Some(people))
     };
-    let run = Run { place, views, people, stdout, words: words() };
+    let run = Run { place, views, people, stdout: stdout.clone(), words: words() };
     let code = match parsed.and_then(|parsed| run.all(parsed)) {
         Ok(end) => exit::of_end(end),
         Err(fault) => {
@@ -82,6 +82,10 @@ pub(crate) fn main() -> ExitCode {
         }
     };
     ui.finish();
+    let code = stdout.failure().map_or(code, |fault| {
+        ui.last(&fault);
+        exit::of_fault(&fault)
+    });
     found.restore();
     ExitCode::from(code)
 }
@@ -191,6 +195,8 @@ impl Run {
                 return Ok(End::Done);
             }
         };
+        // Refused wherever it stands, used or not.
+        seed(deepest(&matches))?;
         match matches.subcommand() {
             Some(("serve", matches)) => self.serve(matches),
             Some(("connect", matches)) => self.connect(matches),

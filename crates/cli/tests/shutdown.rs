@@ -162,3 +162,10 @@ fn a_stdout_that_is_not_read_holds_the_peers_and_not_the_program() {
     };
     assert_eq!(status.code(), Some(143));
 }
+
+#[test]
+fn what_stdout_does_not_take_is_no_success() {
+    let script = "\"$0\" list >/dev/full";
+    let ended = Program::new("sh").args(["-c", script, env!("CARGO_BIN_EXE_sockeye")]).run("");
+    assert!(ended.with_code(7).contains("error[broken] stdout"), "{}", ended.stderr);
+}

@@ -1,10 +1,11 @@
 //! Stdout, written by a thread of its own, so that a slow reader of it blocks no driver. What waits is bounded: drivers
 //! read no more while [`Stdout::is_full`].
 
-use std::io::Write;
+use std::io::{ErrorKind, Write};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use sockeye::core::{Code, Fault};
 use sockeye::{End, signals};
 
 use crate::exit;
@@ -21,6 +22,7 @@ struct Queue {
     waiting: Vec<u8>,
     writing: bool,
     ends_a_line: Option<bool>,
+    failure: Option<Fault>,
 }
 
 /// The process's stdout. One per process.
@@ -78,6 +80,11 @@ impl Stdout {
         }
     }
 
+    /// Why some of it could not be written: a full disk, say.
+    pub(crate) fn failure(&self) -> Option<Fault> {
+        self.lock().failure.take()
+    }
+
     fn run(&self) {
         let mut taken = Vec::new();
         loop {
@@ -92,8 +99,13 @@ impl Stdout {
             queue.writing = true;
             drop(queue);
             let mut stdout = std::io::stdout().lock();
-            if stdout.write_all(&taken).and_then(|()| stdout.flush()).is_err() {
-                closed();
+            match stdout.write_all(&taken).and_then(|()| stdout.flush()) {
+                Ok(()) => {}
+                Err(error) if error.kind() == ErrorKind::BrokenPipe => closed(),
+                Err(error) => {
+                    let fault = Fault::new(Code::Broken, "stdout").detail(error);
+                    self.lock().failure.get_or_insert(fault);
+                }
             }
             taken.shrink_to(FULL);
         }
