@@ -75,7 +75,12 @@ pub(crate) fn main() -> ExitCode {
     };
     let run = Run { place, views, people, stdout: stdout.clone(), words: words() };
     let code = match parsed.and_then(|parsed| run.all(parsed)) {
-        Ok(end) => exit::of_end(end),
+        Ok(end) => {
+            if matches!(end, End::Signal(_)) {
+                stdout.hurry();
+            }
+            exit::of_end(end)
+        }
         Err(fault) => {
             ui.last(&fault);
             exit::of_fault(&fault)

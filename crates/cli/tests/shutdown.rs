@@ -3,7 +3,7 @@
 
 use std::io::{BufRead, BufReader, ErrorKind, Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -131,10 +131,10 @@ fn a_closed_stdout_ends_list_quietly() {
     assert_eq!(read_one_byte("list").trim(), "code 0");
 }
 
-#[test]
-fn a_stdout_that_is_not_read_holds_the_peers_and_not_the_program() {
+/// A server whose stdout nobody reads, with a peer that it therefore holds; and its process id.
+fn stuck(drain: &str) -> (Child, TcpStream, Pid) {
     let mut server = Command::new(env!("CARGO_BIN_EXE_sockeye"))
-        .args(["serve", "tcp://127.0.0.1:0", "discard", "--json", "--drain", "0"])
+        .args(["serve", "tcp://127.0.0.1:0", "discard", "--json", "--drain", drain])
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn()
@@ -149,18 +149,38 @@ fn a_stdout_that_is_not_read_holds_the_peers_and_not_the_program() {
     assert_eq!(held.unwrap().kind(), ErrorKind::WouldBlock);
     let pid = Pid::from_raw(i32::try_from(server.id()).unwrap());
     kill(pid, Signal::SIGTERM).unwrap();
-    // The first one drains; whichever comes after ends at once, however far the end has come.
-    is_refused_soon(peer.peer_addr().unwrap().to_string().as_str());
+    is_refused_soon(&peer.peer_addr().unwrap().to_string());
+    (server, peer, pid)
+}
+
+/// The exit code of a server that must end now; `signals` go on, or one is enough.
+fn ends(mut server: Child, pid: Pid, signals: usize) -> Option<i32> {
     let until = Instant::now() + PATIENCE;
-    let status = loop {
-        assert!(Instant::now() < until, "it does not end");
-        kill(pid, Signal::SIGTERM).unwrap();
-        match server.try_wait().unwrap() {
-            Some(status) => break status,
-            None => thread::yield_now(),
+    let mut left = signals;
+    loop {
+        if left > 0 {
+            kill(pid, Signal::SIGTERM).unwrap();
+            left -= 1;
         }
-    };
-    assert_eq!(status.code(), Some(143));
+        if let Some(status) = server.try_wait().unwrap() {
+            return status.code();
+        }
+        assert!(Instant::now() < until, "it does not end");
+        thread::yield_now();
+    }
+}
+
+#[test]
+fn a_second_signal_ends_a_drain_although_stdout_is_not_read() {
+    let (server, _peer, pid) = stuck("60");
+    assert_eq!(ends(server, pid, 1), Some(143));
+}
+
+#[test]
+fn a_signal_ends_a_program_that_waits_only_for_its_stdout() {
+    // The drain is over at once; whenever the end has come so far, the next signal is the last.
+    let (server, _peer, pid) = stuck("0");
+    assert_eq!(ends(server, pid, usize::MAX), Some(143));
 }
 
 #[test]

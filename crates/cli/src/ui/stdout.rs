@@ -23,6 +23,7 @@ struct Queue {
     writing: bool,
     ends_a_line: Option<bool>,
     failure: Option<Fault>,
+    hurried: bool,
 }
 
 /// The process's stdout. One per process.
@@ -62,12 +63,20 @@ impl Stdout {
         }
     }
 
+    /// Lets [`Stdout::finish`] wait no longer than a reader needs that is there: a second signal ends at once.
+    pub(crate) fn hurry(&self) {
+        self.lock().hurried = true;
+    }
+
     /// Waits until all is written, or a signal ends the program.
     pub(crate) fn finish(&self) {
         let owes = |queue: &mut Queue| queue.writing || !queue.waiting.is_empty();
         let waited = self.shared.1.wait_timeout_while(self.lock(), PROMPT, owes);
         let (mut queue, late) = waited.unwrap_or_else(PoisonError::into_inner);
         if late.timed_out() {
+            if queue.hurried {
+                return;
+            }
             // Whoever took over the signals has ended, and a reader that reads no more must not hold the program.
             std::thread::spawn(|| {
                 if let Some(number) = signals::wait() {
