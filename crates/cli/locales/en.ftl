@@ -119,7 +119,7 @@ error-cannot-start = { $command } cannot be started
 error-connect-timeout = no connection after { $after }
     .hint = packets seem to vanish: a wrong address, a firewall, or a host that is off; -t waits longer
 error-timeout = no answer after { $after }
-    .hint = the peer is connected but silent: does it wait for a line ending or more? -t waits longer
+    .hint = the peer is silent: does it wait for a line ending or more, or never answer? -t waits longer
 error-idle = nothing moved for { $after }
     .hint = --idle sets how long a silent session may last
 error-reset = the peer cut the connection (RST)
@@ -128,9 +128,9 @@ error-broken = the connection broke
     .hint = what stands in parentheses is the system's own reason
 error-bad-frame = these bytes are no { $framing } frame: { $bytes }
     .hint = the peer may use another framing: -F raw shows what it sends
-error-oversize = a { $framing } frame of { $size } bytes is over the limit of { $max }: { $bytes }
-    .hint = the peer may use another framing (-F raw shows what it sends); if not, raise --max-message
-error-truncated = the stream ended within a { $framing } frame, { $have } bytes into it: { $bytes }
+error-oversize = a frame of { $size } bytes ({ $framing }) is over the limit of { $max }: { $bytes }
+    .hint = the peer may use another framing (-F raw shows what it sends); if not, raise --max-message, or the framing's own max:
+error-truncated = the stream ended within a frame ({ $framing }), { $have } bytes into it: { $bytes }
     .hint = the peer stopped halfway, or uses another framing: -F raw shows what it sends
 error-early-fin = the peer closed before it answered
     .hint = it may dislike the message, expect a framing or line ending, or have had enough
@@ -138,8 +138,14 @@ error-overflow = the peer does not read: { $waiting } bytes wait for it, { $max 
     .hint = its program is stuck or too slow; --max-waiting allows more
 error-internal = a service failed by a fault of its own
     .hint = this is a bug in sockeye: please report what you did
-error-over-limit = turned away by the limit { $limit }
-    .hint = --max-at-once, --max-per-address and --rate-per-address set the limits
+error-over-limit = { $limit ->
+    [descriptors] no descriptors are left to accept with
+   *[other] turned away by the limit { $limit }
+  }
+    .hint = { $limit ->
+        [descriptors] raise `ulimit -n`, or keep --max-at-once below it
+       *[other] --max-at-once, --max-per-address and --rate-per-address set the limits
+      }
 
 ## Help: headings and sentences of the whole program
 
@@ -162,7 +168,7 @@ verb-serve-long = without words: sockeye.toml if it is there, else a welcome set
 verb-connect = talk to a socket
 verb-connect-long = on a terminal each line is a message; bytes from a pipe pass unchanged
 verb-ask = send messages, print the replies, exit
-verb-ask-long = each MESSAGE goes out exactly as given; hex:48656c and b64:SGVs are bytes. A framed or datagram reply is one message; a raw reply is all that comes until FIN or silence
+verb-ask-long = each MESSAGE goes out exactly as given; hex:48656c and b64:SGVs are bytes, text:hex:48 is those letters. A framed or datagram reply is one message; a raw reply is all that comes until FIN or silence
 verb-proxy = relay between two sockets
 verb-proxy-long = each connection to LISTEN is passed on to TARGET, both ways, ends included
 verb-list = show what is built in
@@ -312,7 +318,13 @@ note-nc-open = connection to { $host } port { $port } ({ $transport }) succeeded
 note-nc-shut = connection to { $host } port { $port } ({ $transport }) failed: { $why }
 note-datagram-too-long = not sent: a datagram of { $size } bytes is too long, at most { $max } fit
 note-draining = stopping: { $sessions } still open, for at most { $limit }; interrupt again to end at once
-note-refused = turned { $remote } away by the limit { $limit } ({ $count } so far)
+note-refused = turned { $remote } away by { $limit ->
+    [sessions] --max-at-once
+    [per-address] --max-per-address
+    [rate] --rate-per-address
+    [descriptors] the limit of descriptors (ulimit -n)
+   *[other] { $limit }
+  } ({ $count } so far)
 note-chat-came = #{ $number } ({ $peer }) is here
 note-chat-waits = #{ $number } ({ $peer }) waits in line; waiting: { $count }
 note-chat-next = #{ $number } ({ $peer }) is next and spoken to now; waiting: { $count }

@@ -119,7 +119,7 @@ error-cannot-start = 无法启动 { $command }
 error-connect-timeout = { $after } 后仍未连上
     .hint = 数据包好像没有回音：地址不对、有防火墙，或主机没开；-t 可以等得更久
 error-timeout = { $after } 后仍没有回答
-    .hint = 对端连上了却不说话：是不是在等换行或更多数据？-t 可以等得更久
+    .hint = 对端一声不吭：是在等换行或更多数据，还是从不回答？-t 可以等得更久
 error-idle = { $after } 内没有任何数据
     .hint = --idle 设定会话可以安静多久
 error-reset = 对端切断了连接（RST）
@@ -129,7 +129,7 @@ error-broken = 连接断了
 error-bad-frame = 这些字节不是 { $framing } 帧：{ $bytes }
     .hint = 对端可能用了别的分帧方式：-F raw 可看它发了什么
 error-oversize = { $size } 字节的 { $framing } 帧超过上限 { $max }：{ $bytes }
-    .hint = 对端可能用了别的分帧方式（-F raw 可看它发了什么）；否则请调大 --max-message
+    .hint = 对端可能用了别的分帧方式（-F raw 可看它发了什么）；否则请调大 --max-message，或分帧方式自己的 max:
 error-truncated = 流在一个 { $framing } 帧的第 { $have } 字节处断了：{ $bytes }
     .hint = 对端中途停了，或用了别的分帧方式：-F raw 可看它发了什么
 error-early-fin = 对端没有回答就关闭了
@@ -138,8 +138,14 @@ error-overflow = 对端不读数据：积压 { $waiting } 字节，上限 { $max
     .hint = 它的程序卡住了或太慢；--max-waiting 可放宽上限
 error-internal = 服务自身出了错
     .hint = 这是 sockeye 的缺陷：请报告你做了什么
-error-over-limit = 因上限 { $limit } 被拒之门外
-    .hint = 上限由 --max-at-once、--max-per-address 和 --rate-per-address 设定
+error-over-limit = { $limit ->
+    [descriptors] 文件描述符用完了，无法接受新连接
+   *[other] 因上限 { $limit } 被拒之门外
+  }
+    .hint = { $limit ->
+        [descriptors] 请调大 `ulimit -n`，或让 --max-at-once 小于它
+       *[other] 上限由 --max-at-once、--max-per-address 和 --rate-per-address 设定
+      }
 
 ## 帮助：全程序的标题与句子
 
@@ -162,7 +168,7 @@ verb-serve-long = 不带参数时：有 sockeye.toml 就按它来，否则在本
 verb-connect = 与套接字对话
 verb-connect-long = 在终端上，每行是一条消息；来自管道的字节原样通过
 verb-ask = 发送消息，打印回答，然后退出
-verb-ask-long = 每个 MESSAGE 原样发出；hex:48656c 与 b64:SGVs 表示字节。分帧或数据报的回答是一条消息；原始流的回答是直到 FIN 或静默为止的全部内容
+verb-ask-long = 每个 MESSAGE 原样发出；hex:48656c 与 b64:SGVs 表示字节，text:hex:48 则是这几个字符本身。分帧或数据报的回答是一条消息；原始流的回答是直到 FIN 或静默为止的全部内容
 verb-proxy = 在两个套接字之间转发
 verb-proxy-long = 连到 LISTEN 的每个连接都转给 TARGET，双向进行，半关闭也照样传递
 verb-list = 列出内置的东西
@@ -312,7 +318,13 @@ note-nc-open = 连接 { $host } 端口 { $port }（{ $transport }）成功
 note-nc-shut = 连接 { $host } 端口 { $port }（{ $transport }）失败：{ $why }
 note-datagram-too-long = 未发送：{ $size } 字节的数据报太长，最多 { $max } 字节
 note-draining = 正在停止：{ $sessions } 个会话还可以进行 { $limit }；再按一次中断键立即结束
-note-refused = 因上限 { $limit } 拒绝了 { $remote }（已有 { $count } 次）
+note-refused = 因为 { $limit ->
+    [sessions] --max-at-once
+    [per-address] --max-per-address
+    [rate] --rate-per-address
+    [descriptors] 文件描述符用完（ulimit -n）
+   *[other] { $limit }
+  } 拒绝了 { $remote }（已有 { $count } 次）
 note-chat-came = { $number } 号（{ $peer }）来了
 note-chat-waits = { $number } 号（{ $peer }）在排队；排队人数：{ $count }
 note-chat-next = 轮到 { $number } 号（{ $peer }）了；排队人数：{ $count }

@@ -139,7 +139,11 @@ impl Parsed {
     fn verbosity(&self) -> u8 {
         match self {
             Self::Text(_) => 0,
-            Self::Verb(matches) => deepest(matches).get_count("verbose"),
+            // The first -v of nc is its own: a line for each port.
+            Self::Verb(matches) => {
+                let own = u8::from(matches.subcommand_name() == Some("nc"));
+                deepest(matches).get_count("verbose").saturating_sub(own)
+            }
         }
     }
 }
@@ -204,6 +208,7 @@ fn manner(args: &[String], place: &Place, verbose: u8) -> Manner {
         verbose,
         shielded: place.stdout && !early::has(args, "raw"),
         terminal: place.stdout,
+        shared: place.stdout && place.stderr,
         paint: Paint(when.paints(place.stderr && place.able, place.no_color)),
     }
 }
@@ -228,6 +233,8 @@ impl Run {
                 return Ok(End::Done);
             }
         };
+        // Refused wherever it stands, used or not.
+        seed(deepest(&matches))?;
         match matches.subcommand() {
             Some(("serve", matches)) => self.serve(matches),
             Some(("connect", matches)) => self.connect(matches),
@@ -294,6 +301,7 @@ impl Run {
             hex: read::has(matches, "hex"),
             replies: read::number(matches, "number", "--number", 1)?.unwrap_or(1),
             quiet: quiet.transpose()?.unwrap_or(ask::QUIET),
+            apart: self.place.stdout && !read::has(matches, "hex"),
             bounds: bounds(matches)?,
         };
         end_on_signal(&self.found);

@@ -208,3 +208,18 @@ fn events_replace_payload_from_the_first_on() {
     assert_eq!(kinds.last(), Some(&"closed"));
     assert_eq!(kinds.iter().filter(|kind| **kind == "message").count(), 2, "{text}");
 }
+
+#[test]
+fn a_message_that_begins_like_a_notation_is_sent_as_it_is() {
+    let server = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = server.local_addr().unwrap().to_string();
+    let heard = std::thread::spawn(move || {
+        let (mut peer, _) = server.accept().unwrap();
+        let mut buffer = [0; 16];
+        let count = peer.read(&mut buffer).unwrap();
+        peer.write_all(b"ok").unwrap();
+        buffer[..count].to_vec()
+    });
+    assert_eq!(code(&run(&["ask", &address, "text:hex:00"])), 0);
+    assert_eq!(heard.join().unwrap(), b"hex:00");
+}

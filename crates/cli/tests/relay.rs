@@ -128,3 +128,23 @@ fn assert_reset(mut stream: &TcpStream) {
     let error = stream.read(&mut [0; 16]).expect_err("FIN came instead of RST");
     assert_eq!(error.kind(), ErrorKind::ConnectionReset);
 }
+
+#[test]
+fn a_relay_over_stdin_ends_as_its_one_session_did() {
+    let proxy = |target: &str| Program::new(env!("CARGO_BIN_EXE_sockeye")).args(["proxy", "-", target]);
+    let dead = proxy("tcp://127.0.0.1:1").run("hello");
+    assert!(dead.with_code(4).contains("error[refused] connect tcp://127.0.0.1:1"), "{}", dead.stderr);
+    // UDP learns it only after something was sent.
+    proxy("udp://127.0.0.1:1").run("hello").with_code(4);
+    let framed = Program::new(env!("CARGO_BIN_EXE_sockeye")).args(["serve", "-", "echo", "-F", "u16be"]);
+    framed.run(*b"\0\x01a\0\x05b").with_code(7);
+}
+
+#[test]
+fn a_stream_relayed_to_datagrams_ends_after_their_last_answers() {
+    let upper =
+        Program::new(env!("CARGO_BIN_EXE_sockeye")).args(["serve", "udp://127.0.0.1:0", "upper"]).start();
+    let target = upper.ready();
+    let proxy = Program::new(env!("CARGO_BIN_EXE_sockeye")).args(["proxy", "-", &target]);
+    assert_eq!(proxy.run("hello").ok(), "HELLO");
+}

@@ -51,7 +51,8 @@ pub enum Input<'a> {
     Timeout,
     /// A line typed by the operator, or the word of another session's [`Effect::Signal`](crate::Effect::Signal).
     Command(&'a str),
-    /// The server is stopping: finish what is under way, then close.
+    /// The server is stopping. Sessions have the drain time to come to their own end, so a conversation that its peer
+    /// ends goes on as ever; one that would go on by itself ends now.
     Stop,
 }
 

@@ -63,8 +63,15 @@ fn admit(plan: &Rc<Plan>, stream: Stream, remote: Address) {
     let id = World::number();
     let machine =
         plan.begin(id, stream.transport(), stream.local().unwrap_or(Address::Unix(None)), remote.clone());
+    let alone = matches!(stream, Stream::Stdio(_));
     let session = Session::new(&plan.world, id, machine, Port::Stream(stream), plan.idle, Some(slot));
-    tokio::task::spawn_local(Served(session.with(remote).at_desk(plan.desk)));
+    let session = session.with(remote).at_desk(plan.desk);
+    if alone {
+        let world = Rc::clone(&plan.world);
+        tokio::task::spawn_local(async move { world.outcome.set(session.await.err()) });
+    } else {
+        tokio::task::spawn_local(Served(session));
+    }
 }
 
 fn tell_exhausted(world: &World, error: &io::Error, told: &mut Option<Tick>) {

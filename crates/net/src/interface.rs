@@ -35,6 +35,15 @@ pub(crate) fn find(text: &str) -> io::Result<Interface> {
     Ok(Interface { index, v4: named.or_else(|| all.iter().find_map(v4)) })
 }
 
+/// The names of all interfaces, joined with commas.
+pub(crate) fn names() -> String {
+    let mut names: Vec<String> =
+        getifaddrs().map(|all| all.map(|it| it.interface_name).collect()).unwrap_or_default();
+    names.sort();
+    names.dedup();
+    names.join(", ")
+}
+
 fn addresses() -> io::Result<Vec<(String, IpAddr)>> {
     let ip = |address: SockaddrStorage| {
         let v4 = address.as_sockaddr_in().map(|it| IpAddr::V4(it.ip()));

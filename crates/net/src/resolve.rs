@@ -34,7 +34,7 @@ pub(crate) fn path_of(endpoint: &Endpoint) -> Result<&str, Fault> {
 
 /// The place is not of the kind that the transport has.
 pub(crate) fn misplaced(endpoint: &Endpoint) -> Fault {
-    Fault::new(Code::BadEndpoint, "").arg("endpoint", endpoint)
+    Fault::new(Code::BadEndpoint, "").arg("endpoint", endpoint.bare())
 }
 
 /// Where to connect, in the order to try. `:9000` and `any:9000` are this machine, over both families.

@@ -89,8 +89,9 @@ impl Server {
         })
     }
 
-    /// Takes the listener's addresses and tells that they are ready. Peers are let in by [`Server::run`].
-    pub fn bind(&mut self, listener: Listener) -> Result<(), Fault> {
+    /// Takes the listener's addresses and tells that they are ready: at the endpoint that is given back, with its real
+    /// port. Peers are let in by [`Server::run`].
+    pub fn bind(&mut self, listener: Listener) -> Result<String, Fault> {
         let endpoint = &listener.endpoint;
         let bound = self.runtime.block_on(async { bind::bind(endpoint, BACKLOG) })?;
         if self.signals.is_none() {
@@ -116,11 +117,13 @@ impl Server {
             stop: self.stop.clone(),
             refusals: Refusals::default(),
         };
+        let url = bound.url.clone();
         self.bound.push((Rc::new(plan), bound));
-        Ok(())
+        Ok(url)
     }
 
-    /// Serves until a signal, or until the sessions asked for have ended.
+    /// Serves until a signal, or until the sessions asked for have ended. A session over stdin and stdout that failed is
+    /// the server's own failure.
     pub fn run(self) -> Result<End, Fault> {
         let Self { runtime, world, guard, stop, operator, desks, bound, signals, .. } = self;
         let end = runtime.block_on(async {
@@ -136,8 +139,9 @@ impl Server {
             }
             Ok(serve(&world, &guard, &stop, loops, &mut signals).await)
         });
+        let outcome = world.outcome.take();
         runtime.shutdown_background();
-        end
+        outcome.map_or(end, |fault| Err(*fault))
     }
 }
 

@@ -36,6 +36,8 @@ pub(crate) struct World {
     pub(crate) waiting: Cell<usize>,
     /// Which of the services that read the operator's lines was heard last.
     pub(crate) desk: Cell<usize>,
+    /// What went wrong in the session over stdin and stdout: where there is one, it is what the program was run for.
+    pub(crate) outcome: Cell<Option<Box<Fault>>>,
     /// Told whenever a session ends.
     pub(crate) ended: Notify,
     posts: RefCell<HashMap<SessionId, Rc<Post>>>,
@@ -62,6 +64,7 @@ impl World {
             lent: RefCell::new(Lent { buffer: vec![0; READ].into_boxed_slice(), out: Outbox::new(wall) }),
             waiting: Cell::new(0),
             desk: Cell::new(0),
+            outcome: Cell::default(),
             ended: Notify::new(),
             posts: RefCell::default(),
         })

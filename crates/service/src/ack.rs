@@ -78,7 +78,7 @@ impl Conversation for Ack {
                     out.close();
                 }
             }
-            Input::Eof { .. } | Input::Stop => out.close(),
+            Input::Eof { .. } => out.close(),
             _ => {}
         }
     }

@@ -33,7 +33,7 @@ impl Service for Discard {
 
 impl Conversation for Discard {
     fn handle(&mut self, _now: Tick, input: Input<'_>, out: &mut Outbox) {
-        if let Input::Eof { .. } | Input::Stop = input {
+        if let Input::Eof { .. } = input {
             out.close();
         }
     }

@@ -51,7 +51,7 @@ impl Conversation for Mirror {
             Input::Message { data, .. } if self.reflection.allows(data.len(), data.len()) => {
                 out.message(data);
             }
-            Input::Eof { .. } | Input::Stop => out.close(),
+            Input::Eof { .. } => out.close(),
             _ => {}
         }
     }

@@ -103,8 +103,8 @@ impl Conversation for Running {
             Input::Opened { .. } => self.bridge.join(out),
             Input::Message { leg, data } => self.bridge.carry(leg, data, out),
             // The process reads the end of its input, and what it still says is passed on.
-            Input::Eof { leg: PEER } | Input::Stop if self.bridge.is_open() => Bridge::finish(PEER, out),
-            Input::Eof { .. } | Input::Stop => out.close(),
+            Input::Eof { leg: PEER } if self.bridge.is_open() => Bridge::finish(PEER, out),
+            Input::Eof { .. } => out.close(),
             Input::Failed { leg, why } => self.failed(leg, why, out),
             _ => {}
         }

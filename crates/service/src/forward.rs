@@ -2,8 +2,9 @@
 //! runs too.
 //!
 //! The peer is not read until the target is connected. Where the two sides travel differently (a stream and datagrams,
-//! two framings), whole messages are handed over. Datagrams know no FIN: what one side ends is over for both once the
-//! other has had a second for its last answers.
+//! two framings), whole messages are handed over. Datagrams know no FIN: when the peer's stream ends, a target of
+//! datagrams has a second for its last answers; when the target's stream ends, so does the session, and the peer's next
+//! datagram begins another.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -36,7 +37,7 @@ pub(crate) const ENTRY: Entry = Entry {
     },
 };
 
-/// How long answers are waited for on a side of datagrams, once the other side has ended.
+/// How long answers of a target of datagrams are waited for once the peer has ended.
 const LINGER: Duration = Duration::from_secs(1);
 
 struct Forward {
@@ -81,10 +82,11 @@ impl Relay {
             self.ended.target = true;
         }
         Bridge::finish(from, out);
-        if out.lane().datagrams {
-            self.until.get_or_insert(now + LINGER);
+        let endless = out.lane().datagrams;
+        if endless && from == PEER {
+            self.until = Some(now + LINGER);
         }
-        if self.ended.peer && self.ended.target {
+        if endless && from != PEER || self.ended.peer && self.ended.target {
             out.close();
         }
     }

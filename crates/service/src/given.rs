@@ -39,7 +39,7 @@ impl Given {
     /// The words, of which there may be `most`.
     pub fn words(&self, most: usize) -> Result<&[String], Fault> {
         match self.words.get(most) {
-            Some(word) => Err(Fault::new(Code::Usage, "").detail(word)),
+            Some(word) => Err(Fault::new(Code::Usage, "").arg("what", "extra").arg("name", word)),
             None => Ok(&self.words),
         }
     }

@@ -1,8 +1,10 @@
 //! `receive`: one way. What comes is written to stdout, bytes alone, and nothing is answered.
 //!
-//! Raw bytes and datagrams come out exactly as they are; with a framing each message is one line.
+//! Raw bytes and datagrams come out exactly as they are; with a framing each message is one line. Text that is written in
+//! another character set comes out as UTF-8.
 
 use sockeye_core::{Conversation, Input, Outbox, Peer, Service, Tick};
+use sockeye_wire::charset::{Charset, Decoder};
 
 use crate::entry::{Entry, Example, Step, Welcome};
 
@@ -48,29 +50,79 @@ pub(crate) const ENTRY: Entry = Entry {
     ],
     build: |given| {
         given.words(0)?;
-        Ok(Box::new(Receive))
+        Ok(Box::new(Receive { charset: given.charset }))
     },
 };
 
-struct Receive;
+struct Receive {
+    charset: Charset,
+}
 
 impl Service for Receive {
     fn start(&self, _peer: &Peer) -> Box<dyn Conversation> {
-        Box::new(Self)
+        if self.charset.is_utf8() {
+            return Box::new(Bytes);
+        }
+        Box::new(Text { decoder: self.charset.decoder(), text: String::new() })
     }
 }
 
-impl Conversation for Receive {
+/// Prints bytes.
+struct Bytes;
+
+/// Prints bytes of another character set as UTF-8.
+struct Text {
+    decoder: Decoder,
+    text: String,
+}
+
+impl Text {
+    fn print(&mut self, data: &[u8], last: bool, out: &mut Outbox) {
+        self.text.clear();
+        self.decoder.decode(data, last, &mut self.text);
+        if !self.text.is_empty() {
+            out.print(self.text.as_bytes());
+        }
+    }
+}
+
+/// What ends a message on stdout.
+fn end(out: &mut Outbox) {
+    let framing = out.lane().framing;
+    if !framing.is_raw() && !framing.is_dgram() {
+        out.print(b"\n");
+    }
+}
+
+impl Conversation for Bytes {
     fn handle(&mut self, _now: Tick, input: Input<'_>, out: &mut Outbox) {
         match input {
             Input::Message { data, .. } => {
                 out.print(data);
-                let framing = out.lane().framing;
-                if !framing.is_raw() && !framing.is_dgram() {
-                    out.print(b"\n");
-                }
+                end(out);
             }
-            Input::Eof { .. } | Input::Stop => out.close(),
+            Input::Eof { .. } => out.close(),
+            _ => {}
+        }
+    }
+
+    fn deadline(&self) -> Option<Tick> {
+        None
+    }
+}
+
+impl Conversation for Text {
+    fn handle(&mut self, _now: Tick, input: Input<'_>, out: &mut Outbox) {
+        match input {
+            Input::Message { data, .. } => {
+                let whole = !out.lane().framing.is_raw();
+                self.print(data, whole, out);
+                end(out);
+            }
+            Input::Eof { .. } | Input::Failed { .. } | Input::Stop => {
+                self.print(&[], true, out);
+                out.close();
+            }
             _ => {}
         }
     }

@@ -69,7 +69,7 @@ pub(crate) const ENTRY: Entry = Entry {
         }
         let default = given.value("default").map(|text| plain(text, charset)).transpose()?;
         if rules.is_empty() && default.is_none() {
-            return Err(Fault::new(Code::BadPattern, "").arg("value", ""));
+            return Err(Fault::new(Code::Usage, "").arg("what", "missing").arg("name", "--on"));
         }
         Ok(Box::new(Reply { book: Arc::new(Book { rules, default, charset }) }))
     },
@@ -193,7 +193,7 @@ impl Conversation for Reply {
     fn handle(&mut self, _now: Tick, input: Input<'_>, out: &mut Outbox) {
         match input {
             Input::Message { data, .. } => self.book.answer(data, out),
-            Input::Eof { .. } | Input::Stop => out.close(),
+            Input::Eof { .. } => out.close(),
             _ => {}
         }
     }

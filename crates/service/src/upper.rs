@@ -85,7 +85,7 @@ impl Conversation for Bytes {
                 to.extend_from_slice(data);
                 to[start..].make_ascii_uppercase();
             }),
-            Input::Eof { .. } | Input::Stop => out.close(),
+            Input::Eof { .. } => out.close(),
             _ => {}
         }
     }
@@ -114,7 +114,7 @@ impl Conversation for Utf8 {
                 self.tail.drain(..cut);
                 self.tail.shrink_to(4);
             }
-            Input::Eof { .. } | Input::Stop => {
+            Input::Eof { .. } => {
                 if !self.tail.is_empty() {
                     out.message(&self.tail);
                 }
@@ -197,7 +197,7 @@ impl Conversation for Text {
                 let last = !is_cut_anywhere(out);
                 self.answer(data, last, out);
             }
-            Input::Eof { .. } | Input::Stop => {
+            Input::Eof { .. } => {
                 if is_cut_anywhere(out) {
                     self.answer(b"", true, out);
                 }

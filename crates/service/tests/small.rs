@@ -1,9 +1,10 @@
 //! The services of RFC 862 to 868 beyond their examples: pace, moments, and what keeps them from being used against
 //! others.
 
-use sockeye_core::{Address, Framing};
+use sockeye_core::{Address, Code, Framing};
 use sockeye_service::{Given, find};
 use sockeye_testkit::{Ending, Stage};
+use sockeye_wire::charset::Charset;
 
 fn stage(name: &str) -> Stage {
     let entry = find(name).expect("it is registered");
@@ -107,5 +108,35 @@ fn discard_takes_a_peers_words_for_ever_and_says_nothing() {
     stage.send(peer, &vec![0; 1 << 20]);
     assert_eq!(stage.received(peer), b"");
     stage.stop();
+    assert_eq!(stage.ended(peer), None);
+    stage.fin(peer);
     assert_eq!(stage.ended(peer), Some(Ending::Fin));
+}
+
+#[test]
+fn receive_prints_another_character_set_as_utf8() {
+    let entry = find("receive").unwrap();
+    let charset = Charset::parse("gbk").unwrap();
+    let build = || (entry.build)(&Given { charset, ..Given::default() }).unwrap();
+    let mut raw = Stage::new(build());
+    let peer = raw.connect();
+    for byte in b"\xc4\xe3\xba\xc3\xc4" {
+        raw.send(peer, &[*byte]);
+    }
+    assert_eq!(raw.printed(), "你好".as_bytes());
+    raw.fin(peer);
+    assert_eq!(raw.printed(), "\u{fffd}".as_bytes());
+    assert_eq!(raw.ended(peer), Some(Ending::Fin));
+
+    let mut framed = Stage::new(build()).framed(Framing::parse("line").unwrap());
+    let peer = framed.connect();
+    framed.send(peer, b"\xc4\xe3\n\xba\xc3\n");
+    assert_eq!(framed.printed(), "你\n好\n".as_bytes());
+}
+
+#[test]
+fn replies_without_a_rule_name_the_flag_that_is_missing() {
+    let entry = find("reply").unwrap();
+    let fault = (entry.build)(&Given::default()).err().unwrap();
+    assert_eq!((fault.code, fault.value("what"), fault.value("name")), (Code::Usage, "missing", "--on"));
 }

@@ -37,6 +37,8 @@ pub struct Request {
     pub replies: u64,
     /// The silence that ends a raw reply, once it has begun.
     pub quiet: Duration,
+    /// Whether a raw reply that ends no line is ended, so that the next one is seen apart: for a person's screen.
+    pub apart: bool,
     /// Bounds.
     pub bounds: Bounds,
 }
@@ -62,6 +64,8 @@ pub fn run(request: &Request, views: &Views) -> Result<End, Fault> {
         timeout,
         heard: 0,
         silent_at: None,
+        apart: request.apart,
+        open: false,
     };
     let options = Options {
         verb: "ask",
@@ -87,7 +91,7 @@ fn message(
     } else if text.starts_with("hex:") || text.starts_with("b64:") {
         notation::parse(text)?
     } else {
-        charset.encode(text)?.into_owned()
+        charset.encode(notation::literal(text))?.into_owned()
     };
     let mut framed = Vec::new();
     framing.wrap(&bytes, &mut framed)?;
@@ -117,6 +121,9 @@ struct Ask {
     timeout: Duration,
     heard: u64,
     silent_at: Option<Tick>,
+    apart: bool,
+    /// Whether a raw reply was printed that has ended no line yet.
+    open: bool,
 }
 
 impl Ask {
@@ -124,7 +131,13 @@ impl Ask {
         self.heard = 0;
         self.silent_at = None;
         match self.messages.next() {
-            Some(message) => out.message(&message),
+            Some(message) => {
+                if self.apart && self.open {
+                    out.print(b"\n");
+                    self.open = false;
+                }
+                out.message(&message);
+            }
             None => self.done(out),
         }
     }
@@ -137,6 +150,7 @@ impl Ask {
     fn heard(&mut self, now: Tick, data: &[u8], out: &mut Outbox) {
         self.shown.message(data, out);
         self.heard += 1;
+        self.open = matches!(self.reply, Reply::Until(_)) && data.last().is_some_and(|byte| *byte != b'\n');
         match self.reply {
             Reply::Messages(count) if self.heard >= count => self.next(out),
             Reply::Messages(_) => {}
@@ -196,10 +210,10 @@ mod tests {
         out: Outbox,
     }
 
-    fn start(messages: &[&str], lane: Lane, replies: u64) -> Bench {
+    fn asking(messages: &[&str], lane: Lane, replies: u64) -> Ask {
         let marked = !lane.framing.is_raw();
         let messages: Vec<Vec<u8>> = messages.iter().map(|text| text.as_bytes().to_vec()).collect();
-        let ask = Ask {
+        Ask {
             messages: messages.into_iter(),
             reply: if marked { Reply::Messages(replies) } else { Reply::Until(QUIET) },
             shown: Shown::new(Charset::default(), false, marked),
@@ -207,7 +221,16 @@ mod tests {
             timeout: TIMEOUT,
             heard: 0,
             silent_at: None,
-        };
+            apart: false,
+            open: false,
+        }
+    }
+
+    fn start(messages: &[&str], lane: Lane, replies: u64) -> Bench {
+        begin(asking(messages, lane, replies), lane)
+    }
+
+    fn begin(ask: Ask, lane: Lane) -> Bench {
         let mut bench = Bench { machine: Machine::new(Box::new(ask), lane, 1024), out: Outbox::new(|| 0) };
         bench.machine.opened(Tick::ZERO, &mut bench.out);
         bench
@@ -247,6 +270,20 @@ mod tests {
         bench.machine.input(later + QUIET, Input::Timeout, &mut bench.out);
         assert_eq!(bench.out.printed(), b"one two");
         assert!(bench.closed());
+    }
+
+    #[test]
+    fn raw_replies_stand_apart_for_a_person_and_pass_exactly_otherwise() {
+        for (apart, printed) in [(false, &b"AB\nC"[..]), (true, b"A\nB\nC")] {
+            let ask = Ask { apart, ..asking(&["a", "b", "c"], RAW, 1) };
+            let mut bench = begin(ask, RAW);
+            for (second, reply) in (0..).zip([&b"A"[..], b"B\n", b"C"]) {
+                let now = Tick::ZERO + Duration::from_secs(second);
+                bench.hear(now, reply);
+                bench.machine.input(now + QUIET, Input::Timeout, &mut bench.out);
+            }
+            assert_eq!(bench.out.printed(), printed);
+        }
     }
 
     #[test]

@@ -90,13 +90,13 @@ pub fn run(request: &Request, operator: impl FnOnce() -> Source, views: &Views) 
     let mut bound = 0;
     let mut first = None;
     for listener in plan.listeners {
-        let answers =
-            Note::new("answers").arg("service", &listener.name).arg("url", listener.endpoint.bare());
+        let service = listener.name.clone();
         match server.bind(listener) {
-            Ok(()) => {
+            Ok(url) => {
                 bound += 1;
                 // Who typed the service knows it.
                 if !matches!(request.listeners, Listeners::One(_)) {
+                    let answers = Note::new("answers").arg("service", service).arg("url", url);
                     views.watcher.note(SessionId::default(), &answers);
                 }
             }
@@ -168,7 +168,11 @@ fn listener(one: &One, own: &[(String, String)], request: &Request) -> Result<Li
 fn service(one: &One, endpoint: &Endpoint, seed: u64) -> Result<Arc<dyn Service>, Fault> {
     let entry = given::service(&one.service)?;
     let given = Given { charset: given::charset(endpoint)?, seed, ..given::arguments(entry, &one.args)? };
-    Ok(Arc::from((entry.build)(&given)?))
+    let built = (entry.build)(&given).map_err(|fault| match fault.code {
+        Code::Usage => fault.doing(format!("serve {}", entry.name)),
+        _ => fault,
+    })?;
+    Ok(Arc::from(built))
 }
 
 /// Whether the service runs what it is given: programs.

@@ -23,8 +23,17 @@ pub fn parse(word: &str) -> Result<Vec<u8>, Fault> {
     match word.split_once(':') {
         Some(("hex", digits)) => hex(digits),
         Some(("b64", digits)) => base64(digits),
-        Some(("text", text)) => Ok(text.as_bytes().to_vec()),
-        _ => Ok(word.as_bytes().to_vec()),
+        _ => Ok(literal(word).as_bytes().to_vec()),
+    }
+}
+
+/// The text a word stands for that is no notation: itself, without a `text:` that keeps it from being one. `text:hex:00`
+/// is `hex:00`, and `text:hello` is itself.
+pub fn literal(word: &str) -> &str {
+    let shielded = ["hex:", "b64:", "text:"];
+    match word.strip_prefix("text:") {
+        Some(rest) if shielded.iter().any(|prefix| rest.starts_with(prefix)) => rest,
+        _ => word,
     }
 }
 
@@ -208,6 +217,8 @@ mod tests {
             ("b64:aG k", b"hi"),
             ("b64:-_8", b"\xfb\xff"),
             ("text:hex:00", b"hex:00"),
+            ("text:text:x", b"text:x"),
+            ("text:x", b"text:x"),
             ("http://x", b"http://x"),
         ] {
             assert_eq!(parse(word).unwrap(), bytes, "{word}");

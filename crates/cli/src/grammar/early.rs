@@ -55,7 +55,8 @@ pub(crate) fn with_verb(mut args: Vec<String>) -> Result<Vec<String>, Fault> {
         return Ok(args);
     }
     if word == "-" || word.contains(':') {
-        args.insert(at, "connect".to_owned());
+        let dashes = args[..at].iter().position(|arg| arg == "--");
+        args.insert(dashes.unwrap_or(at), "connect".to_owned());
         return Ok(args);
     }
     let near = nearest(word, verbs::ALL.iter().map(|verb| verb.name)).unwrap_or_default();
@@ -122,6 +123,7 @@ mod tests {
             ("sockeye -Fline --enc gbk -", "sockeye -Fline --enc gbk connect -"),
             ("sockeye -vF line udp://x:1 --hex", "sockeye -vF line connect udp://x:1 --hex"),
             ("sockeye ask :1 x", "sockeye ask :1 x"),
+            ("sockeye -v -- :1", "sockeye -v connect -- :1"),
             ("sockeye --json", "sockeye --json"),
         ] {
             assert_eq!(with_verb(args(line)).unwrap(), args(meant), "{line}");

@@ -62,7 +62,7 @@ impl Page<'_> {
 
 /// The sentence of a flag or word, with what it names filled in.
 pub(crate) fn sentence(words: &Words, key: &str) -> String {
-    let names: Vec<&str> = framing::ALL.iter().map(|entry| entry.name).collect();
+    let names: Vec<&str> = framing::ALL.iter().flat_map(|entry| entry.words).copied().collect();
     words.say(key, &[("names", &names.join(" "))])
 }
 

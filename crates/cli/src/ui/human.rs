@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use sockeye::core::event::Totals;
-use sockeye::core::{Direction, Event, Fault, Kind, Leg, Note, Observer, PEER, SessionId, Tick};
+use sockeye::core::{Direction, Event, Fault, Kind, Leg, Note, OPERATOR, Observer, PEER, SessionId, Tick};
 use sockeye::wire::escape::{Escaper, Shape, escape, escape_bytes};
 use sockeye::wire::hexdump::Hexdump;
 use sockeye::{Front, Watcher};
@@ -17,6 +17,9 @@ use super::screen::Screen;
 use crate::fault::{Weight, lines};
 use crate::words::Words;
 
+/// Bytes of a message that `-vv` shows; `-vvv` shows all.
+const GLANCE: usize = 256;
+
 /// How things are shown.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Manner {
@@ -26,6 +29,8 @@ pub(crate) struct Manner {
     pub(crate) shielded: bool,
     /// Whether stdout is a terminal.
     pub(crate) terminal: bool,
+    /// Whether stderr is one too, so that payload and lines share a screen.
+    pub(crate) shared: bool,
     /// Whether lines on stderr are painted.
     pub(crate) paint: Paint,
 }
@@ -74,10 +79,22 @@ impl Human {
         self.manner.paint.0
     }
 
+    /// Writes a line on stderr. On a shared screen it begins below payload that has not ended its line.
+    fn line(&self, text: &str) {
+        if self.manner.shared {
+            self.stdout.end_line();
+            self.stdout.finish(None);
+        }
+        self.screen.line(text);
+        if self.manner.shared {
+            self.screen.flush();
+        }
+    }
+
     fn show(&self, fault: &Fault, weight: Weight, session: SessionId) {
         let text = lines(&self.words, fault, weight, session, self.manner.verbose > 0);
         let colour = if weight == Weight::Error { Colour::Red } else { Colour::Yellow };
-        self.screen.line(&self.manner.paint.head(colour, &text));
+        self.line(&self.manner.paint.head(colour, &text));
     }
 
     /// One line about one moment.
@@ -86,13 +103,20 @@ impl Human {
         if session != SessionId::default() {
             let _ = write!(head, " #{session}");
         }
-        self.screen.line(&format!("{} {text}", self.manner.paint.on(Colour::Dim, &head)));
+        self.line(&format!("{} {text}", self.manner.paint.on(Colour::Dim, &head)));
     }
 
     fn sentence(&self, event: &Event<'_>, key: &str, args: &[(&str, &str)]) {
         let safe: Vec<(&str, String)> = args.iter().map(|(name, value)| (*name, safe(value))).collect();
         let args: Vec<(&str, &str)> = safe.iter().map(|(name, value)| (*name, value.as_str())).collect();
         self.moment(event.at, event.session, &self.words.say(key, &args));
+    }
+
+    /// A sentence about one leg. Those that are not the peer's are numbered, as their messages are.
+    fn of_leg(&self, event: &Event<'_>, leg: Leg, key: &str) {
+        let sentence = self.words.plain(key);
+        let text = if leg == PEER { sentence } else { format!("/{leg} {sentence}") };
+        self.moment(event.at, event.session, &text);
     }
 
     fn message(&self, event: &Event<'_>, leg: Leg, direction: Direction, data: &[u8]) {
@@ -110,9 +134,7 @@ impl Human {
             Hexdump::new(0).push(data, &mut text);
             text.truncate(text.trim_end().len());
         } else {
-            text.push('"');
-            escape_bytes(data, Shape::Line, &mut text);
-            text.push('"');
+            glance(data, &mut text);
         }
         self.moment(event.at, event.session, &text);
     }
@@ -139,6 +161,14 @@ impl Human {
     }
 }
 
+/// Quotes the beginning of a message, and says whether there is more of it.
+fn glance(data: &[u8], text: &mut String) {
+    let shown = &data[..data.len().min(GLANCE)];
+    text.push('"');
+    escape_bytes(shown, Shape::Line, text);
+    text.push_str(if shown.len() < data.len() { "\" …" } else { "\"" });
+}
+
 fn safe(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     escape(text, Shape::Line, &mut out);
@@ -148,7 +178,7 @@ fn safe(text: &str) -> String {
 impl Front for Human {
     fn listening(&self, url: &str, _service: &str) {
         // Scripts read this line: exactly these words, in every language, without colour.
-        self.screen.line(&format!("listening on {url}"));
+        self.line(&format!("listening on {url}"));
     }
 
     fn print(&self, session: SessionId, payload: &[u8]) {
@@ -178,7 +208,7 @@ impl Front for Human {
             note.args.iter().map(|(name, value)| (*name, safe(value))).collect();
         let args: Vec<(&str, &str)> = values.iter().map(|(name, value)| (*name, value.as_str())).collect();
         let text = self.words.say(&format!("note-{}", note.key), &args);
-        self.screen.line(&text);
+        self.line(&text);
     }
 
     fn fault(&self, session: SessionId, fault: &Fault) {
@@ -195,6 +225,8 @@ impl Watcher for Human {
 impl Observer for Human {
     fn event(&self, event: &Event<'_>) {
         match event.kind {
+            // The person knows what was typed; what is sent of it is a message of its own.
+            Kind::Message { leg: OPERATOR, .. } | Kind::HalfClosed { leg: OPERATOR, .. } => {}
             Kind::Message { leg, direction, data } if self.manner.verbose > 1 => {
                 self.message(event, leg, direction, data);
             }
@@ -216,19 +248,19 @@ impl Observer for Human {
                 let (local, remote) = (local.to_string(), remote.to_string());
                 self.sentence(event, "event-connected", &[("local", &local), ("remote", &remote)]);
             }
-            Kind::HalfClosed { direction, .. } => {
+            Kind::HalfClosed { leg, direction } => {
                 let key = match direction {
                     Direction::In => "event-half-closed-in",
                     Direction::Out => "event-half-closed-out",
                 };
-                self.sentence(event, key, &[]);
+                self.of_leg(event, leg, key);
             }
-            Kind::Reset { direction, .. } => {
+            Kind::Reset { leg, direction } => {
                 let key = match direction {
                     Direction::In => "event-reset-in",
                     Direction::Out => "event-reset-out",
                 };
-                self.sentence(event, key, &[]);
+                self.of_leg(event, leg, key);
             }
             Kind::Timeout { what } => self.sentence(event, "event-timeout", &[("what", what)]),
             Kind::Refused { remote, reason } => {
@@ -257,5 +289,20 @@ impl Ui for Human {
             self.stdout.end_line();
         }
         self.stdout.finish(patience);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_glance_is_whole_or_says_that_it_is_not() {
+        for (len, end) in [(GLANCE, "x\""), (GLANCE + 1, "x\" …")] {
+            let mut text = String::new();
+            glance(&vec![b'x'; len], &mut text);
+            assert!(text.ends_with(end), "{text}");
+            assert_eq!(text.matches('x').count(), GLANCE);
+        }
     }
 }

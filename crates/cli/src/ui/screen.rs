@@ -80,6 +80,11 @@ impl Screen {
         state.open
     }
 
+    /// Waits until the lines so far are written.
+    pub(crate) fn flush(&self) {
+        self.stderr.finish(None);
+    }
+
     /// Closes the editor if there is one, and waits until all is shown; with `patience`, no longer than that without
     /// progress.
     pub(crate) fn finish(&self, patience: Option<Duration>) {

@@ -99,7 +99,7 @@ impl Params {
                 }
                 self.mcast = text()?;
             }
-            "ttl" => self.ttl = Some(hops(value).ok_or_else(|| bad(name, value))?),
+            "ttl" => self.ttl = Some(hops(value).ok_or_else(|| bad(name, value).detail("0-255"))?),
             "nodelay" => self.nodelay = Some(switch(name, value)?),
             "path" => self.path = text()?,
             "via" => self.via = text()?,

@@ -44,11 +44,11 @@ impl Session {
             let before = side.bytes_out;
             match side.poll_flush(cx, &world) {
                 Poll::Pending => owed = true,
-                Poll::Ready(Ok(true)) => {
+                Poll::Ready(Ok(true)) if side.port.has_fin() => {
                     let kind = Kind::HalfClosed { leg: side.leg, direction: Direction::Out };
                     world.show(self.id, kind);
                 }
-                Poll::Ready(Ok(false)) => {}
+                Poll::Ready(Ok(_)) => {}
                 Poll::Ready(Err(error)) => {
                     if side.port.is_stdio() && error.kind() != io::ErrorKind::BrokenPipe {
                         self.fault.get_or_insert(Box::new(errno::running(&error, STDOUT)));

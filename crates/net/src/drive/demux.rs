@@ -15,6 +15,7 @@ use std::task::{Context, Poll};
 
 use sockeye_core::event::Totals;
 use sockeye_core::{Address, Code, Effect, Fault, Input, Kind, Machine, Op, Outbox, PEER, SessionId, Tick};
+
 use tokio::time::Sleep;
 
 use crate::accept::Served;
@@ -44,9 +45,9 @@ pub(crate) struct Demux {
     unsent_bytes: usize,
     sweep_at: usize,
     stopping: bool,
-    /// Whether a peer's conversation prints.
+    /// Whether a conversation has written to stdout.
     prints: bool,
-    /// Until when nothing is read, because stdout is blocked.
+    /// When to look again whether stdout can take more.
     pause: Option<Pin<Box<Sleep>>>,
 }
 
@@ -97,6 +98,19 @@ impl Demux {
             prints: false,
             pause: None,
         }
+    }
+
+    /// Whether nothing may be read because stdout is blocked. What comes meanwhile waits in the socket, or is lost there.
+    fn is_paused(&mut self, cx: &mut Context<'_>) -> bool {
+        while self.plan.world.is_held_up(self.prints) {
+            let pause = self.pause.get_or_insert_with(|| Box::pin(tokio::time::sleep(BLOCKED)));
+            if pause.as_mut().poll(cx).is_pending() {
+                return true;
+            }
+            self.pause = None;
+        }
+        self.pause = None;
+        false
     }
 
     fn read_letters(&mut self, cx: &mut Context<'_>, lent: &mut Lent) {
@@ -267,10 +281,10 @@ impl Demux {
                     self.send(cx, address, from, chunk);
                 }
                 Op::Print(end) => {
-                    self.prints = true;
                     if let Some(desk) = self.plan.desk {
                         self.plan.world.desk.set(desk);
                     }
+                    self.prints = true;
                     self.plan.world.front.print(id, &out.printed()[printed..*end]);
                     printed = *end;
                 }
@@ -312,16 +326,6 @@ impl Demux {
             self.unsent_bytes += bytes.len();
             self.unsent.push_back(Unsent { to: to.clone(), from, bytes: bytes.into() });
         }
-    }
-
-    /// Looks again a little later. Until then the socket's buffer takes what comes, and drops what it cannot hold.
-    fn wait(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        let pause = self.pause.get_or_insert_with(|| Box::pin(tokio::time::sleep(BLOCKED)));
-        if pause.as_mut().poll(cx).is_ready() {
-            self.pause = None;
-            cx.waker().wake_by_ref();
-        }
-        Poll::Pending
     }
 
     /// Writes what waits. `false`: the socket takes no more for now.
@@ -384,7 +388,7 @@ impl Demux {
     }
 
     fn tell(&self, id: SessionId, address: &Address, fault: Fault) {
-        let fault = fault.doing(format!("session {id} with {address}"));
+        let fault = fault.doing(address.to_string());
         self.plan.world.show(id, Kind::Error(&fault));
         self.plan.world.fault(id, &fault);
     }
@@ -418,11 +422,8 @@ impl Future for Demux {
             if !this.post.is_empty() {
                 this.read_letters(cx, lent);
             }
-            if !this.flush(cx) {
+            if !this.flush(cx) || this.is_paused(cx) {
                 return Poll::Pending;
-            }
-            if world.is_held_up(this.prints) {
-                return this.wait(cx);
             }
             match this.socket.poll_recv(cx, &mut lent.buffer) {
                 Poll::Pending => return Poll::Pending,

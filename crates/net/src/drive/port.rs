@@ -142,6 +142,11 @@ impl Port {
         matches!(self, Self::Stream(Stream::Stdio(_)))
     }
 
+    /// Whether its end is worth telling: a datagram has none, and that of stdin is no word of a peer's.
+    pub(crate) fn has_fin(&self) -> bool {
+        self.is_stream() && !self.is_stdio()
+    }
+
     /// Whether this is a process that was started for the session.
     pub(crate) fn is_process(&self) -> bool {
         matches!(self, Self::Stream(Stream::Process(_)))

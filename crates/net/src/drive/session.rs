@@ -233,7 +233,7 @@ impl Session {
         let moved = side.bytes_out != before;
         match outcome {
             Poll::Ready(Ok(finished)) => {
-                if finished {
+                if finished && side.port.has_fin() {
                     world.show(self.id, Kind::HalfClosed { leg, direction: Direction::Out });
                 }
                 self.last = world.clock.now();
@@ -320,7 +320,9 @@ impl Session {
             }
             Got::Line(mut line) => self.machine.datagram(now, leg, &mut line, &mut lent.out),
             Got::Eof => {
-                self.world.show(self.id, Kind::HalfClosed { leg, direction: Direction::In });
+                if self.side(leg).is_some_and(|side| side.port.has_fin()) {
+                    self.world.show(self.id, Kind::HalfClosed { leg, direction: Direction::In });
+                }
                 self.pass_eof(leg);
                 self.machine.eof(now, leg, &mut lent.out)
             }
@@ -475,7 +477,7 @@ impl Session {
         let leg = if leg == PEER { String::new() } else { format!(" leg {leg}") };
         match self.who.as_deref() {
             Some(Who { subject: Some(subject), .. }) => format!("{subject}{leg}"),
-            Some(Who { remote, .. }) => format!("session {}{leg} with {remote}", self.id),
+            Some(Who { remote, .. }) => format!("{remote}{leg}"),
             None => format!("session {}{leg}", self.id),
         }
     }

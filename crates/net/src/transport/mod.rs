@@ -9,6 +9,7 @@ mod udp;
 mod unix;
 mod unixgram;
 
+use sockeye_core::endpoint::Host;
 use sockeye_core::fault::nearest;
 use sockeye_core::{Code, Endpoint, Fault, Place};
 
@@ -105,18 +106,32 @@ pub fn fit(endpoint: &Endpoint, role: Role) -> Result<&'static Entry, Fault> {
     if let Some(layer) = endpoint.layers.first() {
         return Err(Fault::new(Code::UnknownLayer, "").arg("name", layer).arg("near", ""));
     }
+    let unfit = |name| Fault::new(Code::UnfitParameter, "").arg("name", name).arg("scheme", entry.name);
+    if let (Locus::Host, Place::Host { path: Some(_), .. }) = (entry.locus, &endpoint.place) {
+        return Err(unfit("path"));
+    }
     let is_placed = matches!(
         (entry.locus, &endpoint.place),
-        (Locus::Host, Place::Host { path: None, .. })
-            | (Locus::File, Place::Path(_))
-            | (Locus::Stdio, Place::Stdio)
+        (Locus::Host, Place::Host { .. }) | (Locus::File, Place::Path(_)) | (Locus::Stdio, Place::Stdio)
     );
     if !is_placed {
         return Err(misplaced(endpoint));
     }
-    match endpoint.params.given().find(|name| !entry.takes(name, role)) {
-        Some(name) => Err(Fault::new(Code::UnfitParameter, "").arg("name", name).arg("scheme", entry.name)),
-        None => Ok(entry),
+    if let Some(name) = endpoint.params.given().find(|name| !entry.takes(name, role)) {
+        return Err(unfit(name));
+    }
+    if endpoint.params.ttl == Some(0) && !is_group(&endpoint.place) {
+        return Err(Fault::new(Code::BadValue, "").arg("name", "ttl").arg("value", 0).detail("1-255"));
+    }
+    Ok(entry)
+}
+
+/// Whether it is a multicast group: only what is sent to one may stay on this machine, with no hop at all.
+fn is_group(place: &Place) -> bool {
+    match place {
+        Place::Host { host: Host::Ip(ip), .. } => ip.is_multicast(),
+        Place::Host { host: Host::Zoned { ip, .. }, .. } => ip.is_multicast(),
+        _ => false,
     }
 }
 
@@ -148,6 +163,9 @@ mod tests {
         assert_eq!(code("tcp://:1?mcast=lo", Role::Connect), Some(Code::UnfitParameter));
         assert_eq!(code("tcp://:1?bind=127.0.0.1", Role::Listen), Some(Code::UnfitParameter));
         assert_eq!(code("tcp://:1?bind=127.0.0.1", Role::Connect), None);
-        assert_eq!(code("tcp://h:1/path", Role::Connect), Some(Code::BadEndpoint));
+        assert_eq!(code("tcp://h:1/path", Role::Connect), Some(Code::UnfitParameter));
+        assert_eq!(code("unix://h:1", Role::Connect), Some(Code::BadEndpoint));
+        assert_eq!(code("udp://239.0.0.1:1?ttl=0", Role::Connect), None);
+        assert_eq!(code("udp://127.0.0.1:1?ttl=0", Role::Connect), Some(Code::BadValue));
     }
 }

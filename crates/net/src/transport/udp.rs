@@ -140,7 +140,7 @@ fn send_options(endpoint: &Endpoint, socket: &Socket, to: SocketAddr) -> Result<
 
 fn bad_mcast(endpoint: &Endpoint) -> Fault {
     let value = endpoint.params.mcast.as_deref().unwrap_or_default();
-    Fault::new(Code::BadValue, "").arg("name", "mcast").arg("value", value)
+    Fault::new(Code::BadValue, "").arg("name", "mcast").arg("value", value).detail(interface::names())
 }
 
 /// A group, and the interface to reach it by.
@@ -175,9 +175,16 @@ fn join(socket: &Socket, membership: Membership) -> io::Result<()> {
 
 fn bind(endpoint: &Endpoint, subject: &str, _backlog: u32) -> Result<Sockets, Fault> {
     let (host, port) = host_of(endpoint)?;
-    let place =
-        resolve::listen(host, port, subject)?.first().map(SocketAddr::ip).filter(IpAddr::is_multicast);
-    let membership = membership(endpoint, place)?;
+    let addresses = resolve::listen(host, port, subject)?;
+    let place = addresses.first().map(SocketAddr::ip).filter(IpAddr::is_multicast);
+    let mut membership = membership(endpoint, place)?;
+    if let Some(Membership { group, interface: interface @ None }) = &mut membership
+        && addresses.iter().all(|address| address.ip().is_loopback())
+    {
+        // Who listens on loopback alone means the group there, not on the network.
+        let own = if group.is_ipv4() { "127.0.0.1" } else { "::1" };
+        *interface = interface::find(own).ok();
+    }
     let mut sockets = bind_all(endpoint, subject, Table::Udp, |address| open(endpoint, address))?;
     if let Some(wanted) = membership {
         let address = join_in(endpoint, wanted, &mut sockets);

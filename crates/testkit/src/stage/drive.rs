@@ -309,7 +309,7 @@ impl Stage {
             (Item::Bytes(bytes) | Item::Datagram(bytes), Some(other)) => self.ends[other].push(&bytes),
             (Item::Bytes(mut bytes), None) => {
                 self.step(session, |machine, now, out| machine.bytes(now, leg, &mut bytes, out));
-                while self.sessions[session].machine.is_behind() {
+                while !self.sessions[session].over && self.sessions[session].machine.is_behind() {
                     self.step(session, Machine::resume);
                 }
             }
