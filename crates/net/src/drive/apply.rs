@@ -3,11 +3,11 @@
 use std::rc::Rc;
 use std::task::Context;
 
-use sockeye_core::{Code, Effect, Fault, Leg, Op, PEER, Tick};
+use sockeye_core::{Code, Effect, Fault, Leg, Op, PEER};
 
 use crate::drive::port::Port;
 use crate::drive::session::{Session, Stage};
-use crate::drive::side::Side;
+use crate::drive::side::{Fin, Side};
 use crate::leg;
 use crate::post::Letter;
 use crate::world::Lent;
@@ -15,9 +15,9 @@ use crate::world::Lent;
 impl Session {
     /// Does what the outbox holds and empties it. Without operations that is one write to the peer.
     #[inline]
-    pub(super) fn apply(&mut self, cx: &mut Context<'_>, _now: Tick, lent: &mut Lent) {
+    pub(super) fn apply(&mut self, cx: &mut Context<'_>, lent: &mut Lent) {
         if !lent.out.ops().is_empty() {
-            self.apply_ops(cx, lent);
+            self.apply_ops(lent);
         } else if !lent.out.bytes().is_empty() {
             let sent = self.peer.send(cx, lent.out.bytes(), &self.world);
             lent.out.reset();
@@ -28,7 +28,7 @@ impl Session {
     }
 
     #[cold]
-    fn apply_ops(&mut self, cx: &mut Context<'_>, lent: &mut Lent) {
+    fn apply_ops(&mut self, lent: &mut Lent) {
         let ops = lent.out.take_ops();
         let (mut leg, mut start, mut printed) = (PEER, 0, 0);
         for op in &ops {
@@ -59,7 +59,7 @@ impl Session {
                     self.world.front.print(self.id, &lent.out.printed()[printed..*end]);
                     printed = *end;
                 }
-                Op::Effect(effect) => self.effect(effect, cx),
+                Op::Effect(effect) => self.effect(effect),
             }
         }
         lent.out.give_back(ops);
@@ -69,20 +69,19 @@ impl Session {
     /// Bytes between operations wait for the next flush: what belongs together leaves together.
     fn queue(&mut self, leg: Leg, bytes: &[u8]) {
         let world = Rc::clone(&self.world);
+        let datagrams = self.machine.lane(leg).datagrams;
         let Some(side) = self.side(leg) else { return };
-        if side.fin != super::side::Fin::Open || matches!(side.port, Port::Gone) {
+        if side.fin != Fin::Open || matches!(side.port, Port::Gone) {
             return;
         }
-        if self.machine.lane(leg).datagrams {
-            if let Some(side) = self.side(leg) {
-                side.queue.push_datagram(bytes, &world);
-            }
-        } else if let Some(side) = self.side(leg) {
+        if datagrams {
+            side.queue.push_datagram(bytes, &world);
+        } else {
             side.queue.push(bytes, &world);
         }
     }
 
-    fn effect(&mut self, effect: &Effect, _cx: &mut Context<'_>) {
+    fn effect(&mut self, effect: &Effect) {
         match effect {
             Effect::Connect { leg, to } => {
                 let opening = leg::connect(&self.world, self.id, *leg, to);

@@ -18,8 +18,9 @@ use crate::world::Lent;
 const LINGER: Duration = Duration::from_secs(1);
 const LINGER_BYTES: usize = 64 * 1024;
 
-/// A closing session whose peer does not take the last bytes is given up after this long without progress.
-const FLUSH: Duration = Duration::from_secs(10);
+/// A closing session whose peer does not take the last bytes is given up after this long without progress: long enough
+/// for one that was only held up, and bounded, since nobody else would end it.
+const FLUSH: Duration = Duration::from_mins(1);
 
 /// What a fault of writing stdout is about.
 const STDOUT: &str = "stdout";

@@ -57,6 +57,9 @@ pub(crate) struct Session {
     pub(super) until: Tick,
     armed: Tick,
     pub(super) discarded: u32,
+    /// Reads of the peer, and for it, that a relay passed on without the conversation.
+    passed_in: u64,
+    passed_out: u64,
     pub(super) prints: bool,
     /// Which of the services that read the operator's lines this session belongs to.
     pub(super) desk: Option<u8>,
@@ -107,6 +110,8 @@ impl Session {
             until: NEVER,
             armed: NEVER,
             discarded: 0,
+            passed_in: 0,
+            passed_out: 0,
             prints: false,
             desk: None,
             greeted: false,
@@ -166,8 +171,7 @@ impl Session {
 
     /// Does what the conversation asked for before the session had this future: the outbox is as it was left.
     pub(crate) fn catch_up(&mut self, cx: &mut Context<'_>, lent: &mut Lent) {
-        let now = self.world.clock.now();
-        self.apply(cx, now, lent);
+        self.apply(cx, lent);
     }
 
     pub(super) fn side(&mut self, leg: Leg) -> Option<&mut Side> {
@@ -197,7 +201,7 @@ impl Session {
             self.greeted = true;
             let now = self.world.clock.now();
             self.machine.opened(now, &mut lent.out);
-            self.apply(cx, now, lent);
+            self.apply(cx, lent);
             return Turn::Again;
         }
         let mut again = self.flush(PEER, cx, lent);
@@ -265,7 +269,7 @@ impl Session {
         side.wants_more = false;
         let (leg, now) = (side.leg, self.world.clock.now());
         self.machine.input(now, Input::Drained { leg }, &mut lent.out);
-        self.apply(cx, now, lent);
+        self.apply(cx, lent);
         true
     }
 
@@ -327,7 +331,7 @@ impl Session {
                 self.machine.eof(now, leg, &mut lent.out)
             }
         };
-        self.apply(cx, now, lent);
+        self.apply(cx, lent);
         if let Err(fault) = outcome {
             self.fail(*fault);
         }
@@ -338,7 +342,7 @@ impl Session {
     fn resume(&mut self, cx: &mut Context<'_>, lent: &mut Lent) -> bool {
         let now = self.world.clock.now();
         let outcome = self.machine.resume(now, &mut lent.out);
-        self.apply(cx, now, lent);
+        self.apply(cx, lent);
         if let Err(fault) = outcome {
             self.fail(*fault);
         }
@@ -366,6 +370,8 @@ impl Session {
         if let Some(side) = self.side(from) {
             side.bytes_in += count as u64;
         }
+        self.passed_in += u64::from(from == PEER);
+        self.passed_out += u64::from(to == PEER);
         let sent = self.side(to).map_or(Ok(()), |side| side.send(cx, data, &world));
         if let Err(error) = sent {
             self.broke(to, &error, cx, lent);
@@ -392,7 +398,7 @@ impl Session {
             }
         }
         self.last = now;
-        self.apply(cx, now, lent);
+        self.apply(cx, lent);
         true
     }
 
@@ -445,7 +451,7 @@ impl Session {
             return;
         }
         self.machine.input(now, Input::Failed { leg, why }, &mut lent.out);
-        self.apply(cx, now, lent);
+        self.apply(cx, lent);
         if leg == PEER {
             self.fault.get_or_insert(Box::new(fault));
             self.stage = if self.others.iter().any(Side::owes) { Stage::Closing } else { Stage::Over };
@@ -461,7 +467,7 @@ impl Session {
         self.peer.port = Port::Gone;
         let now = self.world.clock.now();
         self.machine.input(now, Input::Failed { leg: PEER, why: why.word() }, &mut lent.out);
-        self.apply(cx, now, lent);
+        self.apply(cx, lent);
     }
 
     /// The session has failed: what is owed is still written.
@@ -490,11 +496,11 @@ impl Session {
                 _ if self.stage != Stage::Open => {}
                 Letter::Command(line) => {
                     self.machine.input(now, Input::Command(&line), &mut lent.out);
-                    self.apply(cx, now, lent);
+                    self.apply(cx, lent);
                 }
                 Letter::Stop => {
                     self.machine.input(now, Input::Stop, &mut lent.out);
-                    self.apply(cx, now, lent);
+                    self.apply(cx, lent);
                 }
                 Letter::Close => {
                     self.world.show(self.id, Kind::Timeout { what: "drain" });
@@ -512,7 +518,7 @@ impl Session {
         }
         if self.machine.deadline().is_some_and(|deadline| deadline <= now) {
             self.machine.input(now, Input::Timeout, &mut lent.out);
-            self.apply(cx, now, lent);
+            self.apply(cx, lent);
         }
         if let Some(stdio) = self.draining()
             && self.last + SILENT <= now
@@ -581,10 +587,11 @@ impl Session {
 
     /// What the session came to.
     fn end(&mut self) -> Result<(), Box<Fault>> {
+        // What a relay passed on without the conversation counts as it was read.
         let (messages_in, messages_out) = self.machine.messages();
         let totals = Totals {
-            messages_in,
-            messages_out,
+            messages_in: messages_in + self.passed_in,
+            messages_out: messages_out + self.passed_out,
             bytes_in: self.peer.bytes_in,
             bytes_out: self.peer.bytes_out,
         };
