@@ -286,3 +286,20 @@ fn an_endless_sender_keeps_to_its_readers_pace() {
     while stream.read(&mut buffer).unwrap() > 0 {}
     assert_eq!(server.thread.join().unwrap().unwrap(), End::Done);
 }
+
+#[test]
+fn a_peer_that_does_not_read_is_cut_with_a_reason() {
+    fn flood(_: &Peer) -> Box<dyn Conversation> {
+        Box::new(Talk(|input: Input<'_>, out: &mut Outbox| {
+            if let Input::Opened { .. } = input {
+                out.raw(&vec![b'x'; 64 << 20]);
+            }
+        }))
+    }
+    let limits = Limits { waiting_per_peer: 1 << 20, ..Limits::default() };
+    let server = start("127.0.0.1:0", flood, limits, Some(1));
+    let stream = dial(server.address);
+    assert!(server.faults.recv_timeout(PATIENCE).unwrap().contains("[overflow]"));
+    assert_eq!(server.thread.join().unwrap().unwrap(), End::Done);
+    drop(stream);
+}
