@@ -47,6 +47,8 @@ error-unknown-scheme = { $name } is no transport
 error-unknown-layer = { $name } is no layer that is built in
     .hint = write the endpoint without it, as in tcp://host:port
     .near = did you mean { $near }?
+error-unfit-layer = { $name } needs a stream, and { $scheme } carries datagrams
+    .hint = use it over tcp or unix; DTLS is not built in
 error-unknown-parameter = endpoints have no parameter { $name }
     .hint = `sockeye --help` names the parameters, which are flags too
     .near = did you mean { $near }?
@@ -118,6 +120,8 @@ error-cannot-start = { $command } cannot be started
     .hint = check that the program exists and may be run
 error-connect-timeout = no connection after { $after }
     .hint = packets seem to vanish: a wrong address, a firewall, or a host that is off; -t waits longer
+error-handshake-timeout = the { $layer } handshake did not end within { $after }
+    .hint = is it a { $layer } server or client at the other end? A peer that speaks another protocol may just wait
 error-timeout = no answer after { $after }
     .hint = the peer is silent: does it wait for a line ending or more, or never answer? -t waits longer
 error-idle = nothing moved for { $after }
@@ -211,6 +215,29 @@ flag-generate = print complete-SHELL (bash, elvish, fish, powershell, zsh) or ma
 flag-help = show this help
 flag-version = show the version
 
+## Flags of the layers
+
+help-layers = TLS, WebSocket, identity
+flag-ca = authorities to trust, PEM; the system's if not given
+flag-cert = our certificate and its chain, PEM
+flag-key = the private key of the certificate, PEM
+flag-client-ca = serve: ask clients for certificates of these authorities, PEM
+flag-sni = the name to ask for and to check, if not the host's
+flag-alpn = application protocols to offer or accept, best first
+flag-pin = the key the server must have, instead of a chain and a name
+flag-insecure = accept any certificate: anyone in between can read and change all
+flag-self-signed = serve: make a certificate for this run and print its pin
+flag-keylog = append TLS secrets to FILE, for Wireshark (or SSLKEYLOGFILE)
+flag-path = the path of a WebSocket
+flag-header = a header field of the WebSocket upgrade; may stand several times
+flag-subprotocol = WebSocket subprotocols to offer or accept, best first
+flag-origin = the Origin to send, or those to accept; * accepts any
+flag-via = go through a proxy: socks5://[USER@]HOST:PORT or http://[USER@]HOST:PORT
+flag-user = the name to log in with; the password is asked for
+flag-password-file = read the password from FILE (or SOCKEYE_PASSWORD)
+flag-token-file = log in with the token in FILE (or SOCKEYE_TOKEN)
+flag-users = serve: the file of those who may come in (sockeye user add)
+
 ## Flags of serve and proxy
 
 flag-once = end after one session
@@ -299,6 +326,8 @@ event-connecting = trying { $remote }
 event-resolved = { $name } is { $addresses }
 event-accepted = { $remote } came to { $local }
 event-connected = connected to { $remote } from { $local }
+event-upgraded = { $to } stands: { $facts }
+event-authenticated = { $user } is who it says, by { $mechanism }
 event-half-closed-in = the peer will send no more
 event-half-closed-out = we will send no more
 event-reset-in = the peer cut the connection

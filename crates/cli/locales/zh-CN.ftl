@@ -47,6 +47,8 @@ error-unknown-scheme = 没有名为 { $name } 的传输方式
 error-unknown-layer = 没有内置名为 { $name } 的层
     .hint = 去掉它再试，例如 tcp://主机:端口
     .near = 是不是 { $near }？
+error-unfit-layer = { $name } 需要流，而 { $scheme } 传送的是数据报
+    .hint = 请用在 tcp 或 unix 上；没有内置 DTLS
 error-unknown-parameter = 端点没有参数 { $name }
     .hint = `sockeye --help` 列出所有参数，它们也都是选项
     .near = 是不是 { $near }？
@@ -118,6 +120,8 @@ error-cannot-start = 无法启动 { $command }
     .hint = 请检查程序是否存在、是否可以执行
 error-connect-timeout = { $after } 后仍未连上
     .hint = 数据包好像没有回音：地址不对、有防火墙，或主机没开；-t 可以等得更久
+error-handshake-timeout = { $layer } 握手没有在 { $after } 内完成
+    .hint = 对端真的使用 { $layer } 吗？说另一种协议的对端可能只是在等待
 error-timeout = { $after } 后仍没有回答
     .hint = 对端一声不吭：是在等换行或更多数据，还是从不回答？-t 可以等得更久
 error-idle = { $after } 内没有任何数据
@@ -211,6 +215,29 @@ flag-generate = 打印 complete-SHELL（bash、elvish、fish、powershell、zsh�
 flag-help = 显示本帮助
 flag-version = 显示版本
 
+## 各层的选项
+
+help-layers = TLS、WebSocket、身份
+flag-ca = 信任哪些证书颁发机构（PEM）；不给则用系统的
+flag-cert = 自己的证书及证书链（PEM）
+flag-key = 证书的私钥（PEM）
+flag-client-ca = serve：要求客户端出示由这些机构签发的证书（PEM）
+flag-sni = 要请求并核对的服务器名，不同于主机名时用
+flag-alpn = 提供或接受的应用层协议，最优先的在前
+flag-pin = 服务器必须持有的公钥，代替证书链和名称的核对
+flag-insecure = 接受任何证书：中间的任何人都能偷看和篡改
+flag-self-signed = serve：为这次运行生成证书，并打印其指纹
+flag-keylog = 把 TLS 密钥追加到 FILE，供 Wireshark 使用（或用 SSLKEYLOGFILE）
+flag-path = WebSocket 的路径
+flag-header = WebSocket 升级请求的首部字段；可以给多次
+flag-subprotocol = 提供或接受的 WebSocket 子协议，最优先的在前
+flag-origin = 要发送的 Origin，或接受哪些 Origin；* 表示全部接受
+flag-via = 经由代理：socks5://[USER@]HOST:PORT 或 http://[USER@]HOST:PORT
+flag-user = 登录用的名字；密码会另外询问
+flag-password-file = 从 FILE 读取密码（或用 SOCKEYE_PASSWORD）
+flag-token-file = 用 FILE 里的令牌登录（或用 SOCKEYE_TOKEN）
+flag-users = serve：允许谁进入的名单文件（sockeye user add）
+
 ## serve 与 proxy 的选项
 
 flag-once = 一次会话后结束
@@ -299,6 +326,8 @@ event-connecting = 正在尝试 { $remote }
 event-resolved = { $name } 的地址是 { $addresses }
 event-accepted = { $remote } 连到 { $local }
 event-connected = 已从 { $local } 连到 { $remote }
+event-upgraded = { $to } 已建立：{ $facts }
+event-authenticated = { $user } 的身份已由 { $mechanism } 证实
 event-half-closed-in = 对端不再发送
 event-half-closed-out = 本端不再发送
 event-reset-in = 对端切断了连接

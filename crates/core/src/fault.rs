@@ -105,6 +105,8 @@ codes! {
     UnknownScheme = "unknown-scheme", Usage, Here, Usage;
     /// A layer that is not built in. Arguments: `name`, `near`.
     UnknownLayer = "unknown-layer", Usage, Here, Usage;
+    /// A layer on a transport that cannot carry it. Arguments: `name`, `scheme`.
+    UnfitLayer = "unfit-layer", Usage, Here, Usage;
     /// An endpoint parameter that does not exist. Arguments: `name`, `near`.
     UnknownParameter = "unknown-parameter", Usage, Here, Usage;
     /// An endpoint parameter given twice. Arguments: `name`.
@@ -170,6 +172,8 @@ codes! {
 
     /// Time ran out while connecting. Arguments: `after`.
     ConnectTimeout = "connect-timeout", Transport, Path, Timeout;
+    /// A layer's handshake did not come to its end in time. Arguments: `layer`, `after`.
+    HandshakeTimeout = "handshake-timeout", Security, Peer, Timeout;
     /// No answer in time. Arguments: `after`.
     Timeout = "timeout", Application, Peer, Timeout;
     /// Nothing moved for too long. Arguments: `after`.

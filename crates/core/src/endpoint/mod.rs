@@ -84,7 +84,7 @@ impl Endpoint {
     }
 
     /// Layers and base as they are written: `tls`, `auth+wss`, `proxy2+tcp`.
-    fn front(&self) -> String {
+    pub fn front(&self) -> String {
         let alias = ALIASES.iter().find(|(_, layers, base)| {
             let at = self.layers.len().checked_sub(layers.len());
             self.scheme == *base && at.is_some_and(|at| self.layers[at..] == **layers)
