@@ -31,6 +31,7 @@ pub(crate) const ARGUMENTS: &[&str] = &[
     "have",
     "help",
     "limit",
+    "line",
     "max",
     "name",
     "near",
@@ -41,6 +42,7 @@ pub(crate) const ARGUMENTS: &[&str] = &[
     "size",
     "syntax",
     "value",
+    "verb",
     "waiting",
     "what",
 ];
