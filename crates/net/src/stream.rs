@@ -11,6 +11,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
 
 use crate::address;
+use crate::layer::tls::TlsStream;
 use crate::process::Process;
 use crate::socket_file::SocketFile;
 use crate::stdio::Stdio;
@@ -22,6 +23,8 @@ pub enum Stream {
     Tcp(TcpStream),
     /// A Unix stream socket.
     Unix(UnixStream),
+    /// TLS, on any of these.
+    Tls(Box<TlsStream>),
     /// This process's stdin and stdout.
     Stdio(Box<Stdio>),
     /// A process started for the session.
@@ -32,11 +35,12 @@ pub enum Stream {
 const _: () = assert!(size_of::<Stream>() <= 40);
 
 impl Stream {
-    /// The transport's scheme; `exec` for a process.
-    pub const fn transport(&self) -> &'static str {
+    /// The transport's scheme; `exec` for a process. Inside TLS it is that of what carries it.
+    pub fn transport(&self) -> &'static str {
         match self {
             Self::Tcp(_) => "tcp",
             Self::Unix(_) => "unix",
+            Self::Tls(stream) => stream.below().transport(),
             Self::Stdio(_) => "-",
             Self::Process(_) => "exec",
         }
@@ -47,6 +51,7 @@ impl Stream {
         match self {
             Self::Tcp(stream) => stream.local_addr().map(Address::Ip),
             Self::Unix(stream) => stream.local_addr().map(|end| address::of_unix(&end)),
+            Self::Tls(stream) => stream.below().local(),
             Self::Stdio(_) | Self::Process(_) => Ok(Address::Stdio),
         }
     }
@@ -56,6 +61,7 @@ impl Stream {
         match self {
             Self::Tcp(stream) => stream.peer_addr().map(Address::Ip),
             Self::Unix(stream) => stream.peer_addr().map(|end| address::of_unix(&end)),
+            Self::Tls(stream) => stream.below().remote(),
             Self::Stdio(_) => Ok(Address::Stdio),
             Self::Process(process) => Ok(Address::Process(process.command().into())),
         }
@@ -66,7 +72,7 @@ impl Stream {
         match self {
             Self::Tcp(stream) => stream.try_write(data),
             Self::Unix(stream) => stream.try_write(data),
-            Self::Stdio(_) | Self::Process(_) => {
+            Self::Tls(_) | Self::Stdio(_) | Self::Process(_) => {
                 match Pin::new(self).poll_write(&mut Context::from_waker(Waker::noop()), data) {
                     Poll::Ready(result) => result,
                     Poll::Pending => Err(io::ErrorKind::WouldBlock.into()),
@@ -80,15 +86,18 @@ impl Stream {
         match self {
             Self::Tcp(stream) => stream.take_error().ok().flatten(),
             Self::Unix(stream) => stream.take_error().ok().flatten(),
+            Self::Tls(stream) => stream.below().take_error(),
             Self::Stdio(_) | Self::Process(_) => None,
         }
     }
 
     /// Makes dropping the stream send an RST instead of a FIN, where the transport has one. Unsent bytes are lost.
     pub fn set_abort(&self) {
-        if let Self::Tcp(stream) = self {
+        match self {
             // It fails only on a socket that is reset already.
-            let _result = stream.set_zero_linger();
+            Self::Tcp(stream) => drop(stream.set_zero_linger()),
+            Self::Tls(stream) => stream.below().set_abort(),
+            Self::Unix(_) | Self::Stdio(_) | Self::Process(_) => {}
         }
     }
 
@@ -97,8 +106,20 @@ impl Stream {
         match self {
             Self::Tcp(stream) => Some(stream.as_fd()),
             Self::Unix(stream) => Some(stream.as_fd()),
-            Self::Stdio(_) | Self::Process(_) => None,
+            // The kernel knows nothing of TLS.
+            Self::Tls(_) | Self::Stdio(_) | Self::Process(_) => None,
         }
+    }
+
+    /// Whether something that was written waits inside, to leave with the next `poll_flush`.
+    #[inline]
+    pub(crate) fn has_unsent(&self) -> bool {
+        matches!(self, Self::Tls(stream) if stream.has_unsent())
+    }
+
+    /// Whether the peer ended in a way that may have cut something off: TLS without `close_notify`.
+    pub(crate) fn is_truncated(&self) -> bool {
+        matches!(self, Self::Tls(stream) if stream.is_truncated())
     }
 }
 
@@ -107,6 +128,7 @@ macro_rules! each {
         match $stream {
             Stream::Tcp($inner) => $call,
             Stream::Unix($inner) => $call,
+            Stream::Tls($inner) => $call,
             Stream::Stdio($inner) => $call,
             Stream::Process($inner) => $call,
         }

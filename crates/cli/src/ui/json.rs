@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 use sockeye::core::{
-    Address, Direction, Event, Fault, Kind, Layer, Leg, Note, Observer, SessionId, Side, Tick,
+    Address, Direction, Event, Fault, Kind, Layer, Leg, Note, Observer, SessionId, Side, Tick, Tls,
 };
 use sockeye::wire::escape::is_safe;
 use sockeye::wire::notation::to_hex;
@@ -174,6 +174,8 @@ fn line(event: &Event<'_>) -> Line {
             .text("transport", transport)
             .address("local", local)
             .address("remote", remote),
+        Kind::Tls { leg, facts } => tls(line.number("leg", u64::from(leg)), facts),
+        Kind::TlsTruncated { leg } => line.number("leg", u64::from(leg)),
         Kind::Upgraded { leg, to, facts } => line.number("leg", u64::from(leg)).text("to", to).args(facts),
         Kind::Authenticated { leg, user, mechanism } => {
             line.number("leg", u64::from(leg)).text("user", user).text("mechanism", mechanism)
@@ -190,6 +192,30 @@ fn line(event: &Event<'_>) -> Line {
         Kind::Note(note) => line.text("note", note.key).args(&note.args),
         Kind::Error(fault) => error(line, "error", fault),
     }
+}
+
+/// What a TLS handshake agreed on. What there is none of is left out.
+fn tls(line: Line, facts: &Tls) -> Line {
+    let optional = [("group", &facts.group), ("alpn", &facts.alpn), ("server_name", &facts.server_name)];
+    let mut line = line.text("version", &facts.version).text("suite", &facts.suite);
+    for (name, value) in optional {
+        if let Some(value) = value {
+            line = line.text(name, value);
+        }
+    }
+    let chain = facts.chain.iter().map(|one| {
+        serde_json::json!({
+            "subject": one.subject,
+            "issuer": one.issuer,
+            "names": one.names,
+            "not_after": one.not_after,
+            "days": one.days,
+            "pin": one.pin,
+        })
+    });
+    line.value("resumed", &Value::from(facts.resumed))
+        .text("trust", facts.trust.word())
+        .value("chain", &Value::Array(chain.collect()))
 }
 
 impl Front for Json {
@@ -248,6 +274,7 @@ mod tests {
     use super::*;
     use serde_json::Map;
     use sockeye::core::event::Totals;
+    use sockeye::core::tls::{Shown, Trust};
     use sockeye::core::{Code, How};
 
     const SCHEMA: &str = include_str!("../../../../docs/events.schema.json");
@@ -266,6 +293,7 @@ mod tests {
             "string" => value.is_string(),
             "integer" => value.is_u64(),
             "number" => value.is_number(),
+            "boolean" => value.is_boolean(),
             "array" => value.is_array(),
             "object" => value.is_object(),
             other => panic!("the schema has a type that this test does not know: {other}"),
@@ -291,6 +319,25 @@ mod tests {
         }
     }
 
+    fn facts() -> Tls {
+        let certificate = Shown {
+            subject: "CN=a\u{202e}b".to_owned(),
+            names: vec!["app.example".to_owned()],
+            days: -3,
+            ..Shown::default()
+        };
+        Tls {
+            version: "TLS 1.3".to_owned(),
+            suite: "TLS_AES_256_GCM_SHA384".to_owned(),
+            group: Some("X25519MLKEM768".to_owned()),
+            alpn: Some("h2".to_owned()),
+            server_name: Some("app.example".to_owned()),
+            resumed: false,
+            trust: Trust::Chain,
+            chain: vec![certificate],
+        }
+    }
+
     #[test]
     fn every_kind_of_line_is_as_the_schema_says() {
         let local = Address::Ip("127.0.0.1:1".parse().unwrap());
@@ -299,12 +346,15 @@ mod tests {
         let fault = Fault::new(Code::Reset, "connect").arg("after", "2s").detail("why");
         let note = Note::new("welcome").arg("a", "b");
         let addresses = [local.clone()];
+        let facts = facts();
         let kinds = [
             Kind::Listening { url: "tcp://127.0.0.1:1", service: "echo" },
             Kind::Accepted { transport, local: &local, remote: &remote },
             Kind::Resolved { name: "localhost", addresses: &addresses },
             Kind::Connecting { leg, transport, remote: &remote },
             Kind::Connected { leg, transport, local: &local, remote: &remote },
+            Kind::Tls { leg, facts: &facts },
+            Kind::TlsTruncated { leg },
             Kind::Upgraded { leg, to: "ws", facts: &[("path", "/".to_owned())] },
             Kind::Authenticated { leg, user: "lin", mechanism: "BEARER" },
             Kind::Message { leg, direction: Direction::In, data: b"\xff" },

@@ -6,6 +6,8 @@
 //! Each wrapping is a handshake with a deadline of its own. None of this is on a session's hot path: what a layer leaves
 //! behind is a [`Stream`].
 
+pub mod tls;
+
 use std::future::Future;
 use std::pin::Pin;
 use std::time::Duration;
@@ -13,13 +15,13 @@ use std::time::Duration;
 use sockeye_core::fault::nearest;
 use sockeye_core::limits::Handshakes;
 use sockeye_core::quantity::Span;
-use sockeye_core::{Address, Code, Endpoint, Fault, Kind, Leg};
+use sockeye_core::{Address, Code, Endpoint, Fault, Kind, Leg, Note};
 
 use crate::stream::Stream;
 use crate::transport::Role;
 
 /// Every layer, in the order `list` shows them.
-pub const ALL: &[&Entry] = &[];
+pub const ALL: &[&Entry] = &[&tls::ENTRY];
 
 /// What a layer makes of what it wraps.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -97,7 +99,6 @@ impl Link {
 /// Where a handshake takes place.
 pub(crate) struct Scene<'a> {
     /// Which leg of the session.
-    #[expect(dead_code, reason = "the first layer reads it")]
     pub(crate) leg: Leg,
     /// What its faults are about: `connect tls://…`, or the peer's address.
     pub(crate) subject: &'a str,
@@ -116,6 +117,13 @@ pub(crate) trait Layer {
     /// How long its handshake may take.
     fn patience(&self, limits: &Handshakes) -> Duration;
 
+    /// What to tell people before the first connection: a certificate that was made, safety that was given up. `url` is
+    /// where it listens or connects to.
+    fn announce(&self, url: &str) -> Vec<Note> {
+        let _ = url;
+        Vec::new()
+    }
+
     /// Makes the handshake. Dropping the future gives up.
     fn wrap<'a>(&'a self, link: Link, scene: &'a Scene<'a>) -> Wrapping<'a>;
 }
@@ -132,6 +140,11 @@ impl Layers {
 
     pub(crate) fn is_empty(&self) -> bool {
         self.0.is_empty()
+    }
+
+    /// What to tell people before the first connection.
+    pub(crate) fn announce(&self, url: &str) -> Vec<Note> {
+        self.0.iter().flat_map(|layer| layer.announce(url)).collect()
     }
 
     /// Puts all of them on.
