@@ -104,7 +104,13 @@ impl Params {
     /// Sets one parameter, over what it was. `value` is plain text, not percent-encoded; empty for a parameter that is
     /// just there, as `insecure`.
     pub fn set(&mut self, name: &str, value: &str) -> Result<(), Fault> {
-        let text = || if value.is_empty() { Err(bad(name, value)) } else { Ok(Some(value.to_owned())) };
+        let text = || {
+            if value.is_empty() || value.contains('\0') {
+                Err(bad(name, value))
+            } else {
+                Ok(Some(value.to_owned()))
+            }
+        };
         match name {
             "frame" => self.frame = Some(Framing::parse(value)?),
             "enc" => self.enc = text()?,
