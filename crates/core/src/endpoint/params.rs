@@ -197,6 +197,11 @@ impl Params {
         read_group(self.mcast.as_deref()?)
     }
 
+    /// The proxy to go through, its password masked.
+    pub fn masked_via(&self) -> Option<String> {
+        self.via.as_deref().map(|url| escape::mask_user(url).into_owned())
+    }
+
     /// Reads what follows the `?`.
     pub(super) fn read(query: &str) -> Result<Self, Fault> {
         let mut params = Self::default();
@@ -234,7 +239,7 @@ impl Params {
             "ttl" => self.ttl.map(|hops| hops.to_string()),
             "nodelay" => self.nodelay.map(|on| if on { String::new() } else { "off".to_owned() }),
             "path" => text(&self.path),
-            "via" => self.via.as_deref().map(|url| escape::mask_user(url).into_owned()),
+            "via" => self.masked_via(),
             "self-signed" => self.self_signed.then(String::new),
             "keylog" => text(&self.keylog),
             "header" => text(&self.header),
