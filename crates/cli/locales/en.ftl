@@ -187,6 +187,36 @@ error-connect-timeout = no connection after { $after }
     .hint = packets seem to vanish: a wrong address, a firewall, or a host that is off; -t waits longer
 error-handshake-timeout = the { $layer } handshake did not end within { $after }
     .hint = is it a { $layer } server or client at the other end? A peer that speaks another protocol may just wait
+error-no-proxy-header = no { $layer } header came first
+    .hint = listen without { $layer } if clients connect directly; a relay must be told to send the header
+error-bad-proxy-header = the { $layer } header breaks the rules
+    .hint = the relay in front of this server sends it; see the PROXY protocol in its manual
+error-via-refused = { $reason }
+    .hint = the proxy was reached; what it may connect to, and whether that answers, is its matter
+error-via-login = { $reason }
+    .hint = name the user as in socks5://USER@HOST:PORT; the password is asked for, or read from SOCKEYE_VIA_PASSWORD
+error-not-a-proxy = { $reason }
+    .hint = check the host, the port and the kind: socks5:// or http://
+error-needed = { $layer } needs --{ $name }
+    .hint = see sockeye serve --help, under the flags of the layers
+error-no-password = no password for { $name }
+    .hint = run it in a terminal to be asked, or use --password-file or SOCKEYE_PASSWORD
+error-token-in-clear = the token would go over the network for anybody to read
+    .hint = put TLS below, as in auth+tls://HOST:PORT
+error-bad-token = nobody has this token
+    .hint = sockeye user add NAME --token makes a new one
+error-bad-credentials = wrong password for { $name }, or no such user
+    .hint = sockeye user list shows who may come in; sockeye user add sets a new password
+error-auth-binding = the login belongs to another TLS connection
+    .hint = something between the two ends opens the encryption: a TLS proxy, or an attack
+error-auth-later = too many logins have failed from here; wait and try again
+    .hint = the server bars an address for a while, longer each time
+error-no-auth = { $reason }
+    .hint = is there an auth layer at the other end? Both ends must name it, as in auth+tls://
+error-bad-auth = { $reason }
+    .hint = the protocol is in docs/auth.md
+error-server-unproven = the server does not know the password it let us in by
+    .hint = this is not the server that keeps your password; do not talk to it
 error-timeout = no answer after { $after }
     .hint = the peer is silent: does it wait for a line ending or more, or never answer? -t waits longer
 error-idle = nothing moved for { $after }
@@ -382,6 +412,12 @@ flag-generate = print complete-SHELL (bash, elvish, fish, powershell, zsh) or ma
 flag-help = show this help
 flag-version = show the version
 
+## Layers
+
+layer-proxy1 = PROXY protocol, version 1: a relay says in a line of text whose connection it is
+layer-proxy2 = PROXY protocol, version 2: the same in binary
+layer-auth = who may come in: password (SCRAM) or token
+
 ## Flags of the layers
 
 help-layers = TLS, WebSocket, identity
@@ -441,6 +477,7 @@ nc-unix = Unix sockets
 ## What is built in
 
 topic-transports = what carries bytes or datagrams
+topic-layers = what wraps a stream: encryption, identity and the like
 topic-framings = how a stream is cut into messages
 topic-services = what serve answers with
 topic-charsets = how text is written on the wire

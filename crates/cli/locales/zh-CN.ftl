@@ -187,6 +187,36 @@ error-connect-timeout = { $after } 后仍未连上
     .hint = 数据包好像没有回音：地址不对、有防火墙，或主机没开；-t 可以等得更久
 error-handshake-timeout = { $layer } 握手没有在 { $after } 内完成
     .hint = 对端真的使用 { $layer } 吗？说另一种协议的对端可能只是在等待
+error-no-proxy-header = 没有先收到 { $layer } 头部
+    .hint = 如果客户端直接连接，监听时就不要写 { $layer }；中继则必须设为发送这个头部
+error-bad-proxy-header = { $layer } 头部不合规则
+    .hint = 头部由这台服务器前面的中继发送；请查它的手册中关于 PROXY 协议的部分
+error-via-refused = 代理没有连通：{ $reason }
+    .hint = 代理本身已连上；它可以连到哪里、那里是否应答，由代理决定
+error-via-login = 代理要求登录：{ $reason }
+    .hint = 用户写作 socks5://USER@HOST:PORT；密码会另外询问，或从 SOCKEYE_VIA_PASSWORD 读取
+error-not-a-proxy = 对方不是这种代理：{ $reason }
+    .hint = 检查主机、端口和种类：socks5:// 或 http://
+error-needed = { $layer } 需要 --{ $name }
+    .hint = 见 sockeye serve --help 中各层的选项
+error-no-password = 没有 { $name } 的密码
+    .hint = 在终端里运行就会询问，或使用 --password-file 或 SOCKEYE_PASSWORD
+error-token-in-clear = 令牌会以明文经过网络，任何人都能读到
+    .hint = 在下面加一层 TLS，例如 auth+tls://HOST:PORT
+error-bad-token = 没有人持有这个令牌
+    .hint = sockeye user add NAME --token 会生成新的令牌
+error-bad-credentials = { $name } 的密码不对，或没有这个用户
+    .hint = sockeye user list 列出允许进入的人；sockeye user add 可以重设密码
+error-auth-binding = 这次登录属于另一条 TLS 连接
+    .hint = 两端之间有东西解开了加密：TLS 代理，或者攻击
+error-auth-later = 从这里登录失败的次数太多；请稍后再试
+    .hint = 服务器会暂时拒绝这个地址，一次比一次久
+error-no-auth = 对端没有进行身份验证：{ $reason }
+    .hint = 对端有 auth 层吗？两端都要写上，例如 auth+tls://
+error-bad-auth = 身份验证不合规则：{ $reason }
+    .hint = 协议见 docs/auth.md
+error-server-unproven = 服务器放行了，却证明不了它知道密码
+    .hint = 这不是保存您密码的那台服务器；不要与它通信
 error-timeout = { $after } 后仍没有回答
     .hint = 对端一声不吭：是在等换行或更多数据，还是从不回答？-t 可以等得更久
 error-idle = { $after } 内没有任何数据
@@ -412,6 +442,12 @@ flag-generate = 打印 complete-SHELL（bash、elvish、fish、powershell、zsh�
 flag-help = 显示本帮助
 flag-version = 显示版本
 
+## 层
+
+layer-proxy1 = PROXY 协议第 1 版：中继用一行文字说明连接来自谁
+layer-proxy2 = PROXY 协议第 2 版：同样的内容，二进制格式
+layer-auth = 谁可以进入：密码（SCRAM）或令牌
+
 ## 各层的选项
 
 help-layers = TLS、WebSocket、身份
@@ -471,6 +507,7 @@ nc-unix = Unix 套接字
 ## 内置的东西
 
 topic-transports = 承载字节或数据报的传输方式
+topic-layers = 包在流外面的各层：加密、身份等
 topic-framings = 把流切成消息的方式
 topic-services = serve 用来应答的服务
 topic-charsets = 线路上的文字编码

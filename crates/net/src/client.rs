@@ -81,7 +81,7 @@ async fn talk(
     for note in target.announce() {
         world.note(id, &note);
     }
-    let opened = leg::dial(&world, id, PEER, &target).await?;
+    let opened = leg::dial(&world, id, &target, leg::options(&world)).await?;
     let machine =
         Machine::new(conversation, opened.lane, world.limits.message).watched(id, world.observer.clone());
     let idle = options.endpoint.params.idle.or(world.limits.idle);

@@ -29,6 +29,17 @@ pub enum Stream {
     Stdio(Box<Stdio>),
     /// A process started for the session.
     Process(Box<Process>),
+    /// A stream some of whose bytes were read too early, by a handshake. It becomes the stream itself once they are read.
+    Prefixed(Box<Prefixed>),
+}
+
+/// Bytes that stand before those of a stream.
+#[derive(Debug)]
+pub struct Prefixed {
+    bytes: Vec<u8>,
+    at: usize,
+    /// Always there, until it takes this one's place.
+    stream: Option<Stream>,
 }
 
 // There is one in every session's record.
@@ -43,7 +54,17 @@ impl Stream {
             Self::Tls(stream) => stream.below().transport(),
             Self::Stdio(_) => "-",
             Self::Process(_) => "exec",
+            Self::Prefixed(it) => it.stream.as_ref().map_or("", Self::transport),
         }
+    }
+
+    /// The stream with these bytes before what it will read.
+    #[must_use]
+    pub fn before(self, bytes: &[u8]) -> Self {
+        if bytes.is_empty() {
+            return self;
+        }
+        Self::Prefixed(Box::new(Prefixed { bytes: bytes.to_vec(), at: 0, stream: Some(self) }))
     }
 
     /// Our end. Fails where the system does not tell.
@@ -53,6 +74,7 @@ impl Stream {
             Self::Unix(stream) => stream.local_addr().map(|end| address::of_unix(&end)),
             Self::Tls(stream) => stream.below().local(),
             Self::Stdio(_) | Self::Process(_) => Ok(Address::Stdio),
+            Self::Prefixed(it) => it.stream.as_ref().map_or(Ok(Address::Unix(None)), Self::local),
         }
     }
 
@@ -64,6 +86,7 @@ impl Stream {
             Self::Tls(stream) => stream.below().remote(),
             Self::Stdio(_) => Ok(Address::Stdio),
             Self::Process(process) => Ok(Address::Process(process.command().into())),
+            Self::Prefixed(it) => it.stream.as_ref().map_or(Ok(Address::Unix(None)), Self::remote),
         }
     }
 
@@ -72,7 +95,7 @@ impl Stream {
         match self {
             Self::Tcp(stream) => stream.try_write(data),
             Self::Unix(stream) => stream.try_write(data),
-            Self::Tls(_) | Self::Stdio(_) | Self::Process(_) => {
+            Self::Tls(_) | Self::Stdio(_) | Self::Process(_) | Self::Prefixed(_) => {
                 match Pin::new(self).poll_write(&mut Context::from_waker(Waker::noop()), data) {
                     Poll::Ready(result) => result,
                     Poll::Pending => Err(io::ErrorKind::WouldBlock.into()),
@@ -88,6 +111,7 @@ impl Stream {
             Self::Unix(stream) => stream.take_error().ok().flatten(),
             Self::Tls(stream) => stream.below().take_error(),
             Self::Stdio(_) | Self::Process(_) => None,
+            Self::Prefixed(it) => it.stream.as_ref().and_then(Self::take_error),
         }
     }
 
@@ -97,6 +121,11 @@ impl Stream {
             // It fails only on a socket that is reset already.
             Self::Tcp(stream) => drop(stream.set_zero_linger()),
             Self::Tls(stream) => stream.below().set_abort(),
+            Self::Prefixed(it) => {
+                if let Some(stream) = &it.stream {
+                    stream.set_abort();
+                }
+            }
             Self::Unix(_) | Self::Stdio(_) | Self::Process(_) => {}
         }
     }
@@ -106,20 +135,65 @@ impl Stream {
         match self {
             Self::Tcp(stream) => Some(stream.as_fd()),
             Self::Unix(stream) => Some(stream.as_fd()),
-            // The kernel knows nothing of TLS.
-            Self::Tls(_) | Self::Stdio(_) | Self::Process(_) => None,
+            // The kernel knows nothing of TLS, and what was read too early would be left behind.
+            Self::Tls(_) | Self::Stdio(_) | Self::Process(_) | Self::Prefixed(_) => None,
         }
     }
 
     /// Whether something that was written waits inside, to leave with the next `poll_flush`.
     #[inline]
     pub(crate) fn has_unsent(&self) -> bool {
-        matches!(self, Self::Tls(stream) if stream.has_unsent())
+        match self {
+            Self::Tls(stream) => stream.has_unsent(),
+            Self::Prefixed(it) => it.stream.as_ref().is_some_and(Self::has_unsent),
+            Self::Tcp(_) | Self::Unix(_) | Self::Stdio(_) | Self::Process(_) => false,
+        }
     }
 
     /// Whether the peer ended in a way that may have cut something off: TLS without `close_notify`.
     pub(crate) fn is_truncated(&self) -> bool {
-        matches!(self, Self::Tls(stream) if stream.is_truncated())
+        match self {
+            Self::Tls(stream) => stream.is_truncated(),
+            Self::Prefixed(it) => it.stream.as_ref().is_some_and(Self::is_truncated),
+            Self::Tcp(_) | Self::Unix(_) | Self::Stdio(_) | Self::Process(_) => false,
+        }
+    }
+}
+
+impl Prefixed {
+    fn read(&mut self, buf: &mut ReadBuf<'_>) {
+        let left = &self.bytes[self.at..];
+        let count = left.len().min(buf.remaining());
+        buf.put_slice(&left[..count]);
+        self.at += count;
+    }
+
+    /// The stream, if nothing stands before it any more.
+    fn spent(&mut self) -> Option<Stream> {
+        if self.at == self.bytes.len() { self.stream.take() } else { None }
+    }
+}
+
+impl AsyncWrite for Prefixed {
+    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, data: &[u8]) -> Poll<io::Result<usize>> {
+        match &mut self.get_mut().stream {
+            Some(stream) => Pin::new(stream).poll_write(cx, data),
+            None => Poll::Ready(Ok(data.len())),
+        }
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match &mut self.get_mut().stream {
+            Some(stream) => Pin::new(stream).poll_flush(cx),
+            None => Poll::Ready(Ok(())),
+        }
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match &mut self.get_mut().stream {
+            Some(stream) => Pin::new(stream).poll_shutdown(cx),
+            None => Poll::Ready(Ok(())),
+        }
     }
 }
 
@@ -131,6 +205,7 @@ macro_rules! each {
             Stream::Tls($inner) => $call,
             Stream::Stdio($inner) => $call,
             Stream::Process($inner) => $call,
+            Stream::Prefixed($inner) => $call,
         }
     };
 }
@@ -138,7 +213,21 @@ macro_rules! each {
 impl AsyncRead for Stream {
     #[inline]
     fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        each!(self.get_mut(), inner => Pin::new(inner).poll_read(cx, buf))
+        let this = self.get_mut();
+        match this {
+            Self::Tcp(inner) => Pin::new(inner).poll_read(cx, buf),
+            Self::Unix(inner) => Pin::new(inner).poll_read(cx, buf),
+            Self::Tls(inner) => Pin::new(inner).poll_read(cx, buf),
+            Self::Stdio(inner) => Pin::new(inner).poll_read(cx, buf),
+            Self::Process(inner) => Pin::new(inner).poll_read(cx, buf),
+            Self::Prefixed(inner) => {
+                inner.read(buf);
+                if let Some(stream) = inner.spent() {
+                    *this = stream;
+                }
+                Poll::Ready(Ok(()))
+            }
+        }
     }
 }
 

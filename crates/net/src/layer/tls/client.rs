@@ -15,6 +15,7 @@ use super::refusal::{Failure, Other};
 use super::stream::{BUFFER, TlsStream, Wire};
 use super::verify::{Belief, OfServers, Sight, Witness, watched};
 use super::{facts, identity, keylog, protocols, provider, unfit};
+use crate::layer::shake::part;
 use crate::layer::{Layer, Link, Scene, Wrapping};
 use crate::stream::Stream;
 
@@ -94,7 +95,7 @@ impl Client {
                     pins: &self.pins,
                 };
                 let fault = failure.fault();
-                wire.part().await;
+                part(wire.stream, &mut Vec::new()).await;
                 (Err(fault), sight)
             }
         }

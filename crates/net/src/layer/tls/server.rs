@@ -15,6 +15,7 @@ use super::refusal::{Failure, Other};
 use super::stream::{BUFFER, TlsStream, Wire};
 use super::verify::{OfClients, OurCertificate, Witness, watched};
 use super::{facts, keylog, protocols, provider, unfit};
+use crate::layer::shake::part;
 use crate::layer::{Layer, Link, Scene, Wrapping};
 use crate::stream::Stream;
 
@@ -112,7 +113,7 @@ impl Layer for Server {
                         pins: "",
                     };
                     let fault = failure.fault();
-                    wire.part().await;
+                    part(wire.stream, &mut Vec::new()).await;
                     return Err(fault);
                 }
             };

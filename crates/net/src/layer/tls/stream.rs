@@ -4,10 +4,9 @@ use std::fmt;
 use std::io::{self, ErrorKind};
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
-use std::time::Duration;
 
 use rustls::CommonState;
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use super::first::First;
 use super::refusal::{self, Other};
@@ -15,11 +14,6 @@ use crate::stream::Stream;
 
 /// Plaintext that may wait inside TLS, in each direction, before writing waits: as much as one read brings.
 pub(super) const BUFFER: usize = 64 * 1024;
-
-/// After a handshake that failed, what still comes is discarded for this long and this much, so that unread input does
-/// not turn the alert, which says why, into an RST.
-const LINGER: Duration = Duration::from_secs(1);
-const LINGER_BYTES: usize = 64 * 1024;
 
 /// What may be read in search of the alert that explains a write that failed.
 const SEARCH: usize = 64 * 1024;
@@ -38,22 +32,6 @@ impl Wire {
     /// How the peer began; nothing, once the handshake is over.
     pub(super) fn first(&self) -> First {
         self.first.as_deref().copied().unwrap_or_default()
-    }
-
-    /// Ends a connection whose handshake failed, so that the alert arrives.
-    pub(super) async fn part(mut self) {
-        let ending = async {
-            let _ended = self.stream.shutdown().await;
-            let mut buffer = [0; 1024];
-            let mut discarded = 0;
-            while discarded < LINGER_BYTES {
-                match self.stream.read(&mut buffer).await {
-                    Ok(0) | Err(_) => return,
-                    Ok(count) => discarded += count,
-                }
-            }
-        };
-        let _late = tokio::time::timeout(LINGER, ending).await;
     }
 }
 
