@@ -17,6 +17,7 @@ use sha2::{Digest, Sha256};
 use sockeye_core::{Code, Fault};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
+use x509_parser::asn1_rs::Oid;
 use x509_parser::certificate::X509Certificate;
 use x509_parser::extensions::{ExtendedKeyUsage, KeyUsage, ParsedExtension};
 use x509_parser::prelude::FromDer;
@@ -38,6 +39,9 @@ pub const MAX_TEXT: usize = 1024;
 
 /// Attributes of a distinguished name, and purposes of a certificate, at most.
 const MAX_PARTS: usize = 64;
+
+/// Bytes of an object identifier that is written in numbers.
+const MAX_IDENTIFIER: usize = 64;
 
 /// What one certificate says.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -250,6 +254,12 @@ fn unreadable(why: impl ToString) -> Fault {
     Fault::new(Code::BadCertificate, "").arg("what", "x509").detail(why)
 }
 
+/// An object identifier in numbers. One that is longer than any in use is hex: its numbers would take time that grows
+/// with the square of their digits.
+fn identifier(oid: &Oid<'_>) -> String {
+    if oid.as_bytes().len() > MAX_IDENTIFIER { cut(&to_hex(oid.as_bytes())) } else { oid.to_id_string() }
+}
+
 /// Text of a certificate, no longer than is kept.
 fn cut(text: &str) -> String {
     match text.char_indices().nth(MAX_TEXT) {
@@ -288,7 +298,7 @@ fn purposes(usage: &ExtendedKeyUsage<'_>) -> Result<Vec<Purpose>, Fault> {
         (usage.ocsp_signing, other("OCSPSigning")),
     ];
     let known = known.into_iter().filter(|(given, _)| *given).map(|(_, purpose)| purpose);
-    Ok(known.chain(usage.other.iter().map(|oid| other(&cut(&oid.to_id_string())))).collect())
+    Ok(known.chain(usage.other.iter().map(|oid| other(&identifier(oid)))).collect())
 }
 
 #[cfg(test)]
