@@ -119,6 +119,12 @@ fn guarded(line: &str) -> String {
     out
 }
 
+/// A line about a thing rather than a moment: a certificate.
+pub(crate) fn thing(kind: &str, fields: &[(&str, Value)]) -> String {
+    let start = Line::start(Tick::ZERO, SessionId::default(), "captured", kind);
+    fields.iter().fold(start, |line, (name, value)| line.value(name, value)).end()
+}
+
 fn error(line: Line, severity: &str, fault: &Fault) -> Line {
     let line = line
         .text("severity", severity)
