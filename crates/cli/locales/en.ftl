@@ -130,6 +130,9 @@ error-bad-certificate = { $what ->
    *[x509] a certificate in { $path } cannot be read
   }
     .hint = { $what ->
+        [no-pem] PEM is text with a line -----BEGIN CERTIFICATE----- or the like; is it the right file?
+        [truncated] the file seems to be cut: copy it again, whole
+        [base64] the file seems to be damaged: copy it again, as it is
         [der] `openssl x509 -inform der -in FILE -out FILE.pem` turns it into PEM, for a key `openssl pkey`
         [key] are certificate and key swapped? The certificate begins with -----BEGIN CERTIFICATE-----
         [certificate] are certificate and key swapped? The key begins with -----BEGIN PRIVATE KEY-----
@@ -331,7 +334,7 @@ cert-section = { $label } (line { $line })
 
 note-cert-wrote = wrote { $path }
 note-cert-wrote-key = wrote { $path } (private: you alone can read it)
-note-cert-long = Apple's systems take no server's certificate that is valid for more than { $days } days
+note-cert-long = a server's certificate for more than { $days } days is refused by Apple's systems
 note-cert-next = next: { $command }
 note-cert-order = { $path }: the certificates are not in order: a server's own comes first, then whoever signed it, and so on
 

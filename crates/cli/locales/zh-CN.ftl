@@ -130,6 +130,9 @@ error-bad-certificate = { $what ->
    *[x509] { $path } 里有一个证书读不懂
   }
     .hint = { $what ->
+        [no-pem] PEM 是文本，其中有 -----BEGIN CERTIFICATE----- 这样的行；文件对不对？
+        [truncated] 文件好像不完整：请重新复制整个文件
+        [base64] 文件好像损坏了：请原样重新复制
         [der] 用 `openssl x509 -inform der -in 文件 -out 文件.pem` 转成 PEM，密钥则用 `openssl pkey`
         [key] 证书和密钥是不是写反了？证书以 -----BEGIN CERTIFICATE----- 开头
         [certificate] 证书和密钥是不是写反了？私钥以 -----BEGIN PRIVATE KEY----- 开头
@@ -295,7 +298,7 @@ flag-quiet = 静默多久算原始回答结束
 flag-cert-dir = 文件所在的目录，没有就新建；不给则用当前目录
 flag-cert-days = 有效天数，1 到 3650；用于 `cert all` 时对每个证书都有效
 flag-cert-force = 覆盖已有的文件
-flag-cert-name = CA 的名称；不给则写明何人、何机、何日生成
+flag-cert-name = CA 的名称；不给则写明由谁、在哪台机器、哪天生成
 flag-cert-ca = 用来签发的 CA 证书；要与 --ca-key 一起给
 flag-cert-ca-key = 该 CA 的私钥
 

@@ -57,7 +57,7 @@ pub(crate) fn run(sink: &Sink<'_>, matches: &ArgMatches) -> Result<(), Fault> {
     };
     let request = Request {
         what,
-        directory: text("dir").unwrap_or_else(|| ".".to_owned()),
+        directory: text("dir").unwrap_or_default(),
         days: text("days"),
         overwrite: if read::has(own, "force") { Overwrite::Always } else { Overwrite::Never },
     };
@@ -167,6 +167,10 @@ impl Page<'_> {
     }
 
     fn names(&self, certificate: &Certificate) -> String {
+        // An authority's common name is no name that it is good for.
+        if certificate.is_ca() && matches!(certificate.names[..], [Name::CommonName(_)]) {
+            return String::new();
+        }
         let shown = |name: &Name| match name {
             Name::CommonName(name) => self.words.say("cert-common-name", &[("name", &safe(name))]),
             name => safe(&name.to_string()),
@@ -241,7 +245,7 @@ fn columns(text: &str) -> usize {
 }
 
 /// A listing as JSON, one object a line.
-fn objects(listed: &Listed, now: i64) -> String {
+pub(crate) fn objects(listed: &Listed, now: i64) -> String {
     let mut text = String::new();
     let mut number = 0;
     for item in &listed.items {

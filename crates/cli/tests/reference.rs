@@ -44,6 +44,7 @@ fn page(language: &str, title: &str) -> String {
         section(&format!("sockeye {verb}"), &words);
     }
     for service in names(&said(language, &["list", "services"])) {
+        let service = service.split(' ').next().unwrap_or(service);
         section(&format!("sockeye serve ENDPOINT {service}"), &["serve", ":0", service, "--help"]);
     }
     for topic in ["transports", "framings", "codes"] {

@@ -267,6 +267,7 @@ mod tests {
         let typed = rule["type"].as_str().is_none_or(|name| match name {
             "string" => value.is_string(),
             "integer" => value.is_u64(),
+            "boolean" => value.is_boolean(),
             "number" => value.is_number(),
             "array" => value.is_array(),
             "object" => value.is_object(),
@@ -291,6 +292,14 @@ mod tests {
             let rule = rule.unwrap_or_else(|| panic!("the schema has no {name} of {}", own["title"]));
             assert!(fits(value, rule), "{name}: {value} is not {rule}");
         }
+    }
+
+    /// Lines about what is in a file: a certificate, and a key.
+    fn things() -> Vec<String> {
+        let certificate = include_str!("../../tests/golden/files/certificates/authority.pem");
+        let key = include_str!("../../tests/golden/files/certificates/broken.key");
+        let listed = sockeye::cert::show::parse("a.pem", format!("{certificate}{key}").as_bytes()).unwrap();
+        crate::cert::objects(&listed, i64::MAX).lines().map(str::to_owned).collect()
     }
 
     #[test]
@@ -319,6 +328,11 @@ mod tests {
         let mut seen = Vec::new();
         for kind in kinds {
             let line = read(kind);
+            check(&line);
+            seen.push(line["kind"].clone());
+        }
+        for line in things() {
+            let line: Map<String, Value> = serde_json::from_str(&line).unwrap();
             check(&line);
             seen.push(line["kind"].clone());
         }

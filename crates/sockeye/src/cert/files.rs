@@ -53,6 +53,9 @@ pub(super) struct File {
 /// Writes all of `files` into `directory`, which is made with mode 0700 if it is not there; or none of them, unless the
 /// system refuses halfway what it allowed before, while files are being overwritten. Returns their paths.
 pub(super) fn write(directory: &Path, files: &[File], overwrite: Overwrite) -> Result<Vec<PathBuf>, Fault> {
+    if directory.exists() && !directory.is_dir() {
+        return Err(unwritable(directory, &io::ErrorKind::NotADirectory.into()));
+    }
     let made = DirBuilder::new().recursive(true).mode(0o700).create(directory);
     made.map_err(|error| unwritable(directory, &error))?;
     let paths: Vec<PathBuf> = files.iter().map(|file| directory.join(file.name)).collect();
@@ -110,32 +113,15 @@ impl Drop for Unfinished {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use sockeye_testkit::program::Scratch;
     use std::os::unix::fs::{PermissionsExt as _, symlink};
 
-    /// A directory of its own that goes with the test.
-    struct Scratch(PathBuf);
-
-    impl Scratch {
-        fn new() -> Self {
-            let name = format!("sockeye-files-{:016x}", u64::from_ne_bytes(random().unwrap()));
-            let path = std::env::temp_dir().join(name);
-            fs::create_dir(&path).unwrap();
-            Self(path)
-        }
-
-        fn names(&self) -> Vec<String> {
-            let entries = fs::read_dir(&self.0).unwrap();
-            let mut names: Vec<_> =
-                entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
-            names.sort();
-            names
-        }
-    }
-
-    impl Drop for Scratch {
-        fn drop(&mut self) {
-            let _ = fs::remove_dir_all(&self.0);
-        }
+    fn names(scratch: &Scratch) -> Vec<String> {
+        let entries = fs::read_dir(scratch.path()).unwrap();
+        let mut names: Vec<_> =
+            entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+        names.sort();
+        names
     }
 
     fn files() -> [File; 2] {
@@ -150,7 +136,7 @@ mod tests {
     #[test]
     fn a_key_is_its_owners_and_so_is_a_new_directory() {
         let scratch = Scratch::new();
-        let inside = scratch.0.join("one/two");
+        let inside = scratch.path().join("one/two");
         let paths = write(&inside, &files(), Overwrite::Never).unwrap();
         assert_eq!((mode(&inside), mode(&paths[1])), (0o700, 0o600));
         assert_eq!(fs::read_to_string(&paths[0]).unwrap(), "a.pem\n");
@@ -163,7 +149,7 @@ mod tests {
     #[test]
     fn a_key_that_is_being_written_can_be_read_by_nobody_else() {
         let scratch = Scratch::new();
-        let open = create(&scratch.0.join("x"), Readers::Owner).unwrap();
+        let open = create(&scratch.path().join("x"), Readers::Owner).unwrap();
         assert_eq!(open.metadata().unwrap().permissions().mode() & 0o777, 0o600);
     }
 
@@ -171,36 +157,36 @@ mod tests {
     fn one_file_that_is_there_keeps_all_from_being_written() {
         for taken in ["a.pem", "a.key"] {
             let scratch = Scratch::new();
-            fs::write(scratch.0.join(taken), "mine").unwrap();
-            let fault = write(&scratch.0, &files(), Overwrite::Never).unwrap_err();
-            assert_eq!((fault.code, scratch.names()), (Code::FileExists, vec![taken.to_owned()]));
+            fs::write(scratch.path().join(taken), "mine").unwrap();
+            let fault = write(scratch.path(), &files(), Overwrite::Never).unwrap_err();
+            assert_eq!((fault.code, names(&scratch)), (Code::FileExists, vec![taken.to_owned()]));
             assert!(fault.value("path").ends_with(taken), "{fault}");
-            assert_eq!(fs::read_to_string(scratch.0.join(taken)).unwrap(), "mine");
+            assert_eq!(fs::read_to_string(scratch.path().join(taken)).unwrap(), "mine");
         }
     }
 
     #[test]
     fn a_link_is_not_followed() {
         let scratch = Scratch::new();
-        let target = scratch.0.join("target");
-        symlink(&target, scratch.0.join("a.key")).unwrap();
-        assert_eq!(write(&scratch.0, &files(), Overwrite::Never).unwrap_err().code, Code::FileExists);
+        let target = scratch.path().join("target");
+        symlink(&target, scratch.path().join("a.key")).unwrap();
+        assert_eq!(write(scratch.path(), &files(), Overwrite::Never).unwrap_err().code, Code::FileExists);
         assert!(!target.exists());
-        write(&scratch.0, &files(), Overwrite::Always).unwrap();
+        write(scratch.path(), &files(), Overwrite::Always).unwrap();
         assert!(!target.exists());
-        assert_eq!(scratch.names(), ["a.key", "a.pem"]);
+        assert_eq!(names(&scratch), ["a.key", "a.pem"]);
     }
 
     #[test]
     fn what_goes_wrong_halfway_leaves_nothing_behind() {
         let scratch = Scratch::new();
-        fs::create_dir(scratch.0.join("a.key")).unwrap();
-        let fault = write(&scratch.0, &files(), Overwrite::Always).unwrap_err();
-        assert_eq!((fault.code, scratch.names()), (Code::Unwritable, vec!["a.key".to_owned()]));
+        fs::create_dir(scratch.path().join("a.key")).unwrap();
+        let fault = write(scratch.path(), &files(), Overwrite::Always).unwrap_err();
+        assert_eq!((fault.code, names(&scratch)), (Code::Unwritable, vec!["a.key".to_owned()]));
         let long = File { name: "b.pem", text: String::new(), readers: Readers::Anybody };
         let name: &'static str = "x".repeat(300).leak();
-        let fault =
-            write(&scratch.0, &[long, File { name, ..files()[1].clone() }], Overwrite::Never).unwrap_err();
-        assert_eq!((fault.code, scratch.names()), (Code::Unwritable, vec!["a.key".to_owned()]));
+        let fault = write(scratch.path(), &[long, File { name, ..files()[1].clone() }], Overwrite::Never)
+            .unwrap_err();
+        assert_eq!((fault.code, names(&scratch)), (Code::Unwritable, vec!["a.key".to_owned()]));
     }
 }

@@ -23,7 +23,7 @@ const APPLE: i64 = 825;
 pub struct Request {
     /// What.
     pub what: What,
-    /// The directory of the files; made with mode 0700 if it is not there.
+    /// The directory of the files, made with mode 0700 if it is not there; empty for the current one.
     pub directory: String,
     /// The value of `--days`, 1 to 3650; 825 for an authority and 397 for what it signs unless given.
     pub days: Option<String>,
@@ -118,13 +118,13 @@ fn make(request: &Request, now: i64) -> Result<Made, Fault> {
         }
         What::Server { names, signer } => {
             let names = name::servers(names)?;
-            let (authority, path) = batch.signer(signer)?;
+            let (authority, path) = batch.signer(signer, "cert server")?;
             batch.server(&authority, &names, &path)?;
             (vec![Next::Serve { host: host(&names) }], path)
         }
         What::Client { name, signer } => {
             let name = name::common(name)?;
-            let (authority, path) = batch.signer(signer)?;
+            let (authority, path) = batch.signer(signer, "cert client")?;
             batch.client(&authority, &name, &path)?;
             (vec![Next::Connect], path)
         }
@@ -139,8 +139,8 @@ fn make(request: &Request, now: i64) -> Result<Made, Fault> {
     };
     let paths = files::write(batch.directory, &batch.files, request.overwrite)?;
     let wrote = paths.iter().zip(&batch.files).map(|(path, file)| match file.readers {
-        Readers::Anybody => Note::new("cert-wrote").arg("path", bare(path).display()),
-        Readers::Owner => Note::new("cert-wrote-key").arg("path", bare(path).display()),
+        Readers::Anybody => Note::new("cert-wrote").arg("path", path.display()),
+        Readers::Owner => Note::new("cert-wrote-key").arg("path", path.display()),
     });
     let mut notes: Vec<Note> = wrote.collect();
     let is_long =
@@ -184,8 +184,7 @@ impl Batch<'_> {
     }
 
     fn add(&mut self, certificate: &'static str, key: &'static str, signed: Signed) {
-        let source = self.directory.join(certificate);
-        let source = bare(&source).display().to_string();
+        let source = self.directory.join(certificate).display().to_string();
         self.listed.push(Listed { source, items: vec![Item::Certificate(Box::new(signed.certificate))] });
         self.files.push(File { name: certificate, text: signed.chain, readers: Readers::Anybody });
         self.files.push(File { name: key, text: signed.key, readers: Readers::Owner });
@@ -196,7 +195,7 @@ impl Batch<'_> {
         let ca = quoted(authority);
         let file = |name: &str| quoted(&self.directory.join(name));
         match next {
-            Next::Sign if self.directory == Path::new(".") => vec!["sockeye cert server".to_owned()],
+            Next::Sign if self.directory.as_os_str().is_empty() => vec!["sockeye cert server".to_owned()],
             Next::Sign => vec![format!("sockeye cert server --dir {}", quoted(self.directory))],
             Next::Serve { host } => vec![
                 format!(
@@ -215,8 +214,8 @@ impl Batch<'_> {
     }
 
     /// The authority that signs, and where its certificate is.
-    fn signer(&self, signer: &Signer) -> Result<(Authority, PathBuf), Fault> {
-        let missing = |name| Fault::new(Code::Usage, "cert").arg("what", "missing").arg("name", name);
+    fn signer(&self, signer: &Signer, verb: &str) -> Result<(Authority, PathBuf), Fault> {
+        let missing = |name| Fault::new(Code::Usage, verb).arg("what", "missing").arg("name", name);
         let (certificate, key) = match (&signer.certificate, &signer.key) {
             (Some(certificate), Some(key)) => (PathBuf::from(certificate), PathBuf::from(key)),
             (None, None) => {
@@ -237,14 +236,9 @@ impl Batch<'_> {
     }
 }
 
-/// A path without the `./` of the directory that nobody named.
-fn bare(path: &Path) -> &Path {
-    path.strip_prefix(".").unwrap_or(path)
-}
-
 /// A path as a shell takes it.
 fn quoted(path: &Path) -> String {
-    let text = bare(path).to_string_lossy();
+    let text = path.to_string_lossy();
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"/._-+=:,@%".contains(&byte) || !byte.is_ascii();
     if text.bytes().all(plain) { text.into_owned() } else { format!("'{}'", text.replace('\'', r"'\''")) }
 }

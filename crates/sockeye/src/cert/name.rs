@@ -86,7 +86,8 @@ fn is_label(label: &str) -> bool {
 }
 
 fn bad(name: &str) -> Fault {
-    Fault::new(Code::BadCertificateName, "").arg("name", name)
+    // An empty one shows as it was typed.
+    Fault::new(Code::BadCertificateName, "").arg("name", if name.is_empty() { "''" } else { name })
 }
 
 #[cfg(test)]

@@ -5,8 +5,8 @@
 //! browsers' rules allowed.
 
 use rcgen::{
-    BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
-    KeyUsagePurpose, PublicKeyData as _, SanType,
+    BasicConstraints, CertificateParams, DistinguishedName, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer,
+    KeyPair, KeyUsagePurpose, PublicKeyData as _, SanType,
 };
 use sockeye_core::{Code, Fault};
 use sockeye_wire::certificate::{Certificate, Standing, pem, pin};
@@ -84,13 +84,13 @@ impl Authority {
         if !certificate.is_ca() || !signs {
             return Err(bad("no-authority", path));
         }
-        if certificate.standing(now) != Standing::Valid {
-            return Err(bad("expired", path));
-        }
         let key = KeyPair::try_from(pem::private_key(key_path, key_text)?.der)
             .map_err(|error| bad("unusable-key", key_path).detail(error))?;
         if pin(&key.subject_public_key_info()) != certificate.pin {
             return Err(bad("mismatch", key_path).arg("name", path));
+        }
+        if certificate.standing(now) != Standing::Valid {
+            return Err(bad("expired", path));
         }
         let issuer = Issuer::from_ca_cert_der(&chain[0].as_slice().into(), key)
             .map_err(|error| bad("name", path).detail(error))?;
@@ -138,8 +138,9 @@ fn params(name: &str, days: Days, now: i64, last: Option<i64>) -> Result<Certifi
     let mut serial: [u8; 16] = random()?;
     serial[0] = serial[0] & 0x7f | 0x40;
     params.serial_number = Some(serial.to_vec().into());
-    params.distinguished_name.push(DnType::CommonName, name);
+    params.distinguished_name = DistinguishedName::new();
     params.distinguished_name.push(DnType::OrganizationName, "sockeye development");
+    params.distinguished_name.push(DnType::CommonName, name);
     Ok(params)
 }
 

@@ -20,6 +20,7 @@ use time::format_description::well_known::Rfc3339;
 use x509_parser::asn1_rs::Oid;
 use x509_parser::certificate::X509Certificate;
 use x509_parser::extensions::{ExtendedKeyUsage, KeyUsage, ParsedExtension};
+use x509_parser::nom::Err as NomErr;
 use x509_parser::prelude::FromDer;
 
 use crate::notation::to_hex;
@@ -155,7 +156,10 @@ impl Certificate {
         if der.len() > MAX_DER {
             return Err(unreadable(format_args!("{} > {MAX_DER}", der.len())));
         }
-        let (rest, x509) = X509Certificate::from_der(der).map_err(unreadable)?;
+        let (rest, x509) = X509Certificate::from_der(der).map_err(|error| match error {
+            NomErr::Error(error) | NomErr::Failure(error) => unreadable(error),
+            incomplete => unreadable(incomplete),
+        })?;
         if !rest.is_empty() {
             return Err(unreadable(format_args!("+{}", rest.len())));
         }

@@ -1,23 +1,27 @@
 //! What is made, read back; and what is refused before anything is made.
 
 use super::*;
+use sockeye_testkit::program::Scratch;
 use sockeye_wire::certificate::{Certificate, Name, Purpose};
 use std::fs;
 
 const NOW: i64 = 1_800_000_000;
 const DAY: i64 = 86_400;
 
-/// A directory of its own that goes with the test.
-struct Scratch(PathBuf);
+/// A directory that is not there yet, in one that goes with the test.
+struct Place {
+    directory: PathBuf,
+    _parent: Scratch,
+}
 
-impl Scratch {
+impl Place {
     fn new() -> Self {
-        let name = format!("sockeye-make-{:016x}", u64::from_ne_bytes(sign::random().unwrap()));
-        Self(std::env::temp_dir().join(name))
+        let parent = Scratch::new();
+        Self { directory: parent.path().join("certs"), _parent: parent }
     }
 
     fn request(&self, what: What) -> Request {
-        let directory = self.0.to_string_lossy().into_owned();
+        let directory = self.directory.to_string_lossy().into_owned();
         Request { what, directory, days: None, overwrite: Overwrite::Never }
     }
 
@@ -26,7 +30,7 @@ impl Scratch {
     }
 
     fn path(&self, name: &str) -> String {
-        self.0.join(name).to_string_lossy().into_owned()
+        self.directory.join(name).to_string_lossy().into_owned()
     }
 
     fn read(&self, name: &str) -> Vec<Certificate> {
@@ -36,12 +40,6 @@ impl Scratch {
 
     fn signer(&self, certificate: &str, key: &str) -> Signer {
         Signer { certificate: Some(self.path(certificate)), key: Some(self.path(key)) }
-    }
-}
-
-impl Drop for Scratch {
-    fn drop(&mut self) {
-        let _ = fs::remove_dir_all(&self.0);
     }
 }
 
@@ -57,7 +55,7 @@ fn client(name: &str) -> What {
 
 #[test]
 fn everything_made_at_once_fits_together() {
-    let scratch = Scratch::new();
+    let scratch = Place::new();
     let made = scratch.make(What::All { names: Vec::new(), name: Some("测试 CA".to_owned()) }).unwrap();
     let wrote = |key: &str| made.notes.iter().filter(|note| note.key == key).count();
     assert_eq!((wrote("cert-wrote"), wrote("cert-wrote-key"), wrote("cert-next")), (3, 3, 3));
@@ -83,12 +81,12 @@ fn everything_made_at_once_fits_together() {
 
 #[test]
 fn what_is_there_is_replaced_only_when_told() {
-    let scratch = Scratch::new();
+    let scratch = Place::new();
     scratch.make(AUTHORITY).unwrap();
     let before = fs::read(scratch.path("ca.key")).unwrap();
     let fault = scratch.make(What::All { names: Vec::new(), name: None }).unwrap_err();
     assert_eq!((fault.code, fault.value("path")), (Code::FileExists, scratch.path("ca.pem").as_str()));
-    assert_eq!(fs::read_dir(&scratch.0).unwrap().count(), 2);
+    assert_eq!(fs::read_dir(&scratch.directory).unwrap().count(), 2);
     assert_eq!(fs::read(scratch.path("ca.key")).unwrap(), before);
     let request = Request { overwrite: Overwrite::Always, ..scratch.request(AUTHORITY) };
     make(&request, NOW).unwrap();
@@ -97,12 +95,12 @@ fn what_is_there_is_replaced_only_when_told() {
 
 #[test]
 fn days_are_bounded_and_a_leaf_ends_with_its_authority() {
-    let scratch = Scratch::new();
+    let scratch = Place::new();
     for days in ["0", "3651", "-1", "x", ""] {
         let request = Request { days: Some(days.to_owned()), ..scratch.request(AUTHORITY) };
         assert_eq!(make(&request, NOW).unwrap_err().code, Code::BadValue, "{days}");
     }
-    assert!(!scratch.0.exists());
+    assert!(!scratch.directory.exists());
     make(&Request { days: Some("10".to_owned()), ..scratch.request(AUTHORITY) }, NOW).unwrap();
     let made = scratch.make(server(&[], Signer::default())).unwrap();
     let leaf = made.listed[0].certificates().next().unwrap();
@@ -113,7 +111,7 @@ fn days_are_bounded_and_a_leaf_ends_with_its_authority() {
 
 #[test]
 fn an_authority_that_cannot_sign_is_named() {
-    let (scratch, other) = (Scratch::new(), Scratch::new());
+    let (scratch, other) = (Place::new(), Place::new());
     let fault = scratch.make(client("me")).unwrap_err();
     assert_eq!((fault.code, fault.value("path")), (Code::NoAuthority, scratch.path("ca.pem").as_str()));
     scratch.make(What::All { names: Vec::new(), name: None }).unwrap();
@@ -143,8 +141,8 @@ fn an_authority_that_cannot_sign_is_named() {
 #[test]
 fn authorities_between_go_with_what_they_sign_and_roots_do_not() {
     use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
-    let scratch = Scratch::new();
-    fs::create_dir(&scratch.0).unwrap();
+    let scratch = Place::new();
+    fs::create_dir(&scratch.directory).unwrap();
     let named = |name: &str| {
         let mut params = CertificateParams::default();
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
@@ -163,7 +161,7 @@ fn authorities_between_go_with_what_they_sign_and_roots_do_not() {
 
 #[test]
 fn a_name_too_long_for_a_common_name_is_still_a_name() {
-    let scratch = Scratch::new();
+    let scratch = Place::new();
     scratch.make(AUTHORITY).unwrap();
     let long = format!("{}.test", "a".repeat(63));
     let made = scratch.make(server(&[&long], Signer::default())).unwrap();
@@ -183,14 +181,14 @@ fn a_host_to_connect_to_is_this_machine_if_it_can_be() {
 
 #[test]
 fn next_commands_are_ones_a_shell_takes() {
-    assert_eq!(quoted(Path::new("./ca.pem")), "ca.pem");
+    assert_eq!(quoted(Path::new("ca.pem")), "ca.pem");
     assert_eq!(quoted(Path::new("/tmp/证书/ca.pem")), "/tmp/证书/ca.pem");
     assert_eq!(quoted(Path::new("it's $HOME")), r"'it'\''s $HOME'");
 }
 
 #[test]
 fn a_server_that_lasts_too_long_for_apple_is_told() {
-    let scratch = Scratch::new();
+    let scratch = Place::new();
     for (days, told) in [("825", false), ("826", true)] {
         let what = What::All { names: Vec::new(), name: None };
         let request =
