@@ -158,7 +158,7 @@ impl Certificate {
         }
         let (rest, x509) = X509Certificate::from_der(der).map_err(|error| match error {
             NomErr::Error(error) | NomErr::Failure(error) => unreadable(error),
-            incomplete => unreadable(incomplete),
+            NomErr::Incomplete(_) => unreadable("EOF"),
         })?;
         if !rest.is_empty() {
             return Err(unreadable(format_args!("+{}", rest.len())));
@@ -182,7 +182,7 @@ impl Certificate {
             not_before: x509.validity().not_before.timestamp(),
             not_after: x509.validity().not_after.timestamp(),
             authority,
-            key_usages: usages.map(|found| key_usages(found.value)).unwrap_or_default(),
+            key_usages: usages.map(|found| key_usages(*found.value)).unwrap_or_default(),
             purposes: purposes.map(|found| self::purposes(found.value)).transpose()?,
             key: Key::read(spki),
             signature: signature(&x509.signature_algorithm),
@@ -272,7 +272,7 @@ fn cut(text: &str) -> String {
     }
 }
 
-fn key_usages(usage: &KeyUsage) -> Vec<&'static str> {
+fn key_usages(usage: KeyUsage) -> Vec<&'static str> {
     let all = [
         (usage.digital_signature(), "digitalSignature"),
         (usage.non_repudiation(), "nonRepudiation"),
