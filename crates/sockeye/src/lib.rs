@@ -6,6 +6,7 @@
 
 pub mod ask;
 pub mod bounds;
+pub mod cert;
 pub mod config;
 pub mod connect;
 pub mod given;
