@@ -3,6 +3,7 @@
 
 mod auth;
 mod chunks;
+mod page;
 mod proxy;
 mod scram;
 mod users;
