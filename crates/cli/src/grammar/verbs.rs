@@ -1,6 +1,6 @@
 //! Every verb, once: its words, its flags, its examples.
 
-use super::flags::{ASK, CONNECT, Flag, NC, SERVE, SERVE_FILE};
+use super::flags::{ASK, CONNECT, Flag, LAYERS, NC, SERVE, SERVE_FILE};
 
 /// One word of a verb.
 #[derive(Clone, Copy, Debug)]
@@ -33,11 +33,19 @@ pub(crate) struct Verb {
     pub(crate) words: &'static [Word],
     /// Its own flags, in groups.
     pub(crate) flags: &'static [&'static [Flag]],
+    /// Whether it opens endpoints, and takes the flags of their layers.
+    pub(crate) opens: bool,
     /// Command lines to show.
     pub(crate) examples: &'static [&'static str],
 }
 
 impl Verb {
+    /// Every flag of its own.
+    pub(crate) fn all_flags(&self) -> impl Iterator<Item = &'static Flag> + use<> {
+        let layers = if self.opens { LAYERS } else { &[] };
+        self.flags.iter().copied().flatten().chain(layers)
+    }
+
     /// Whether services are its subcommands.
     pub(crate) fn has_services(&self) -> bool {
         self.name == "serve"
@@ -54,6 +62,7 @@ pub(crate) const ALL: &[Verb] = &[
         name: "serve",
         words: &[word("ENDPOINT", "word-endpoint", Times::Maybe)],
         flags: &[SERVE, SERVE_FILE],
+        opens: true,
         examples: &[
             "sockeye serve",
             "sockeye serve :9000 echo",
@@ -64,6 +73,7 @@ pub(crate) const ALL: &[Verb] = &[
         name: "connect",
         words: &[word("ENDPOINT", "word-endpoint", Times::One)],
         flags: &[CONNECT],
+        opens: true,
         examples: &[
             "sockeye connect 127.0.0.1:9000",
             "sockeye 127.0.0.1:9000",
@@ -74,6 +84,7 @@ pub(crate) const ALL: &[Verb] = &[
         name: "ask",
         words: &[word("ENDPOINT", "word-endpoint", Times::One), word("MESSAGE", "word-message", Times::Many)],
         flags: &[ASK],
+        opens: true,
         examples: &[
             "sockeye ask 127.0.0.1:9000 hello",
             "sockeye ask 127.0.0.1:9000 one two -F line",
@@ -84,12 +95,14 @@ pub(crate) const ALL: &[Verb] = &[
         name: "proxy",
         words: &[word("LISTEN", "word-listen", Times::One), word("TARGET", "word-target", Times::One)],
         flags: &[SERVE],
+        opens: true,
         examples: &["sockeye proxy :9000 192.0.2.7:80", "sockeye proxy :9000 unix:///run/app.sock -vv"],
     },
     Verb {
         name: "nc",
         words: &[word("HOST", "word-host", Times::Maybe), word("PORT", "word-port", Times::Maybe)],
         flags: &[NC],
+        opens: false,
         examples: &[
             "printf 'hi\\n' | sockeye nc -N 127.0.0.1 9000",
             "sockeye nc -l 9000",
@@ -100,6 +113,7 @@ pub(crate) const ALL: &[Verb] = &[
         name: "list",
         words: &[word("TOPIC", "word-topic", Times::Maybe)],
         flags: &[],
+        opens: false,
         examples: &["sockeye list", "sockeye list framings"],
     },
 ];
