@@ -72,6 +72,9 @@ error-unknown-service = { $name } is no service
 error-unknown-verb = { $name } is no verb
     .hint = `sockeye --help` shows the verbs; an endpoint has a colon, as in 127.0.0.1:9000
     .near = did you mean `sockeye { $near }`?
+error-unknown-subcommand = `sockeye { $verb }` does not go on with { $name }
+    .hint = `sockeye { $verb } --help` shows what there is
+    .near = did you mean `sockeye { $verb } { $near }`?
 error-unknown-flag = there is no flag { $name }
     .hint = `--help` after the verb shows its flags; to send a word that begins with a dash, put -- before it
     .near = did you mean { $near }?
@@ -90,6 +93,10 @@ error-datagram-too-long = a datagram of { $size } bytes cannot be sent: at most 
     .hint = send less at once, or use a stream: tcp has no such limit
 error-unframeable = the framing { $framing } cannot carry a message of { $size } bytes
     .hint = use a framing with a wider length, such as u32be, or send less at once
+error-bad-certificate-name = a certificate cannot be for { $name }
+    .hint = a server is a name such as app.example, *.app.example or an address, without scheme and port, and other alphabets as xn--…; a client or authority is a line of 1 to 64 characters
+error-without-tls = { $endpoint } is without TLS, so nobody shows a certificate there
+    .hint = write tls://host:port, or just host:port
 error-no-file = there is no file { $path }
     .hint = check the name and the directory
 error-bad-file = { $path } cannot be read
@@ -99,6 +106,45 @@ error-unknown-key = { $path } has a key that does not exist: { $name }
     .near = did you mean { $near }?
 error-exec-not-allowed = { $path } would run programs
     .hint = read the file; if you trust it, add --allow-exec
+error-file-exists = { $path } is there already, so nothing was written
+    .hint = --dir DIR writes elsewhere; --force overwrites, and what was signed or pinned with the old key is lost
+error-unwritable = { $path } cannot be written
+    .hint = what stands in parentheses is the system's own reason; --dir DIR writes elsewhere
+error-bad-certificate = { $what ->
+    [no-pem] { $path } has no certificate or key in it: no line -----BEGIN …-----
+    [der] { $path } is DER, and PEM is wanted
+    [truncated] { $name } in line { $line } of { $path } has no end
+    [base64] { $name } in line { $line } of { $path } is no base64
+    [long] { $path } is longer than { $max } bytes
+    [many] { $path } has more than { $max } sections
+    [key] { $path } has a key where a certificate is wanted
+    [no-certificate] { $path } has no certificate, but { $name }
+    [certificate] { $path } has a certificate where a private key is wanted
+    [no-key] { $path } has no private key, but { $name }
+    [locked] the private key in line { $line } of { $path } is locked by a password
+    [unusable-key] the private key in { $path } cannot be used
+    [no-authority] the certificate in { $path } is no authority, and may sign no other
+    [mismatch] the private key in { $path } does not belong to the certificate in { $name }
+    [expired] the certificate in { $path } has expired, or is not valid yet
+    [name] the name of the authority in { $path } cannot be written again as it stands
+    [empty] { $path } shows no certificate
+   *[x509] a certificate in { $path } cannot be read
+  }
+    .hint = { $what ->
+        [der] `openssl x509 -inform der -in FILE -out FILE.pem` turns it into PEM, for a key `openssl pkey`
+        [key] are certificate and key swapped? The certificate begins with -----BEGIN CERTIFICATE-----
+        [certificate] are certificate and key swapped? The key begins with -----BEGIN PRIVATE KEY-----
+        [locked] `openssl pkey -in FILE -out PLAIN` unlocks it into a file of its own; keep that file from others
+        [unusable-key] it may be damaged, or of a kind that is not supported: ECDSA, Ed25519 and RSA of 2048 bits and more are
+        [no-authority] give the authority's own certificate, or make one with `sockeye cert ca`
+        [mismatch] give the key that was made together with the certificate
+        [expired] make a new authority with `sockeye cert ca --force`, or check this machine's clock
+        [name] let the program that made the authority sign, or make another with `sockeye cert ca`
+        [empty] the server may want a name (SNI) or another protocol first
+       *[other] is it the right file, and whole? `sockeye cert show FILE` shows what is in one
+      }
+error-no-authority = there is no authority to sign with: { $path } is missing
+    .hint = `sockeye cert ca` makes one, `sockeye cert all` everything at once; --ca and --ca-key name one that is elsewhere
 error-unresolved = the name { $name } has no address
     .hint = check the spelling and the name server, or write the address itself
 error-refused = connection refused

@@ -125,6 +125,8 @@ codes! {
     UnknownService = "unknown-service", Usage, Here, Usage;
     /// A first word that is no verb. Arguments: `name`, `near`.
     UnknownVerb = "unknown-verb", Usage, Here, Usage;
+    /// A word that is none of those that a verb goes on with. Arguments: `verb`, `name`, `near`.
+    UnknownSubcommand = "unknown-subcommand", Usage, Here, Usage;
     /// A flag that does not exist. Arguments: `name`, `near`.
     UnknownFlag = "unknown-flag", Usage, Here, Usage;
     /// Something that is needed was not given. Arguments: `layer`, `name` (the flag).
@@ -147,6 +149,10 @@ codes! {
     DatagramTooLong = "datagram-too-long", Usage, Here, Usage;
     /// A message that the framing cannot carry. Arguments: `framing`, `size`.
     Unframeable = "unframeable", Usage, Here, Usage;
+    /// A name that no certificate can have. Arguments: `name`.
+    BadCertificateName = "bad-certificate-name", Usage, Here, Usage;
+    /// An endpoint without TLS, where a certificate is asked for. Arguments: `endpoint`.
+    WithoutTls = "without-tls", Usage, Here, Usage;
 
     /// A file that is not there. Arguments: `path`.
     NoFile = "no-file", File, Here, File;
@@ -156,6 +162,15 @@ codes! {
     UnknownKey = "unknown-key", File, Here, File;
     /// A found file that would run programs. Arguments: `path`.
     ExecNotAllowed = "exec-not-allowed", File, Here, File;
+    /// A file that is there already, and is not overwritten. Arguments: `path`.
+    FileExists = "file-exists", File, Here, File;
+    /// A file or directory that cannot be written; `detail` has the system's words. Arguments: `path`.
+    Unwritable = "unwritable", File, Here, File;
+    /// A certificate or key that cannot be read, or is not what is wanted. Arguments: `what` (which of these), `path`,
+    /// `line`, `name` (a label of PEM), `max`.
+    BadCertificate = "bad-certificate", File, Here, File;
+    /// No authority that could sign a certificate. Arguments: `path`.
+    NoAuthority = "no-authority", File, Here, File;
 
     /// A name that resolves to nothing. Arguments: `name`.
     Unresolved = "unresolved", Name, Unknown, Connect;

@@ -33,7 +33,10 @@ struct Tunnel {
 }
 
 /// The proxy to connect to, and what then leads to the endpoint.
-pub(crate) fn tunnel(endpoint: &Endpoint) -> Result<Option<(Endpoint, Box<dyn Layer>)>, Fault> {
+pub(crate) type Way = (Endpoint, Box<dyn Layer>);
+
+/// The way that `via=` names, if it is given.
+pub(crate) fn tunnel(endpoint: &Endpoint) -> Result<Option<Way>, Fault> {
     let Some(url) = &endpoint.params.via else { return Ok(None) };
     let bad = || {
         let syntax = "socks5://[USER@]HOST:PORT, http://[USER@]HOST:PORT";
