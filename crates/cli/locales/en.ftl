@@ -139,9 +139,13 @@ error-bad-certificate = { $what ->
     [expired] the certificate in { $path } has expired, or is not valid yet
     [name] the name of the authority in { $path } cannot be written again as it stands
     [empty] { $path } shows no certificate
+    [section] the certificate in line { $line } of { $path } cannot be read
    *[x509] a certificate in { $path } cannot be read
   }
     .hint = { $what ->
+        [no-pem] PEM is text with a line -----BEGIN CERTIFICATE----- or the like; is it the right file?
+        [truncated] the file seems to be cut: copy it again, whole
+        [base64] the file seems to be damaged: copy it again, as it is
         [der] `openssl x509 -inform der -in FILE -out FILE.pem` turns it into PEM, for a key `openssl pkey`
         [key] are certificate and key swapped? The certificate begins with -----BEGIN CERTIFICATE-----
         [certificate] are certificate and key swapped? The key begins with -----BEGIN PRIVATE KEY-----
@@ -372,6 +376,18 @@ verb-ask = send messages, print the replies, exit
 verb-ask-long = each MESSAGE goes out exactly as given; hex:48656c and b64:SGVs are bytes, text:hex:48 is those letters. A framed or datagram reply is one message; a raw reply is all that comes until FIN or silence
 verb-proxy = relay between two sockets
 verb-proxy-long = each connection to LISTEN is passed on to TARGET, both ways, ends included
+verb-cert = make development certificates, and show any
+verb-cert-long = an authority of your own in files, what it signs for servers and clients, and what certificates say. For your machines and tests: nobody else trusts them
+verb-cert-ca = make an authority (CA): ca.pem, ca.key
+verb-cert-ca-long = give ca.pem to whoever is to trust it; keep ca.key to yourself: who has it can pass for any server. It lasts 825 days unless told otherwise
+verb-cert-server = make a server's certificate: server.pem, server.key
+verb-cert-server-long = signed by ca.pem and ca.key of the directory, or by those given. Without NAME it is for localhost, 127.0.0.1 and ::1. It lasts 397 days unless told otherwise, and no longer than its authority
+verb-cert-client = make a client's certificate: client.pem, client.key
+verb-cert-client-long = signed by ca.pem and ca.key of the directory, or by those given. A server that is given ca.pem with --client-ca lets its holder in. It lasts 397 days unless told otherwise, and no longer than its authority
+verb-cert-all = make an authority, a server's and a client's certificate
+verb-cert-all-long = six files at once, or none; the server's names as with `cert server`
+verb-cert-show = show what is in files, or what a server shows
+verb-cert-show-long = each certificate in its order: names, days left, use, key, pin, fingerprint. Of keys only that they are there. Nothing is verified: use it to look, not to trust
 verb-list = show what is built in
 verb-list-long = TOPIC is one of { $topics }
 verb-nc = netcat's letters, meaning what they mean there
@@ -383,6 +399,9 @@ word-endpoint = host:port, :port (loopback), any:port (every interface), - or a 
 word-message = what to send
 word-listen = the endpoint to listen on
 word-target = the endpoint to pass on to
+word-cert-server = a name, a wildcard name such as *.app.example, or an address
+word-cert-client = what the client is called, 1 to 64 characters
+word-cert-place = a file in PEM or DER, - for stdin, host:port or a URL with TLS
 word-topic = what to show
 word-service = what to answer with
 word-args = words of the service
@@ -458,6 +477,51 @@ flag-eol = what ends a typed line: lf, crlf, cr, nul or none
 flag-number = messages that make a reply, when framed
 flag-quiet = silence that ends a raw reply
 
+## Flags of cert
+
+flag-cert-dir = the directory of the files, made if it is not there; without it the current one
+flag-cert-days = days they are valid, 1 to 3650; of each with `cert all`
+flag-cert-force = overwrite files that are there
+flag-cert-name = what the authority is called; without it, who made it, where and when
+flag-cert-ca = the certificate of the authority that signs; --ca-key goes with it
+flag-cert-ca-key = its private key
+
+## What certificates say
+
+cert-nameless = (no name)
+cert-names = names
+cert-common-name = { $name } (common name alone)
+cert-more = { $count } more
+cert-issuer = issuer
+cert-itself = itself
+cert-numbered = { $name } (number { $number } here)
+cert-valid = valid
+cert-left = { $from } to { $to } (days left: { $days })
+cert-expired = { $from } to { $to } (EXPIRED, days ago: { $days })
+cert-early = { $from } to { $to } (NOT VALID YET)
+cert-use = use
+cert-signs = signing certificates
+cert-signs-path = signing certificates (authorities below it: { $path })
+cert-use-server = server
+cert-use-client = client
+cert-use-any = anything
+cert-use-unsaid = anything (it does not say)
+cert-key = key
+cert-key-usages = key usage
+cert-signature = signature
+cert-serial = serial
+cert-pin = pin
+cert-fingerprint = SHA-256
+cert-private-key = private key ({ $label }, line { $line }), not shown
+cert-locked-key = private key, locked by a password ({ $label }, line { $line })
+cert-section = { $label } (line { $line })
+
+note-cert-wrote = wrote { $path }
+note-cert-wrote-key = wrote { $path } (private: you alone can read it)
+note-cert-long = a server's certificate for more than { $days } days is refused by Apple's systems
+note-cert-next = next: { $command }
+note-cert-order = { $path }: the certificates are not in order: a server's own comes first, then whoever signed it, and so on
+
 ## Letters of nc
 
 nc-listen = listen
@@ -531,6 +595,7 @@ service-forward = passes everything on to another endpoint
 event-connecting = trying { $remote }
 event-resolved = { $name } is { $addresses }
 event-accepted = { $remote } came to { $local }
+ask-password = password for { $name }:{" "}
 event-connected = connected to { $remote } from { $local }
 event-tls = { $version }, { $suite }{ $group ->
     [none] {""}

@@ -139,9 +139,13 @@ error-bad-certificate = { $what ->
     [expired] { $path } 里的证书已过期，或尚未生效
     [name] { $path } 里 CA 的名称无法原样写出
     [empty] { $path } 没有出示证书
+    [section] { $path } 第 { $line } 行的证书读不懂
    *[x509] { $path } 里有一个证书读不懂
   }
     .hint = { $what ->
+        [no-pem] PEM 是文本，其中有 -----BEGIN CERTIFICATE----- 这样的行；文件对不对？
+        [truncated] 文件好像不完整：请重新复制整个文件
+        [base64] 文件好像损坏了：请原样重新复制
         [der] 用 `openssl x509 -inform der -in 文件 -out 文件.pem` 转成 PEM，密钥则用 `openssl pkey`
         [key] 证书和密钥是不是写反了？证书以 -----BEGIN CERTIFICATE----- 开头
         [certificate] 证书和密钥是不是写反了？私钥以 -----BEGIN PRIVATE KEY----- 开头
@@ -402,6 +406,18 @@ verb-ask = 发送消息，打印回答，然后退出
 verb-ask-long = 每个 MESSAGE 原样发出；hex:48656c 与 b64:SGVs 表示字节，text:hex:48 则是这几个字符本身。分帧或数据报的回答是一条消息；原始流的回答是直到 FIN 或静默为止的全部内容
 verb-proxy = 在两个套接字之间转发
 verb-proxy-long = 连到 LISTEN 的每个连接都转给 TARGET，双向进行，半关闭也照样传递
+verb-cert = 生成开发用证书，查看任何证书
+verb-cert-long = 存在文件里的自建 CA、它为服务端和客户端签发的证书，以及证书里写了什么。只供自己的机器和测试使用：别人不会信任它们
+verb-cert-ca = 生成 CA：ca.pem、ca.key
+verb-cert-ca-long = 把 ca.pem 交给要信任它的一方；ca.key 自己保管好：拿到它的人能冒充任何服务端。默认有效 825 天
+verb-cert-server = 生成服务端证书：server.pem、server.key
+verb-cert-server-long = 由目录里的 ca.pem 和 ca.key 签发，也可以另行指定。不写 NAME 时用于 localhost、127.0.0.1 和 ::1。默认有效 397 天，且不超过 CA 的有效期
+verb-cert-client = 生成客户端证书：client.pem、client.key
+verb-cert-client-long = 由目录里的 ca.pem 和 ca.key 签发，也可以另行指定。服务端用 --client-ca 指定 ca.pem 后，就接受它的持有者。默认有效 397 天，且不超过 CA 的有效期
+verb-cert-all = 一次生成 CA、服务端证书和客户端证书
+verb-cert-all-long = 六个文件要么全部写出，要么一个不写；服务端的名字与 `cert server` 相同
+verb-cert-show = 查看文件里的证书，或服务端出示的证书
+verb-cert-show-long = 按原有顺序列出每个证书：名字、剩余天数、用途、密钥、pin、指纹。对密钥只说有没有。这里不做任何验证：只供查看，不能据此信任
 verb-list = 列出内置的东西
 verb-list-long = TOPIC 可取 { $topics }
 verb-nc = netcat 的字母选项，含义与那里相同
@@ -413,6 +429,9 @@ word-endpoint = 主机:端口、:端口（本机回环）、any:端口（所有�
 word-message = 要发送的内容
 word-listen = 要监听的端点
 word-target = 要转发到的端点
+word-cert-server = 域名、通配符域名（例如 *.app.example）或地址
+word-cert-client = 客户端的名字，1 到 64 个字符
+word-cert-place = PEM 或 DER 文件，- 表示标准输入，也可以是 主机:端口 或带 TLS 的 URL
 word-topic = 要列出什么
 word-service = 用什么来应答
 word-args = 服务的参数
@@ -488,6 +507,51 @@ flag-eol = 输入的行以什么结尾：lf、crlf、cr、nul 或 none
 flag-number = 分帧时，一个回答由几条消息组成
 flag-quiet = 静默多久算原始回答结束
 
+## cert 的选项
+
+flag-cert-dir = 文件所在的目录，没有就新建；不给则用当前目录
+flag-cert-days = 有效天数，1 到 3650；用于 `cert all` 时对每个证书都有效
+flag-cert-force = 覆盖已有的文件
+flag-cert-name = CA 的名称；不给则写明由谁、在哪台机器、哪天生成
+flag-cert-ca = 用来签发的 CA 证书；要与 --ca-key 一起给
+flag-cert-ca-key = 该 CA 的私钥
+
+## 证书里写了什么
+
+cert-nameless = （没有名称）
+cert-names = 名字
+cert-common-name = { $name }（只有通用名 CN）
+cert-more = 另有 { $count } 个
+cert-issuer = 签发者
+cert-itself = 自己
+cert-numbered = { $name }（这里的第 { $number } 个）
+cert-valid = 有效期
+cert-left = { $from } 至 { $to }（还剩 { $days } 天）
+cert-expired = { $from } 至 { $to }（已过期 { $days } 天）
+cert-early = { $from } 至 { $to }（尚未生效）
+cert-use = 用途
+cert-signs = 签发证书
+cert-signs-path = 签发证书（其下最多还可有 { $path } 级 CA）
+cert-use-server = 服务端
+cert-use-client = 客户端
+cert-use-any = 任何用途
+cert-use-unsaid = 任何用途（证书未作限定）
+cert-key = 密钥
+cert-key-usages = 密钥用法
+cert-signature = 签名
+cert-serial = 序列号
+cert-pin = 公钥 pin
+cert-fingerprint = SHA-256 指纹
+cert-private-key = 私钥（{ $label }，第 { $line } 行），不显示
+cert-locked-key = 有密码保护的私钥（{ $label }，第 { $line } 行）
+cert-section = { $label }（第 { $line } 行）
+
+note-cert-wrote = 已写入 { $path }
+note-cert-wrote-key = 已写入 { $path }（私钥，只有你能读）
+note-cert-long = 有效期超过 { $days } 天的服务端证书，苹果的系统不接受
+note-cert-next = 接下来：{ $command }
+note-cert-order = { $path }：证书的顺序不对：先是服务端自己的，接着是签发它的，依此类推
+
 ## nc 的字母
 
 nc-listen = 监听
@@ -561,6 +625,7 @@ service-forward = 把一切转给另一个端点
 event-connecting = 正在尝试 { $remote }
 event-resolved = { $name } 的地址是 { $addresses }
 event-accepted = { $remote } 连到 { $local }
+ask-password = { $name } 的密码：
 event-connected = 已从 { $local } 连到 { $remote }
 event-tls = { $version }，{ $suite }{ $group ->
     [none] {""}

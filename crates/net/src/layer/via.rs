@@ -10,7 +10,7 @@ use sockeye_core::limits::Handshakes;
 use sockeye_core::{Code, Endpoint, Fault, Kind, Place};
 use sockeye_wire::via::{Http, Login, Opened, Refusal, Socks, Target};
 
-use super::shake::{Failed, shake};
+use super::shake::{Failed, Here, shake};
 use super::{Layer, Link, Scene, Wrapping};
 use crate::errno;
 use crate::stream::Stream;
@@ -117,8 +117,8 @@ impl Tunnel {
     async fn open(&self, stream: Stream) -> Result<(Stream, Opened), Failed<Refusal>> {
         let (target, login) = (self.target.clone(), self.login.clone());
         match self.protocol {
-            Protocol::Socks => shake(stream, &mut Socks::new(target, login)).await,
-            Protocol::Http => shake(stream, &mut Http::new(target, login)).await,
+            Protocol::Socks => shake(stream, Here(Socks::new(target, login))).await,
+            Protocol::Http => shake(stream, Here(Http::new(target, login))).await,
         }
     }
 }

@@ -4,15 +4,12 @@
 mod client;
 mod server;
 
-use std::future::poll_fn;
-use std::pin::Pin;
-
 use sockeye_core::{Code, Fault};
 use sockeye_wire::auth::{Reason, Refusal};
 use sockeye_wire::scram;
 use sockeye_wire::scram::Nonce;
 
-use super::{Entry, Prepared, Shape};
+use super::{Entry, Shape};
 use crate::random;
 use crate::transport::Role;
 

@@ -84,7 +84,7 @@ impl Client {
         let shaking = connector.connect_with(self.name.clone(), Wire::new(stream), bounded).into_fallible();
         let (outcome, sight) = watched(&self.judge.witness, shaking).await;
         match outcome {
-            Ok(stream) => (Ok(TlsStream::new(stream)), sight),
+            Ok(stream) => (Ok(TlsStream::new(stream, self.judge.belief.trust())), sight),
             Err((error, wire)) => {
                 let failure = Failure {
                     other: Other::Server,
@@ -121,7 +121,7 @@ impl Layer for Client {
             let (outcome, _) = self.shake(stream).await;
             let stream = outcome?;
             let asked = self.config.enable_sni.then(|| self.name.to_str().into_owned());
-            let facts = facts::of(stream.state(), asked, self.judge.belief.trust());
+            let facts = facts::of(stream.state(), asked, stream.trust());
             (scene.on_event)(Kind::Tls { leg: scene.leg, facts: &facts });
             Ok(Link { stream: Stream::Tls(Box::new(stream)), local, remote, user })
         })

@@ -118,7 +118,7 @@ impl Layer for Server {
                 }
             };
             let asked = stream.get_ref().1.server_name().map(str::to_owned);
-            let stream = TlsStream::new(stream);
+            let stream = TlsStream::new(stream, self.trust);
             let facts = facts::of(stream.state(), asked, self.trust);
             (scene.on_event)(Kind::Tls { leg: scene.leg, facts: &facts });
             Ok(Link { stream: Stream::Tls(Box::new(stream)), local, remote, user })

@@ -5,7 +5,8 @@ use std::io::{self, ErrorKind};
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
-use rustls::CommonState;
+use rustls::{CommonState, ProtocolVersion};
+use sockeye_core::tls::Trust;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use super::first::First;
@@ -17,6 +18,9 @@ pub(super) const BUFFER: usize = 64 * 1024;
 
 /// What may be read in search of the alert that explains a write that failed.
 const SEARCH: usize = 64 * 1024;
+
+/// The label of what is exported to bind a login (RFC 9266 section 2).
+const BINDING: &[u8] = b"EXPORTER-Channel-Binding";
 
 /// A connection below TLS. While the handshake goes on it keeps how the peer began.
 pub(super) struct Wire {
@@ -85,6 +89,7 @@ impl AsyncWrite for Wire {
 pub struct TlsStream {
     inner: tokio_rustls::TlsStream<Wire>,
     end: End,
+    trust: Trust,
 }
 
 /// How far the peer's direction has come.
@@ -98,11 +103,11 @@ enum End {
 }
 
 impl TlsStream {
-    /// The stream that a handshake led to.
-    pub(super) fn new(inner: impl Into<tokio_rustls::TlsStream<Wire>>) -> Self {
+    /// The stream that a handshake led to, with a peer that is believed for this reason.
+    pub(super) fn new(inner: impl Into<tokio_rustls::TlsStream<Wire>>, trust: Trust) -> Self {
         let mut inner = inner.into();
         inner.get_mut().0.first = None;
-        Self { inner, end: End::Open }
+        Self { inner, end: End::Open, trust }
     }
 
     /// What carries it.
@@ -115,9 +120,36 @@ impl TlsStream {
         self.state().wants_write()
     }
 
+    /// What binds a login to this connection: `tls-exporter` (RFC 9266 section 2). None in TLS 1.2, where it is safe only
+    /// with an extended master secret (section 4.2 there), which cannot be asked for here.
+    pub(crate) fn binding(&self) -> Option<[u8; 32]> {
+        let bytes = [0; 32];
+        let exported = match &self.inner {
+            _ if self.state().protocol_version() != Some(ProtocolVersion::TLSv1_3) => return None,
+            tokio_rustls::TlsStream::Client(inner) => {
+                inner.get_ref().1.export_keying_material(bytes, BINDING, Some(b""))
+            }
+            tokio_rustls::TlsStream::Server(inner) => {
+                inner.get_ref().1.export_keying_material(bytes, BINDING, Some(b""))
+            }
+        };
+        exported.ok()
+    }
+
+    /// Whether nobody in between can read what goes over it. A client that checks nothing cannot know; that its client
+    /// does is taken for granted by a server.
+    pub(crate) fn is_private(&self) -> bool {
+        self.other() == Other::Client || self.trust != Trust::None
+    }
+
     /// Whether the peer ended without `close_notify`.
     pub(crate) fn is_truncated(&self) -> bool {
         self.end == End::Truncated
+    }
+
+    /// Why the peer is believed.
+    pub(super) const fn trust(&self) -> Trust {
+        self.trust
     }
 
     /// What the handshake agreed on.
