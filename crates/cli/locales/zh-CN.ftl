@@ -280,7 +280,10 @@ error-certificate-wrong-purpose = { $name } 的证书不能当{ $role ->
        *[server] 服务端证书要有 serverAuth 用途；它是不是出示了客户端的证书？
       }
 error-certificate-bad-signature = { $name } 的证书，签名对不上
-    .hint = 它可能出自另一个同名的 CA，被改动过，或者根本不是对端自己的证书
+    .hint = 它可能出自另一个同名的 CA，被改动过，或者根本不是{ $role ->
+        [client] 客户端
+       *[server] 服务端
+      }自己的证书
 error-certificate-of-authority = { $role ->
     [client] 客户端
    *[server] 服务端
@@ -304,7 +307,10 @@ error-tls-too-old = { $role ->
     [client] 客户端
    *[server] 服务端
   }只会已不安全的旧版 TLS，或与我们没有共同的版本
-    .hint = 这里使用 TLS 1.2 和 1.3：请在对端启用，或升级对端
+    .hint = 这里使用 TLS 1.2 和 1.3：请在{ $role ->
+        [client] 客户端
+       *[server] 服务端
+      }启用，或升级它
 error-tls-nothing-in-common = 与{ $role ->
     [client] 客户端
    *[server] 服务端
@@ -313,7 +319,10 @@ error-tls-nothing-in-common = 与{ $role ->
     [group] 密钥交换组
    *[signature] 签名方式
   }
-    .hint = 对端只允许过旧或少见的种类：请检查它的 TLS 设置，以及服务端密钥的种类
+    .hint = { $role ->
+        [client] 客户端
+       *[server] 服务端
+      }只允许过旧或少见的种类：请检查它的 TLS 设置，以及服务端密钥的种类
 error-alpn-mismatch = 没有共同的应用层协议（ALPN）：{ $role ->
     [client] 客户端提供 { $offered }，而这里接受 { $wanted }
    *[server] { $wanted } 服务端都不接受

@@ -208,7 +208,7 @@ mod tests {
             ("./no:such", Code::NoFile),
             ("/", Code::BadFile),
             ("h:x", Code::BadPort),
-            ("tls://127.0.0.1:1", Code::UnknownLayer),
+            ("tls://127.0.0.1:1", Code::Refused),
         ] {
             assert_eq!(run(place).unwrap_err().code, code, "{place}");
         }
