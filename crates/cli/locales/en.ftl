@@ -47,6 +47,8 @@ error-unknown-scheme = { $name } is no transport
 error-unknown-layer = { $name } is no layer that is built in
     .hint = write the endpoint without it, as in tcp://host:port
     .near = did you mean { $near }?
+error-unfit-layer = { $name } needs a stream, and { $scheme } carries datagrams
+    .hint = use it over tcp or unix; DTLS is not built in
 error-unknown-parameter = endpoints have no parameter { $name }
     .hint = `sockeye --help` names the parameters, which are flags too
     .near = did you mean { $near }?
@@ -168,6 +170,38 @@ error-cannot-start = { $command } cannot be started
     .hint = check that the program exists and may be run
 error-connect-timeout = no connection after { $after }
     .hint = packets seem to vanish: a wrong address, a firewall, or a host that is off; -t waits longer
+error-handshake-timeout = the { $layer } handshake did not end within { $after }
+    .hint = is it a { $layer } server or client at the other end? A peer that speaks another protocol may just wait
+error-no-proxy-header = no { $layer } header came first
+    .hint = listen without { $layer } if clients connect directly; a relay must be told to send the header
+error-bad-proxy-header = the { $layer } header breaks the rules
+    .hint = the relay in front of this server sends it; see the PROXY protocol in its manual
+error-via-refused = { $reason }
+    .hint = the proxy was reached; what it may connect to, and whether that answers, is its matter
+error-via-login = { $reason }
+    .hint = name the user as in socks5://USER@HOST:PORT; the password is asked for, or read from SOCKEYE_VIA_PASSWORD
+error-not-a-proxy = { $reason }
+    .hint = check the host, the port and the kind: socks5:// or http://
+error-needed = { $layer } needs --{ $name }
+    .hint = see sockeye serve --help, under the flags of the layers
+error-no-password = no password for { $name }
+    .hint = run it in a terminal to be asked, or use --password-file or SOCKEYE_PASSWORD
+error-token-in-clear = the token would go over the network for anybody to read
+    .hint = put TLS below, as in auth+tls://HOST:PORT
+error-bad-token = nobody has this token
+    .hint = sockeye user add NAME --token makes a new one
+error-bad-credentials = wrong password for { $name }, or no such user
+    .hint = sockeye user list shows who may come in; sockeye user add sets a new password
+error-auth-binding = the login belongs to another TLS connection
+    .hint = something between the two ends opens the encryption: a TLS proxy, or an attack
+error-auth-later = too many logins have failed from here; wait and try again
+    .hint = the server bars an address for a while, longer each time
+error-no-auth = { $reason }
+    .hint = is there an auth layer at the other end? Both ends must name it, as in auth+tls://
+error-bad-auth = { $reason }
+    .hint = the protocol is in docs/auth.md
+error-server-unproven = the server does not know the password it let us in by
+    .hint = this is not the server that keeps your password; do not talk to it
 error-timeout = no answer after { $after }
     .hint = the peer is silent: does it wait for a line ending or more, or never answer? -t waits longer
 error-idle = nothing moved for { $after }
@@ -276,6 +310,35 @@ flag-generate = print complete-SHELL (bash, elvish, fish, powershell, zsh) or ma
 flag-help = show this help
 flag-version = show the version
 
+## Layers
+
+layer-proxy1 = PROXY protocol, version 1: a relay says in a line of text whose connection it is
+layer-proxy2 = PROXY protocol, version 2: the same in binary
+layer-auth = who may come in: password (SCRAM) or token
+
+## Flags of the layers
+
+help-layers = TLS, WebSocket, identity
+flag-ca = authorities to trust, PEM; the system's if not given
+flag-cert = our certificate and its chain, PEM
+flag-key = the private key of the certificate, PEM
+flag-client-ca = serve: ask clients for certificates of these authorities, PEM
+flag-sni = the name to ask for and to check, if not the host's
+flag-alpn = application protocols to offer or accept, best first
+flag-pin = the key the server must have, instead of a chain and a name
+flag-insecure = accept any certificate: anyone in between can read and change all
+flag-self-signed = serve: make a certificate for this run and print its pin
+flag-keylog = append TLS secrets to FILE, for Wireshark (or SSLKEYLOGFILE)
+flag-path = the path of a WebSocket
+flag-header = a header field of the WebSocket upgrade; may stand several times
+flag-subprotocol = WebSocket subprotocols to offer or accept, best first
+flag-origin = the Origin to send, or those to accept; * accepts any
+flag-via = go through a proxy: socks5://[USER@]HOST:PORT or http://[USER@]HOST:PORT
+flag-user = the name to log in with; the password is asked for
+flag-password-file = read the password from FILE (or SOCKEYE_PASSWORD)
+flag-token-file = log in with the token in FILE (or SOCKEYE_TOKEN)
+flag-users = serve: the file of those who may come in (sockeye user add)
+
 ## Flags of serve and proxy
 
 flag-once = end after one session
@@ -357,6 +420,7 @@ nc-unix = Unix sockets
 ## What is built in
 
 topic-transports = what carries bytes or datagrams
+topic-layers = what wraps a stream: encryption, identity and the like
 topic-framings = how a stream is cut into messages
 topic-services = what serve answers with
 topic-charsets = how text is written on the wire
@@ -409,6 +473,8 @@ event-connecting = trying { $remote }
 event-resolved = { $name } is { $addresses }
 event-accepted = { $remote } came to { $local }
 event-connected = connected to { $remote } from { $local }
+event-upgraded = { $to } stands: { $facts }
+event-authenticated = { $user } is who it says, by { $mechanism }
 event-half-closed-in = the peer will send no more
 event-half-closed-out = we will send no more
 event-reset-in = the peer cut the connection

@@ -47,6 +47,8 @@ error-unknown-scheme = 没有名为 { $name } 的传输方式
 error-unknown-layer = 没有内置名为 { $name } 的层
     .hint = 去掉它再试，例如 tcp://主机:端口
     .near = 是不是 { $near }？
+error-unfit-layer = { $name } 需要流，而 { $scheme } 传送的是数据报
+    .hint = 请用在 tcp 或 unix 上；没有内置 DTLS
 error-unknown-parameter = 端点没有参数 { $name }
     .hint = `sockeye --help` 列出所有参数，它们也都是选项
     .near = 是不是 { $near }？
@@ -168,6 +170,38 @@ error-cannot-start = 无法启动 { $command }
     .hint = 请检查程序是否存在、是否可以执行
 error-connect-timeout = { $after } 后仍未连上
     .hint = 数据包好像没有回音：地址不对、有防火墙，或主机没开；-t 可以等得更久
+error-handshake-timeout = { $layer } 握手没有在 { $after } 内完成
+    .hint = 对端真的使用 { $layer } 吗？说另一种协议的对端可能只是在等待
+error-no-proxy-header = 没有先收到 { $layer } 头部
+    .hint = 如果客户端直接连接，监听时就不要写 { $layer }；中继则必须设为发送这个头部
+error-bad-proxy-header = { $layer } 头部不合规则
+    .hint = 头部由这台服务器前面的中继发送；请查它的手册中关于 PROXY 协议的部分
+error-via-refused = 代理没有连通：{ $reason }
+    .hint = 代理本身已连上；它可以连到哪里、那里是否应答，由代理决定
+error-via-login = 代理要求登录：{ $reason }
+    .hint = 用户写作 socks5://USER@HOST:PORT；密码会另外询问，或从 SOCKEYE_VIA_PASSWORD 读取
+error-not-a-proxy = 对方不是这种代理：{ $reason }
+    .hint = 检查主机、端口和种类：socks5:// 或 http://
+error-needed = { $layer } 需要 --{ $name }
+    .hint = 见 sockeye serve --help 中各层的选项
+error-no-password = 没有 { $name } 的密码
+    .hint = 在终端里运行就会询问，或使用 --password-file 或 SOCKEYE_PASSWORD
+error-token-in-clear = 令牌会以明文经过网络，任何人都能读到
+    .hint = 在下面加一层 TLS，例如 auth+tls://HOST:PORT
+error-bad-token = 没有人持有这个令牌
+    .hint = sockeye user add NAME --token 会生成新的令牌
+error-bad-credentials = { $name } 的密码不对，或没有这个用户
+    .hint = sockeye user list 列出允许进入的人；sockeye user add 可以重设密码
+error-auth-binding = 这次登录属于另一条 TLS 连接
+    .hint = 两端之间有东西解开了加密：TLS 代理，或者攻击
+error-auth-later = 从这里登录失败的次数太多；请稍后再试
+    .hint = 服务器会暂时拒绝这个地址，一次比一次久
+error-no-auth = 对端没有进行身份验证：{ $reason }
+    .hint = 对端有 auth 层吗？两端都要写上，例如 auth+tls://
+error-bad-auth = 身份验证不合规则：{ $reason }
+    .hint = 协议见 docs/auth.md
+error-server-unproven = 服务器放行了，却证明不了它知道密码
+    .hint = 这不是保存您密码的那台服务器；不要与它通信
 error-timeout = { $after } 后仍没有回答
     .hint = 对端一声不吭：是在等换行或更多数据，还是从不回答？-t 可以等得更久
 error-idle = { $after } 内没有任何数据
@@ -276,6 +310,35 @@ flag-generate = 打印 complete-SHELL（bash、elvish、fish、powershell、zsh�
 flag-help = 显示本帮助
 flag-version = 显示版本
 
+## 层
+
+layer-proxy1 = PROXY 协议第 1 版：中继用一行文字说明连接来自谁
+layer-proxy2 = PROXY 协议第 2 版：同样的内容，二进制格式
+layer-auth = 谁可以进入：密码（SCRAM）或令牌
+
+## 各层的选项
+
+help-layers = TLS、WebSocket、身份
+flag-ca = 信任哪些证书颁发机构（PEM）；不给则用系统的
+flag-cert = 自己的证书及证书链（PEM）
+flag-key = 证书的私钥（PEM）
+flag-client-ca = serve：要求客户端出示由这些机构签发的证书（PEM）
+flag-sni = 要请求并核对的服务器名，不同于主机名时用
+flag-alpn = 提供或接受的应用层协议，最优先的在前
+flag-pin = 服务器必须持有的公钥，代替证书链和名称的核对
+flag-insecure = 接受任何证书：中间的任何人都能偷看和篡改
+flag-self-signed = serve：为这次运行生成证书，并打印其指纹
+flag-keylog = 把 TLS 密钥追加到 FILE，供 Wireshark 使用（或用 SSLKEYLOGFILE）
+flag-path = WebSocket 的路径
+flag-header = WebSocket 升级请求的首部字段；可以给多次
+flag-subprotocol = 提供或接受的 WebSocket 子协议，最优先的在前
+flag-origin = 要发送的 Origin，或接受哪些 Origin；* 表示全部接受
+flag-via = 经由代理：socks5://[USER@]HOST:PORT 或 http://[USER@]HOST:PORT
+flag-user = 登录用的名字；密码会另外询问
+flag-password-file = 从 FILE 读取密码（或用 SOCKEYE_PASSWORD）
+flag-token-file = 用 FILE 里的令牌登录（或用 SOCKEYE_TOKEN）
+flag-users = serve：允许谁进入的名单文件（sockeye user add）
+
 ## serve 与 proxy 的选项
 
 flag-once = 一次会话后结束
@@ -357,6 +420,7 @@ nc-unix = Unix 套接字
 ## 内置的东西
 
 topic-transports = 承载字节或数据报的传输方式
+topic-layers = 包在流外面的各层：加密、身份等
 topic-framings = 把流切成消息的方式
 topic-services = serve 用来应答的服务
 topic-charsets = 线路上的文字编码
@@ -409,6 +473,8 @@ event-connecting = 正在尝试 { $remote }
 event-resolved = { $name } 的地址是 { $addresses }
 event-accepted = { $remote } 连到 { $local }
 event-connected = 已从 { $local } 连到 { $remote }
+event-upgraded = { $to } 已建立：{ $facts }
+event-authenticated = { $user } 的身份已由 { $mechanism } 证实
 event-half-closed-in = 对端不再发送
 event-half-closed-out = 本端不再发送
 event-reset-in = 对端切断了连接

@@ -30,6 +30,7 @@ pub(crate) const ARGUMENTS: &[&str] = &[
     "framing",
     "have",
     "help",
+    "layer",
     "limit",
     "line",
     "max",

@@ -115,6 +115,24 @@ pub enum Kind<'a> {
         /// The peer's end.
         remote: &'a Address,
     },
+    /// A layer below the conversation stands: `ws`, `proxy1`, `proxy2`, `via`.
+    Upgraded {
+        /// Which leg of the session.
+        leg: Leg,
+        /// Which layer.
+        to: &'a str,
+        /// What was agreed, by name: `path`, `subprotocol`, `source`, ...
+        facts: &'a [(&'static str, String)],
+    },
+    /// Somebody has proved who it is: the peer to a server, we to a peer.
+    Authenticated {
+        /// Which leg of the session.
+        leg: Leg,
+        /// The name that was proved.
+        user: &'a str,
+        /// How: `SCRAM-SHA-256`, `SCRAM-SHA-256-PLUS`, `BEARER`.
+        mechanism: &'a str,
+    },
     /// A message (or, on raw framing, what one read or write carried).
     Message {
         /// Which leg.
@@ -140,7 +158,7 @@ pub enum Kind<'a> {
     },
     /// A deadline passed.
     Timeout {
-        /// Which: `idle`, `connect`, `reply`, `drain`.
+        /// Which: `idle`, `connect`, `reply`, `drain`, or the name of a layer.
         what: &'a str,
     },
     /// A connection was turned away.
@@ -170,6 +188,8 @@ impl Kind<'_> {
             Self::Resolved { .. } => "resolved",
             Self::Connecting { .. } => "connecting",
             Self::Connected { .. } => "connected",
+            Self::Upgraded { .. } => "upgraded",
+            Self::Authenticated { .. } => "authenticated",
             Self::Message { .. } => "message",
             Self::HalfClosed { .. } => "half-closed",
             Self::Reset { .. } => "reset",

@@ -21,6 +21,8 @@ pub struct Limits {
     pub waiting: usize,
     /// The longest message a framing takes, in bytes. Default 1 MiB.
     pub message: usize,
+    /// How long handshakes of layers may take.
+    pub handshakes: Handshakes,
     /// How long sessions may go on once the server was told to stop. Default 5 s.
     pub drain: Duration,
 }
@@ -42,7 +44,25 @@ impl Default for Limits {
             waiting_per_peer: 8 << 20,
             waiting: 256 << 20,
             message: MESSAGE,
+            handshakes: Handshakes::default(),
             drain: Duration::from_secs(5),
         }
+    }
+}
+
+/// How long each kind of handshake may take, for either side.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Handshakes {
+    /// TLS. Default 10 s.
+    pub tls: Duration,
+    /// A header: the PROXY protocol's, a WebSocket upgrade, the answer of a proxy. Default 5 s.
+    pub header: Duration,
+    /// Authentication. Default 10 s.
+    pub auth: Duration,
+}
+
+impl Default for Handshakes {
+    fn default() -> Self {
+        Self { tls: Duration::from_secs(10), header: Duration::from_secs(5), auth: Duration::from_secs(10) }
     }
 }

@@ -67,6 +67,8 @@ pub struct Peer {
     pub local: Address,
     /// The peer's end.
     pub remote: Address,
+    /// The name the peer has proved to have, where it was asked to.
+    pub user: Option<Box<str>>,
 }
 
 #[cfg(test)]

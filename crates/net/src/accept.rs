@@ -7,12 +7,15 @@ use std::rc::Rc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use sockeye_core::{Address, Code, Fault, SessionId, Tick};
+use sockeye_core::event::Totals;
+use sockeye_core::{Address, Code, Fault, Kind, PEER, SessionId, Tick};
 
 use crate::drive::port::Port;
 use crate::drive::session::Session;
 use crate::errno::is_exhausted;
-use crate::plan::Plan;
+use crate::guard::Slot;
+use crate::layer::{Link, Scene};
+use crate::plan::{Caller, Plan};
 use crate::stream::{Listener, Stream};
 use crate::world::{BLOCKED, World};
 
@@ -61,11 +64,49 @@ pub(crate) async fn run(plan: Rc<Plan>, listener: Listener) {
 fn admit(plan: &Rc<Plan>, stream: Stream, remote: Address) {
     let Some(slot) = plan.enter(&remote) else { return };
     let id = World::number();
-    let machine =
-        plan.begin(id, stream.transport(), stream.local().unwrap_or(Address::Unix(None)), remote.clone());
+    let link = Link::new(stream, remote);
+    let (transport, local, remote) = (link.stream.transport(), &link.local, &link.remote);
+    plan.world.show(id, Kind::Accepted { transport, local, remote });
+    if plan.layers.is_empty() {
+        begin(plan, id, slot, link);
+    } else {
+        tokio::task::spawn_local(greet(Rc::clone(plan), id, slot, link));
+    }
+}
+
+/// Makes the handshakes, then starts the session as a task of its own, which is smaller. A server that stops waits for
+/// no handshake.
+async fn greet(plan: Rc<Plan>, id: SessionId, slot: Slot, link: Link) {
+    let world = &plan.world;
+    let subject = link.remote.to_string();
+    let on_event = |kind: Kind<'_>| world.show(id, kind);
+    let scene = Scene { leg: PEER, behalf: None, subject: &subject, on_event: &on_event };
+    let mut ending = world.ending.subscribe();
+    let wrapped = tokio::select! {
+        wrapped = plan.layers.wrap(link, &scene, &world.limits.handshakes) => Some(wrapped),
+        _ = ending.wait_for(|ending| *ending) => None,
+    };
+    match wrapped {
+        Some(Ok(link)) => return begin(&plan, id, slot, link),
+        Some(Err(fault)) => {
+            world.show(id, Kind::Error(&fault));
+            world.fault(id, &fault);
+        }
+        None => world.show(id, Kind::Timeout { what: "drain" }),
+    }
+    world.show(id, Kind::Closed { totals: Totals::default() });
+    drop(slot);
+    world.forget(id);
+}
+
+/// Starts a session on a connection that has all its layers.
+fn begin(plan: &Rc<Plan>, id: SessionId, slot: Slot, link: Link) {
+    let Link { stream, local, remote, user } = link;
     let alone = matches!(stream, Stream::Stdio(_));
-    let session = Session::new(&plan.world, id, machine, Port::Stream(stream), plan.idle, Some(slot));
-    let session = session.with(remote).at_desk(plan.desk);
+    let transport = stream.transport();
+    let machine = plan.begin(Caller { id, transport, local, remote: remote.clone(), user: user.clone() });
+    let session = Session::new(&plan.world, id, machine, Port::of(stream), plan.idle, Some(slot));
+    let session = session.with(remote).known_as(user).at_desk(plan.desk);
     if alone {
         let world = Rc::clone(&plan.world);
         tokio::task::spawn_local(async move { world.outcome.set(session.await.err()) });

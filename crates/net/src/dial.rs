@@ -6,14 +6,16 @@ use std::pin::{Pin, pin};
 use std::task::Poll;
 use std::time::Duration;
 
-use sockeye_core::{Endpoint, Fault, Kind, Leg, PEER, Tick};
+use sockeye_core::limits::Handshakes;
+use sockeye_core::{Address, Endpoint, Fault, Kind, Leg, PEER, Tick};
 use tokio::time::{Instant, sleep_until, timeout};
 
 use crate::datagram::Datagram;
 use crate::errno;
 use crate::eyeballs::{Race, Step};
+use crate::layer::{Layers, Link, Scene, via};
 use crate::stream::Stream;
-use crate::transport::{self, Role};
+use crate::transport::{self, Entry, Role};
 
 /// What a dialled endpoint is.
 #[derive(Debug)]
@@ -25,18 +27,22 @@ pub enum Conn {
 }
 
 /// How to dial.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Options {
     /// The leg that the events name.
     pub leg: Leg,
     /// How long it may take, names included, unless the endpoint has a `timeout=` of its own. `None`: as long as the
     /// system takes.
     pub timeout: Option<Duration>,
+    /// How long the handshakes of layers may take.
+    pub handshakes: Handshakes,
+    /// Whom we connect for, where we relay: the client's end, and the one it came to.
+    pub behalf: Option<(Address, Address)>,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { leg: PEER, timeout: None }
+        Self { leg: PEER, timeout: None, handshakes: Handshakes::default(), behalf: None }
     }
 }
 
@@ -63,18 +69,69 @@ pub(crate) type Dialling<'a> = Pin<Box<dyn Future<Output = Result<Conn, Fault>> 
 /// tried, as Happy Eyeballs (RFC 8305) says; where all fail, the fault is the one that tells most. Its subject is
 /// `connect URL`. Dropping the future gives up. Needs a tokio runtime with I/O and time.
 pub async fn dial(endpoint: &Endpoint, options: Options, on_event: &dyn Fn(Kind<'_>)) -> Result<Conn, Fault> {
-    let entry = transport::fit(endpoint, Role::Connect)?;
-    let subject = format!("connect {}", endpoint.bare());
-    let call = Call { endpoint, subject, leg: options.leg, on_event, started: Instant::now() };
-    let dialling = (entry.dial)(&call);
-    let dialled = match endpoint.params.timeout.or(options.timeout) {
-        None => dialling.await,
-        Some(limit) => {
-            let in_time = timeout(limit, dialling).await;
-            in_time.unwrap_or_else(|_| Err(errno::timed_out(&call.subject, limit)))
+    Target::new(endpoint)?.dial(options, on_event).await
+}
+
+/// An endpoint that is ready to be dialled, any number of times: what its layers need is read.
+pub struct Target {
+    endpoint: Endpoint,
+    entry: &'static Entry,
+    /// Where the connection goes first, where `via=` says so.
+    proxy: Option<Endpoint>,
+    layers: Layers,
+    subject: String,
+}
+
+impl Target {
+    /// Reads what the endpoint's layers need: certificates, keys.
+    pub fn new(endpoint: &Endpoint) -> Result<Self, Fault> {
+        let entry = transport::fit(endpoint, Role::Connect)?.entry;
+        let mut subject = format!("connect {}", endpoint.bare());
+        let doing = |fault: Fault| fault.doing(&subject);
+        let mut layers = Layers::prepare(endpoint, Role::Connect).map_err(doing)?;
+        let mut proxy = None;
+        if let Some((at, tunnel)) = via::tunnel(endpoint).map_err(doing)? {
+            layers.innermost(tunnel);
+            subject = format!("{subject} via {at}");
+            proxy = Some(at);
         }
-    };
-    dialled.map_err(|fault| fault.doing(&call.subject))
+        Ok(Self { endpoint: endpoint.clone(), entry, proxy, layers, subject })
+    }
+
+    /// The endpoint.
+    pub const fn endpoint(&self) -> &Endpoint {
+        &self.endpoint
+    }
+
+    /// Connects; see [`dial`].
+    pub async fn dial(&self, options: Options, on_event: &dyn Fn(Kind<'_>)) -> Result<Conn, Fault> {
+        let endpoint = self.proxy.as_ref().unwrap_or(&self.endpoint);
+        let subject = self.subject.clone();
+        let call = Call { endpoint, subject, leg: options.leg, on_event, started: Instant::now() };
+        let dialling = self.connect(&call, &options);
+        let dialled = match self.endpoint.params.timeout.or(options.timeout) {
+            None => dialling.await,
+            Some(limit) => {
+                let in_time = timeout(limit, dialling).await;
+                in_time.unwrap_or_else(|_| Err(errno::timed_out(&call.subject, limit)))
+            }
+        };
+        dialled.map_err(|fault| fault.doing(&call.subject))
+    }
+
+    async fn connect(&self, call: &Call<'_>, options: &Options) -> Result<Conn, Fault> {
+        let conn = (self.entry.dial)(call).await?;
+        match conn {
+            Conn::Stream(stream) if !self.layers.is_empty() => {
+                let remote = stream.remote().unwrap_or(Address::Unix(None));
+                let behalf = options.behalf.clone();
+                let scene = Scene { leg: call.leg, behalf, subject: &call.subject, on_event: call.on_event };
+                let link = self.layers.wrap(Link::new(stream, remote), &scene, &options.handshakes).await?;
+                Ok(Conn::Stream(link.stream))
+            }
+            conn => Ok(conn),
+        }
+    }
 }
 
 /// Runs attempts at the addresses as [`Race`] says; the first that succeeds wins, and the others are dropped.

@@ -5,18 +5,20 @@ use std::rc::Rc;
 use sockeye_core::endpoint::Endpoint;
 use sockeye_core::{Address, Fault, Framing, Kind, Lane, Leg, Peer, SessionId};
 
-use crate::dial::{self, Conn};
+use crate::dial::{self, Conn, Target};
 use crate::drive::port::{Opened, Opening, Port};
 use crate::process;
 use crate::world::World;
 
-/// Dials `to`.
-pub(crate) fn connect(world: &Rc<World>, session: SessionId, leg: Leg, to: &str) -> Opening {
+/// Dials `to` for a session's peer.
+pub(crate) fn connect(world: &Rc<World>, peer: Peer, leg: Leg, to: &str) -> Opening {
     let world = Rc::clone(world);
     let to = to.to_owned();
     Box::pin(async move {
-        let endpoint: Endpoint = to.parse()?;
-        dial(&world, session, leg, &endpoint).await
+        let target = world.target(&to)?;
+        let session = peer.session;
+        let behalf = Some((peer.remote, peer.local));
+        dial(&world, session, &target, dial::Options { leg, behalf, ..options(&world) }).await
     })
 }
 
@@ -24,21 +26,27 @@ pub(crate) fn connect(world: &Rc<World>, session: SessionId, leg: Leg, to: &str)
 pub(crate) async fn dial(
     world: &Rc<World>,
     session: SessionId,
-    leg: Leg,
-    endpoint: &Endpoint,
+    target: &Target,
+    options: dial::Options,
 ) -> Result<Opened, Fault> {
     let shown = |kind: Kind<'_>| world.show(session, kind);
-    let conn = dial::dial(endpoint, dial::Options { leg, timeout: None }, &shown).await?;
-    Ok(opened(conn, endpoint))
+    let conn = target.dial(options, &shown).await?;
+    Ok(opened(conn, target.endpoint()))
+}
+
+/// How this world dials.
+pub(crate) fn options(world: &World) -> dial::Options {
+    dial::Options { handshakes: world.limits.handshakes, ..dial::Options::default() }
 }
 
 fn opened(conn: Conn, endpoint: &Endpoint) -> Opened {
     match conn {
-        Conn::Stream(stream) => Opened {
-            remote: stream.remote().unwrap_or(Address::Unix(None)),
-            lane: Lane::stream(endpoint.framing(false)),
-            port: Port::Stream(stream),
-        },
+        Conn::Stream(stream) => {
+            let remote = stream.remote().unwrap_or(Address::Unix(None));
+            let port = Port::of(stream);
+            let messages = !port.is_stream();
+            Opened { remote, lane: Lane { framing: endpoint.framing(messages), datagrams: messages }, port }
+        }
         Conn::Datagram(socket) => Opened {
             remote: socket.remote().unwrap_or(Address::Unix(None)),
             lane: Lane { framing: endpoint.framing(true), datagrams: true },

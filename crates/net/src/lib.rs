@@ -16,6 +16,7 @@ pub mod eyeballs;
 pub mod front;
 mod guard;
 mod interface;
+pub mod layer;
 mod leg;
 pub mod operator;
 pub mod owner;

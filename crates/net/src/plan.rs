@@ -8,6 +8,7 @@ use sockeye_core::{Address, Kind, Lane, Machine, Note, Peer, Service, SessionId}
 use tokio::sync::watch;
 
 use crate::guard::{Guard, Slot};
+use crate::layer::Layers;
 use crate::world::World;
 
 /// One listener's plan.
@@ -17,6 +18,8 @@ pub(crate) struct Plan {
     pub(crate) service: Arc<dyn Service>,
     /// Which of the services that read the operator's lines this is.
     pub(crate) desk: Option<usize>,
+    /// What peers must put on before they are let in.
+    pub(crate) layers: Layers,
     pub(crate) lane: Lane,
     pub(crate) idle: Option<Duration>,
     /// End after this many sessions.
@@ -24,6 +27,15 @@ pub(crate) struct Plan {
     /// Becomes true when nobody is to be let in any more.
     pub(crate) stop: watch::Sender<bool>,
     pub(crate) refusals: Refusals,
+}
+
+/// Somebody who has come in.
+pub(crate) struct Caller {
+    pub(crate) id: SessionId,
+    pub(crate) transport: &'static str,
+    pub(crate) local: Address,
+    pub(crate) remote: Address,
+    pub(crate) user: Option<Box<str>>,
 }
 
 /// Who was turned away, told once a second at most.
@@ -55,16 +67,10 @@ impl Plan {
         }
     }
 
-    /// The machine of a new session.
-    pub(crate) fn begin(
-        &self,
-        id: SessionId,
-        transport: &'static str,
-        local: Address,
-        remote: Address,
-    ) -> Machine {
-        self.world.show(id, Kind::Accepted { transport, local: &local, remote: &remote });
-        let peer = Peer { session: id, transport, datagrams: self.lane.datagrams, local, remote };
+    /// The machine of a new session with somebody who has come in.
+    pub(crate) fn begin(&self, caller: Caller) -> Machine {
+        let Caller { id, transport, local, remote, user } = caller;
+        let peer = Peer { session: id, transport, datagrams: self.lane.datagrams, local, remote, user };
         let conversation = self.service.start(&peer);
         Machine::new(conversation, self.lane, self.world.limits.message)
             .watched(id, self.world.observer.clone())

@@ -14,11 +14,13 @@ use crate::bind::{self, BACKLOG, Bound, Sockets};
 use crate::drive::demux::Demux;
 use crate::front::Front;
 use crate::guard::Guard;
+use crate::layer::Layers;
 use crate::operator::{self, Source};
 use crate::plan::{Plan, Refusals};
 use crate::post::Letter;
 use crate::signals::Signals;
 use crate::timer;
+use crate::transport::{self, Role};
 use crate::world::World;
 
 /// After the drain, sessions get this long to be closed.
@@ -93,6 +95,9 @@ impl Server {
     /// port. Peers are let in by [`Server::run`].
     pub fn bind(&mut self, listener: Listener) -> Result<String, Fault> {
         let endpoint = &listener.endpoint;
+        transport::fit(endpoint, Role::Listen)?;
+        let layers = Layers::prepare(endpoint, Role::Listen)
+            .map_err(|fault| fault.doing(format!("listen {}", endpoint.bare())))?;
         let bound = self.runtime.block_on(async { bind::bind(endpoint, BACKLOG) })?;
         if self.signals.is_none() {
             self.signals = Some(self.runtime.block_on(async { Signals::listen() })?);
@@ -105,12 +110,13 @@ impl Server {
             desk = Some(self.desks.len());
             self.desks.push(Arc::clone(&listener.service));
         }
-        let datagrams = bound.entry.is_datagrams();
+        let datagrams = bound.messages;
         let plan = Plan {
             world: Rc::clone(&self.world),
             guard: Rc::clone(&self.guard),
             service: listener.service,
             desk,
+            layers,
             lane: Lane { framing: endpoint.framing(datagrams), datagrams },
             idle: endpoint.params.idle.or(self.world.limits.idle),
             sessions: self.max_sessions,
@@ -198,6 +204,7 @@ async fn serve(
 /// Lets sessions finish, then closes them; a further signal ends all at once.
 async fn drain(world: &Rc<World>, guard: &Rc<Guard>, signals: &mut Signals) -> End {
     world.tell_all(&Letter::Stop);
+    world.ending.send_replace(true);
     tokio::task::yield_now().await;
     let limit = world.limits.drain;
     if guard.live() > 0 && !limit.is_zero() {

@@ -8,9 +8,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use sockeye_core::{Event, Fault, How, Kind, Limits, Note, Observer, Outbox, SessionId};
-use tokio::sync::Notify;
+use tokio::sync::{Notify, watch};
 
 use crate::clock::{Clock, wall};
+use crate::dial::Target;
 use crate::front::Front;
 use crate::post::{Letter, Post};
 use crate::timer::Timer;
@@ -20,6 +21,9 @@ pub(crate) const READ: usize = 64 * 1024;
 
 /// How often stdout is looked at again while it is blocked.
 pub(crate) const BLOCKED: Duration = Duration::from_millis(5);
+
+/// How many places that sessions connect to are remembered.
+const TARGETS: usize = 64;
 
 static NEXT: AtomicU64 = AtomicU64::new(1);
 
@@ -38,9 +42,12 @@ pub(crate) struct World {
     pub(crate) desk: Cell<usize>,
     /// What went wrong in the session over stdin and stdout: where there is one, it is what the program was run for.
     pub(crate) outcome: Cell<Option<Box<Fault>>>,
+    /// Becomes true when the server ends: handshakes are given up then.
+    pub(crate) ending: watch::Sender<bool>,
     /// Told whenever a session ends.
     pub(crate) ended: Notify,
     posts: RefCell<HashMap<SessionId, Rc<Post>>>,
+    targets: RefCell<HashMap<Box<str>, Rc<Target>>>,
 }
 
 /// Buffers that no idle session holds.
@@ -65,14 +72,30 @@ impl World {
             waiting: Cell::new(0),
             desk: Cell::new(0),
             outcome: Cell::default(),
+            ending: watch::Sender::new(false),
             ended: Notify::new(),
             posts: RefCell::default(),
+            targets: RefCell::default(),
         })
     }
 
     /// A number for a new session.
     pub(crate) fn number() -> SessionId {
         SessionId(NEXT.fetch_add(1, Ordering::Relaxed))
+    }
+
+    /// What sessions connect to: read once, and kept, as a service connects to the same few places again and again.
+    pub(crate) fn target(&self, to: &str) -> Result<Rc<Target>, Fault> {
+        if let Some(known) = self.targets.borrow().get(to) {
+            return Ok(Rc::clone(known));
+        }
+        let target = Rc::new(Target::new(&to.parse()?)?);
+        let mut targets = self.targets.borrow_mut();
+        if targets.len() >= TARGETS {
+            targets.clear();
+        }
+        targets.insert(to.into(), Rc::clone(&target));
+        Ok(target)
     }
 
     /// Makes `post` the mailbox of the session.

@@ -20,6 +20,7 @@ fn peer() -> Peer {
         datagrams: false,
         local: address("127.0.0.1:9000"),
         remote: address("127.0.0.1:50000"),
+        user: None,
     }
 }
 

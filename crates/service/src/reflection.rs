@@ -52,7 +52,14 @@ mod tests {
     fn from(remote: &str, datagrams: bool) -> Reflection {
         let local = Address::Ip("127.0.0.1:7".parse().unwrap());
         let remote = Address::Ip(remote.parse().unwrap());
-        Reflection::of(&Peer { session: SessionId(1), transport: "udp", datagrams, local, remote })
+        Reflection::of(&Peer {
+            session: SessionId(1),
+            transport: "udp",
+            datagrams,
+            local,
+            remote,
+            user: None,
+        })
     }
 
     #[test]

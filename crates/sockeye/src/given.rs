@@ -33,13 +33,13 @@ pub fn charset(endpoint: &Endpoint) -> Result<Charset, Fault> {
 /// How an endpoint's bytes become messages, and whether they come as datagrams. Whatever the endpoint says must mean
 /// something on its transport, for a side that connects or listens.
 pub(crate) fn lane(endpoint: &Endpoint, role: Role) -> Result<(Framing, bool), Fault> {
-    let datagrams = transport::fit(endpoint, role)?.is_datagrams();
-    let framing = endpoint.framing(datagrams);
-    if framing.is_dgram() && !datagrams {
+    let messages = transport::fit(endpoint, role)?.messages;
+    let framing = endpoint.framing(messages);
+    if framing.is_dgram() && !messages {
         let fault = Fault::new(Code::UnfitFraming, "");
-        return Err(fault.arg("framing", framing.spec()).arg("scheme", &endpoint.scheme));
+        return Err(fault.arg("framing", framing.spec()).arg("scheme", endpoint.front()));
     }
-    Ok((framing, datagrams))
+    Ok((framing, messages))
 }
 
 /// The service of this name.

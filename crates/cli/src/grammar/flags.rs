@@ -10,6 +10,8 @@ pub(crate) enum Takes {
     Count,
     /// A value, shown as this word.
     Value(&'static str),
+    /// A value each time it stands, shown as this word.
+    Values(&'static str),
 }
 
 /// One flag.
@@ -69,8 +71,28 @@ pub(crate) const COMMON: &[Flag] = &[
     value("generate", "WHAT", "flag-generate"),
 ];
 
-/// Common flags that are endpoint parameters of the same name.
-pub(crate) const PARAMS: &[&str] = &["frame", "enc", "timeout", "idle", "bind", "mcast", "ttl", "nodelay"];
+/// Flags of every verb that opens an endpoint: what its layers take.
+pub(crate) const LAYERS: &[Flag] = &[
+    value("ca", "FILE", "flag-ca"),
+    value("cert", "FILE", "flag-cert"),
+    value("key", "FILE", "flag-key"),
+    value("client-ca", "FILE", "flag-client-ca"),
+    value("sni", "NAME", "flag-sni"),
+    value("alpn", "NAME,...", "flag-alpn"),
+    value("pin", "sha256:BASE64", "flag-pin"),
+    switch("insecure", "flag-insecure"),
+    switch("self-signed", "flag-self-signed"),
+    value("keylog", "FILE", "flag-keylog"),
+    value("path", "PATH", "flag-path"),
+    Flag { long: "header", short: None, takes: Takes::Values("NAME:VALUE"), key: "flag-header" },
+    value("subprotocol", "NAME,...", "flag-subprotocol"),
+    value("origin", "ORIGIN,...", "flag-origin"),
+    value("via", "URL", "flag-via"),
+    value("user", "NAME", "flag-user"),
+    value("password-file", "FILE", "flag-password-file"),
+    value("token-file", "FILE", "flag-token-file"),
+    value("users", "FILE", "flag-users"),
+];
 
 /// Flags of `serve` and `proxy`.
 pub(crate) const SERVE: &[Flag] = &[

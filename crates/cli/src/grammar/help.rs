@@ -4,7 +4,7 @@ use sockeye::core::framing;
 use sockeye::list::{Topic, service_examples, usage};
 use sockeye::service::{Choice, Entry};
 
-use super::flags::{COMMON, Flag, SERVE, SERVE_FILE, Takes};
+use super::flags::{COMMON, Flag, LAYERS, SERVE, SERVE_FILE, Takes};
 use super::verbs::{self, Times, Verb};
 use crate::words::Words;
 
@@ -113,6 +113,9 @@ pub(crate) fn verb(words: &Words, verb: &Verb, path: &str) -> String {
     if !verb.flags.is_empty() {
         page.flags("help-own", verb.flags.iter().copied().flatten());
     }
+    if verb.opens {
+        page.flags("help-layers", LAYERS.iter());
+    }
     page.common();
     page.examples(verb.examples.iter().copied());
     page.text
@@ -137,6 +140,7 @@ pub(crate) fn service(words: &Words, entry: &Entry) -> String {
         page.row(&name, &words.plain(&format!("service-{}-{}", entry.name, option.long)));
     }
     page.flags("help-serve", SERVE.iter().chain(SERVE_FILE));
+    page.flags("help-layers", LAYERS.iter());
     page.common();
     page.examples(service_examples(entry).iter().map(String::as_str));
     page.text
@@ -166,7 +170,7 @@ fn usage_of(verb: &Verb, path: &str) -> String {
 /// A flag as help shows it: `-F, --frame FRAMING`.
 fn written(flag: &Flag) -> String {
     let value = match flag.takes {
-        Takes::Value(word) => format!(" {word}"),
+        Takes::Value(word) | Takes::Values(word) => format!(" {word}"),
         Takes::Nothing | Takes::Count => String::new(),
     };
     match (flag.short, flag.long) {

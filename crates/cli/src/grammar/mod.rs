@@ -64,7 +64,7 @@ fn bare(name: &'static str) -> Command {
 /// The grammar of a verb, or of a word that one goes on with; `path` is all the words that lead to it.
 fn verb_command(verb: &'static Verb, path: &str, described: &Described<'_>) -> Command {
     let mut command = bare(verb.name).about(described.say(&verbs::key(path)));
-    for flag in verb.flags.iter().copied().flatten() {
+    for flag in verb.all_flags() {
         command = command.arg(argument(flag, described).global(verb.has_services()));
     }
     for word in verb.words {
@@ -116,6 +116,7 @@ fn argument(flag: &'static Flag, described: &Described<'_>) -> Arg {
     match flag.takes {
         Takes::Nothing => arg.action(ArgAction::SetTrue),
         Takes::Count => arg.action(ArgAction::Count),
+        Takes::Values(word) => arg.action(ArgAction::Append).value_name(word),
         // `--ttl -1` is to be refused as a value, not as a flag.
         Takes::Value(word) => arg.action(ArgAction::Set).value_name(word).allow_negative_numbers(true),
     }
@@ -145,9 +146,12 @@ mod tests {
 
     #[test]
     fn parameters_are_flags() {
-        for name in flags::PARAMS {
-            assert!(flags::COMMON.iter().any(|flag| flag.long == *name), "{name}");
-            assert!(sockeye::given::is_param(name), "{name}");
+        for name in sockeye::core::endpoint::PARAMS {
+            let mut known = flags::COMMON.iter().chain(flags::LAYERS);
+            assert!(known.any(|flag| flag.long == *name), "{name}");
+        }
+        for flag in flags::LAYERS {
+            assert!(sockeye::given::is_param(flag.long), "{}", flag.long);
         }
     }
 

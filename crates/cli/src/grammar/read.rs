@@ -6,7 +6,7 @@ use sockeye::bounds::bad_value;
 use sockeye::core::Fault;
 use sockeye::service::{Choice, Entry};
 
-use super::{WORDS, flags};
+use super::WORDS;
 
 /// Whether a switch was given.
 pub(crate) fn has(matches: &ArgMatches, id: &str) -> bool {
@@ -32,7 +32,7 @@ pub(crate) fn number(matches: &ArgMatches, id: &str, name: &str, least: u64) -> 
 
 /// Endpoint parameters given as flags.
 pub(crate) fn params(matches: &ArgMatches) -> Vec<(String, String)> {
-    pairs(matches, flags::PARAMS)
+    pairs(matches, sockeye::core::endpoint::PARAMS)
 }
 
 /// Bounds given as flags, by name.
@@ -43,8 +43,10 @@ pub(crate) fn bounds(matches: &ArgMatches) -> Vec<(String, String)> {
 fn pairs(matches: &ArgMatches, names: &[&str]) -> Vec<(String, String)> {
     let mut pairs = Vec::new();
     for name in names {
-        if let Some(value) = value(matches, name) {
-            pairs.push(((*name).to_owned(), value.to_owned()));
+        let given = values(matches, name);
+        if !given.is_empty() {
+            // Only header fields may stand several times; the last of other flags wins in the parser.
+            pairs.push(((*name).to_owned(), given.join("\n")));
         } else if has(matches, name) {
             pairs.push(((*name).to_owned(), "true".to_owned()));
         }

@@ -1,6 +1,6 @@
 //! Every verb, once: its words, its flags, its examples.
 
-use super::flags::{ASK, CERT, CERT_NAME, CERT_SIGNER, CONNECT, Flag, NC, SERVE, SERVE_FILE};
+use super::flags::{ASK, CERT, CERT_NAME, CERT_SIGNER, CONNECT, Flag, LAYERS, NC, SERVE, SERVE_FILE};
 
 /// One word of a verb.
 #[derive(Clone, Copy, Debug)]
@@ -37,11 +37,19 @@ pub(crate) struct Verb {
     pub(crate) words: &'static [Word],
     /// Its own flags, in groups.
     pub(crate) flags: &'static [&'static [Flag]],
+    /// Whether it opens endpoints, and takes the flags of their layers.
+    pub(crate) opens: bool,
     /// Command lines to show.
     pub(crate) examples: &'static [&'static str],
 }
 
 impl Verb {
+    /// Every flag of its own.
+    pub(crate) fn all_flags(&self) -> impl Iterator<Item = &'static Flag> + use<> {
+        let layers = if self.opens { LAYERS } else { &[] };
+        self.flags.iter().copied().flatten().chain(layers)
+    }
+
     /// Whether services are its subcommands.
     pub(crate) fn has_services(&self) -> bool {
         self.name == "serve"
@@ -65,6 +73,7 @@ pub(crate) const ALL: &[Verb] = &[
         subs: &[],
         words: &[word("ENDPOINT", "word-endpoint", Times::Maybe)],
         flags: &[SERVE, SERVE_FILE],
+        opens: true,
         examples: &[
             "sockeye serve",
             "sockeye serve :9000 echo",
@@ -76,6 +85,7 @@ pub(crate) const ALL: &[Verb] = &[
         subs: &[],
         words: &[word("ENDPOINT", "word-endpoint", Times::One)],
         flags: &[CONNECT],
+        opens: true,
         examples: &[
             "sockeye connect 127.0.0.1:9000",
             "sockeye 127.0.0.1:9000",
@@ -87,6 +97,7 @@ pub(crate) const ALL: &[Verb] = &[
         subs: &[],
         words: &[word("ENDPOINT", "word-endpoint", Times::One), word("MESSAGE", "word-message", Times::Many)],
         flags: &[ASK],
+        opens: true,
         examples: &[
             "sockeye ask 127.0.0.1:9000 hello",
             "sockeye ask 127.0.0.1:9000 one two -F line",
@@ -98,6 +109,7 @@ pub(crate) const ALL: &[Verb] = &[
         subs: &[],
         words: &[word("LISTEN", "word-listen", Times::One), word("TARGET", "word-target", Times::One)],
         flags: &[SERVE],
+        opens: true,
         examples: &["sockeye proxy :9000 192.0.2.7:80", "sockeye proxy :9000 unix:///run/app.sock -vv"],
     },
     Verb {
@@ -105,6 +117,7 @@ pub(crate) const ALL: &[Verb] = &[
         subs: &[],
         words: &[word("HOST", "word-host", Times::Maybe), word("PORT", "word-port", Times::Maybe)],
         flags: &[NC],
+        opens: false,
         examples: &[
             "printf 'hi\\n' | sockeye nc -N 127.0.0.1 9000",
             "sockeye nc -l 9000",
@@ -116,6 +129,7 @@ pub(crate) const ALL: &[Verb] = &[
         subs: CERTS,
         words: &[],
         flags: &[],
+        opens: false,
         examples: &[
             "sockeye cert all",
             "sockeye cert server app.example 192.0.2.7",
@@ -127,6 +141,7 @@ pub(crate) const ALL: &[Verb] = &[
         subs: &[],
         words: &[word("TOPIC", "word-topic", Times::Maybe)],
         flags: &[],
+        opens: false,
         examples: &["sockeye list", "sockeye list framings"],
     },
 ];
@@ -138,6 +153,7 @@ const CERTS: &[Verb] = &[
         subs: &[],
         words: &[],
         flags: &[CERT, CERT_NAME],
+        opens: false,
         examples: &["sockeye cert ca", "sockeye cert ca --dir certs --name 'Test CA' --days 30"],
     },
     Verb {
@@ -145,6 +161,7 @@ const CERTS: &[Verb] = &[
         subs: &[],
         words: &[word("NAME", "word-cert-server", Times::Any)],
         flags: &[CERT, CERT_SIGNER],
+        opens: false,
         examples: &[
             "sockeye cert server",
             "sockeye cert server app.example '*.app.example' 192.0.2.7",
@@ -156,6 +173,7 @@ const CERTS: &[Verb] = &[
         subs: &[],
         words: &[word("NAME", "word-cert-client", Times::One)],
         flags: &[CERT, CERT_SIGNER],
+        opens: false,
         examples: &["sockeye cert client alice", "sockeye cert client alice --dir certs --days 30"],
     },
     Verb {
@@ -163,6 +181,7 @@ const CERTS: &[Verb] = &[
         subs: &[],
         words: &[word("NAME", "word-cert-server", Times::Any)],
         flags: &[CERT, CERT_NAME],
+        opens: false,
         examples: &["sockeye cert all", "sockeye cert all --dir certs localhost app.example"],
     },
     Verb {
@@ -170,6 +189,7 @@ const CERTS: &[Verb] = &[
         subs: &[],
         words: &[word("PLACE", "word-cert-place", Times::Many)],
         flags: &[],
+        opens: false,
         examples: &[
             "sockeye cert show ca.pem server.pem",
             "sockeye cert show tls://localhost:4433",

@@ -248,6 +248,15 @@ impl Observer for Human {
                 let (local, remote) = (local.to_string(), remote.to_string());
                 self.sentence(event, "event-connected", &[("local", &local), ("remote", &remote)]);
             }
+            Kind::Upgraded { to, facts, .. } => {
+                let facts: Vec<String> =
+                    facts.iter().map(|(name, value)| format!("{name}={value}")).collect();
+                let args = [("to", to), ("facts", &*facts.join(" "))];
+                self.sentence(event, "event-upgraded", &args);
+            }
+            Kind::Authenticated { user, mechanism, .. } => {
+                self.sentence(event, "event-authenticated", &[("user", user), ("mechanism", mechanism)]);
+            }
             Kind::HalfClosed { leg, direction } => {
                 let key = match direction {
                     Direction::In => "event-half-closed-in",

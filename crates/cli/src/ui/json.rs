@@ -180,6 +180,10 @@ fn line(event: &Event<'_>) -> Line {
             .text("transport", transport)
             .address("local", local)
             .address("remote", remote),
+        Kind::Upgraded { leg, to, facts } => line.number("leg", u64::from(leg)).text("to", to).args(facts),
+        Kind::Authenticated { leg, user, mechanism } => {
+            line.number("leg", u64::from(leg)).text("user", user).text("mechanism", mechanism)
+        }
         Kind::Message { leg, direction, data } => line.leg(leg, direction).data(data),
         Kind::HalfClosed { leg, direction } | Kind::Reset { leg, direction } => line.leg(leg, direction),
         Kind::Timeout { what } => line.text("what", what),
@@ -316,6 +320,8 @@ mod tests {
             Kind::Resolved { name: "localhost", addresses: &addresses },
             Kind::Connecting { leg, transport, remote: &remote },
             Kind::Connected { leg, transport, local: &local, remote: &remote },
+            Kind::Upgraded { leg, to: "ws", facts: &[("path", "/".to_owned())] },
+            Kind::Authenticated { leg, user: "lin", mechanism: "BEARER" },
             Kind::Message { leg, direction: Direction::In, data: b"\xff" },
             Kind::HalfClosed { leg, direction: Direction::Out },
             Kind::Reset { leg, direction: Direction::In },

@@ -29,6 +29,15 @@ pub const PARAMS: &[&str] = &[
     "nodelay",
     "path",
     "via",
+    "self-signed",
+    "keylog",
+    "header",
+    "subprotocol",
+    "origin",
+    "user",
+    "password-file",
+    "token-file",
+    "users",
 ];
 
 /// Parameters of an endpoint. `None`: not given.
@@ -71,13 +80,37 @@ pub struct Params {
     pub path: Option<String>,
     /// The proxy to go through, as a URL which may hold a password.
     pub via: Option<String>,
+    /// Whether a server makes itself a certificate for this run.
+    pub self_signed: bool,
+    /// The file that the secrets of TLS sessions are appended to, for Wireshark.
+    pub keylog: Option<String>,
+    /// Header fields of a WebSocket upgrade, as `Name: value`, one a line.
+    pub header: Option<String>,
+    /// WebSocket subprotocols to offer or accept, in order of preference, separated by commas.
+    pub subprotocol: Option<String>,
+    /// The Origin to send, or those to accept, separated by commas; `*` accepts any.
+    pub origin: Option<String>,
+    /// The name to authenticate by.
+    pub user: Option<String>,
+    /// The file that holds the password to authenticate with.
+    pub password_file: Option<String>,
+    /// The file that holds the token to authenticate with.
+    pub token_file: Option<String>,
+    /// The file of those who may come in.
+    pub users: Option<String>,
 }
 
 impl Params {
     /// Sets one parameter, over what it was. `value` is plain text, not percent-encoded; empty for a parameter that is
     /// just there, as `insecure`.
     pub fn set(&mut self, name: &str, value: &str) -> Result<(), Fault> {
-        let text = || if value.is_empty() { Err(bad(name, value)) } else { Ok(Some(value.to_owned())) };
+        let text = || {
+            if value.is_empty() || value.contains('\0') {
+                Err(bad(name, value))
+            } else {
+                Ok(Some(value.to_owned()))
+            }
+        };
         match name {
             "frame" => self.frame = Some(Framing::parse(value)?),
             "enc" => self.enc = text()?,
@@ -103,6 +136,15 @@ impl Params {
             "nodelay" => self.nodelay = Some(switch(name, value)?),
             "path" => self.path = text()?,
             "via" => self.via = text()?,
+            "self-signed" => self.self_signed = switch(name, value)?,
+            "keylog" => self.keylog = text()?,
+            "header" => self.header = text()?,
+            "subprotocol" => self.subprotocol = text()?,
+            "origin" => self.origin = text()?,
+            "user" => self.user = text()?,
+            "password-file" => self.password_file = text()?,
+            "token-file" => self.token_file = text()?,
+            "users" => self.users = text()?,
             _ => {
                 let near = nearest(name, PARAMS.iter().copied()).unwrap_or("");
                 return Err(Fault::new(Code::UnknownParameter, "").arg("name", name).arg("near", near));
@@ -138,12 +180,26 @@ impl Params {
             nodelay: self.nodelay.or(other.nodelay),
             path: self.path.or(other.path),
             via: self.via.or(other.via),
+            self_signed: self.self_signed || other.self_signed,
+            keylog: self.keylog.or(other.keylog),
+            header: self.header.or(other.header),
+            subprotocol: self.subprotocol.or(other.subprotocol),
+            origin: self.origin.or(other.origin),
+            user: self.user.or(other.user),
+            password_file: self.password_file.or(other.password_file),
+            token_file: self.token_file.or(other.token_file),
+            users: self.users.or(other.users),
         }
     }
 
     /// The multicast group, and the interface (name or address) to reach it by. `None` for an interface alone.
     pub fn group(&self) -> Option<(IpAddr, Option<&str>)> {
         read_group(self.mcast.as_deref()?)
+    }
+
+    /// The proxy to go through, its password masked.
+    pub fn masked_via(&self) -> Option<String> {
+        self.via.as_deref().map(|url| escape::mask_user(url).into_owned())
     }
 
     /// Reads what follows the `?`.
@@ -183,7 +239,16 @@ impl Params {
             "ttl" => self.ttl.map(|hops| hops.to_string()),
             "nodelay" => self.nodelay.map(|on| if on { String::new() } else { "off".to_owned() }),
             "path" => text(&self.path),
-            "via" => self.via.as_deref().map(|url| escape::mask_user(url).into_owned()),
+            "via" => self.masked_via(),
+            "self-signed" => self.self_signed.then(String::new),
+            "keylog" => text(&self.keylog),
+            "header" => text(&self.header),
+            "subprotocol" => text(&self.subprotocol),
+            "origin" => text(&self.origin),
+            "user" => text(&self.user),
+            "password-file" => text(&self.password_file),
+            "token-file" => text(&self.token_file),
+            "users" => text(&self.users),
             _ => None,
         }
     }
@@ -261,7 +326,7 @@ mod tests {
                 "frame" => "line",
                 "mcast" => "ff02::1@eth0",
                 "timeout" | "idle" | "ttl" => "7",
-                "insecure" | "nodelay" => "",
+                "insecure" | "nodelay" | "self-signed" => "",
                 _ => "some value & more",
             };
             let mut params = Params::default();

@@ -24,7 +24,7 @@ use crate::drive::port::{Inlet, Port};
 use crate::drive::session::Session;
 use crate::errno;
 use crate::guard::Slot;
-use crate::plan::Plan;
+use crate::plan::{Caller, Plan};
 use crate::post::{Letter, Post};
 use crate::world::{BLOCKED, Lent, World};
 
@@ -219,7 +219,10 @@ impl Demux {
         self.sweep();
         let Some(slot) = self.plan.enter(address) else { return false };
         let id = World::number();
-        let machine = self.plan.begin(id, self.socket.transport(), self.local(), address.clone());
+        let transport = self.socket.transport();
+        let (local, remote) = (self.local(), address.clone());
+        self.plan.world.show(id, Kind::Accepted { transport, local: &local, remote: &remote });
+        let machine = self.plan.begin(Caller { id, transport, local, remote, user: None });
         self.plan.world.enroll(id, Rc::clone(&self.post));
         self.addresses.insert(id, address.clone());
         let known = Known {

@@ -55,6 +55,11 @@ pub(crate) enum Got {
 }
 
 impl Port {
+    /// The port of a connection.
+    pub(crate) fn of(stream: Stream) -> Self {
+        Self::Stream(stream)
+    }
+
     /// Reads into `buffer`.
     #[inline]
     pub(crate) fn poll_read(&mut self, cx: &mut Context<'_>, buffer: &mut [u8]) -> Poll<io::Result<Got>> {

@@ -71,6 +71,7 @@ pub(crate) struct Session {
 /// Who the peer is.
 struct Who {
     remote: Address,
+    user: Option<Box<str>>,
     /// What faults are about, if not the session's number.
     subject: Option<String>,
 }
@@ -122,7 +123,15 @@ impl Session {
 
     /// Says who the peer is, for faults and for processes.
     pub(crate) fn with(mut self, remote: Address) -> Self {
-        self.who = Some(Box::new(Who { remote, subject: None }));
+        self.who = Some(Box::new(Who { remote, user: None, subject: None }));
+        self
+    }
+
+    /// Says who the peer has proved to be.
+    pub(crate) fn known_as(mut self, user: Option<Box<str>>) -> Self {
+        if let Some(who) = &mut self.who {
+            who.user = user;
+        }
         self
     }
 
@@ -147,6 +156,7 @@ impl Session {
             datagrams: self.machine.lane(PEER).datagrams,
             local: self.peer.port.local(),
             remote: self.who.as_deref().map_or(Address::Unix(None), |who| who.remote.clone()),
+            user: self.who.as_deref().and_then(|who| who.user.clone()),
         }
     }
 

@@ -15,6 +15,7 @@ use sockeye_core::{Code, Endpoint, Fault, Place};
 
 use crate::bind::Sockets;
 use crate::dial::{Call, Dialling};
+use crate::layer::{self, Shape};
 use crate::resolve::misplaced;
 
 /// Every transport, in the order `list` shows them.
@@ -100,14 +101,27 @@ pub fn find(scheme: &str) -> Result<&'static Entry, Fault> {
     })
 }
 
-/// The transport of an endpoint, if all that the endpoint says means something on it. No layer is built in yet.
-pub fn fit(endpoint: &Endpoint, role: Role) -> Result<&'static Entry, Fault> {
+/// What an endpoint is made of.
+#[derive(Clone)]
+pub struct Fit {
+    /// Its transport.
+    pub entry: &'static Entry,
+    /// Whether what it carries has bounds: datagrams, or messages of a layer.
+    pub messages: bool,
+}
+
+/// What an endpoint is made of, if all that it says means something there.
+pub fn fit(endpoint: &Endpoint, role: Role) -> Result<Fit, Fault> {
     let entry = find(&endpoint.scheme)?;
-    if let Some(layer) = endpoint.layers.first() {
-        return Err(Fault::new(Code::UnknownLayer, "").arg("name", layer).arg("near", ""));
+    let layers = endpoint.layers.iter().map(|name| layer::find(name)).collect::<Result<Vec<_>, _>>()?;
+    if let Some(layer) = layers.first().filter(|_| entry.is_datagrams()) {
+        return Err(Fault::new(Code::UnfitLayer, "").arg("name", layer.name).arg("scheme", entry.name));
     }
-    let unfit = |name| Fault::new(Code::UnfitParameter, "").arg("name", name).arg("scheme", entry.name);
-    if let (Locus::Host, Place::Host { path: Some(_), .. }) = (entry.locus, &endpoint.place) {
+    let takes = |name: &str| entry.takes(name, role) || layers.iter().any(|layer| layer.takes(name, role));
+    let unfit = |name| Fault::new(Code::UnfitParameter, "").arg("name", name).arg("scheme", endpoint.front());
+    if let (Locus::Host, Place::Host { path: Some(_), .. }) = (entry.locus, &endpoint.place)
+        && !takes("path")
+    {
         return Err(unfit("path"));
     }
     let is_placed = matches!(
@@ -117,13 +131,15 @@ pub fn fit(endpoint: &Endpoint, role: Role) -> Result<&'static Entry, Fault> {
     if !is_placed {
         return Err(misplaced(endpoint));
     }
-    if let Some(name) = endpoint.params.given().find(|name| !entry.takes(name, role)) {
+    if let Some(name) = endpoint.params.given().find(|name| !takes(name)) {
         return Err(unfit(name));
     }
     if endpoint.params.ttl == Some(0) && !is_group(&endpoint.place) {
         return Err(Fault::new(Code::BadValue, "").arg("name", "ttl").arg("value", 0).detail("1-255"));
     }
-    Ok(entry)
+    let shape = layers.iter().map(|layer| layer.shape).find(|shape| *shape != Shape::Same);
+    let messages = shape.map_or(entry.is_datagrams(), |shape| shape == Shape::Messages);
+    Ok(Fit { entry, messages })
 }
 
 /// Whether it is a multicast group: only what is sent to one may stay on this machine, with no hop at all.

@@ -393,7 +393,7 @@ impl Stage {
         let session = SessionId(self.sessions.len() as u64 + 1);
         let transport = if lane.datagrams { "udp" } else { "tcp" };
         let local = Address::Ip(SocketAddr::from(([127, 0, 0, 1], 7)));
-        let peer = Peer { session, transport, datagrams: lane.datagrams, local, remote };
+        let peer = Peer { session, transport, datagrams: lane.datagrams, local, remote, user: None };
         let conversation = self.services[service].start(&peer);
         let session = self.add_session(conversation, Some(service), lane);
         let end = self.open_end(Owner::Session(session, PEER), lane);
