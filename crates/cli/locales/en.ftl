@@ -472,6 +472,7 @@ service-forward = passes everything on to another endpoint
 event-connecting = trying { $remote }
 event-resolved = { $name } is { $addresses }
 event-accepted = { $remote } came to { $local }
+ask-password = password for { $name }:{" "}
 event-connected = connected to { $remote } from { $local }
 event-upgraded = { $to } stands: { $facts }
 event-authenticated = { $user } is who it says, by { $mechanism }

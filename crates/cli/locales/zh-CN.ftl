@@ -472,6 +472,7 @@ service-forward = 把一切转给另一个端点
 event-connecting = 正在尝试 { $remote }
 event-resolved = { $name } 的地址是 { $addresses }
 event-accepted = { $remote } 连到 { $local }
+ask-password = { $name } 的密码：
 event-connected = 已从 { $local } 连到 { $remote }
 event-upgraded = { $to } 已建立：{ $facts }
 event-authenticated = { $user } 的身份已由 { $mechanism } 证实

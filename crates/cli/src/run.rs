@@ -287,8 +287,8 @@ impl Run {
             from_terminal: self.place.stdin,
             shown: self.is_shown(matches),
         };
-        let plan = connect::plan(&request)?;
         end_on_signal(&self.found);
+        let plan = connect::plan(&request, &self.views)?;
         // Opened only once nothing more can be refused: from here on the terminal is the editor's.
         let editor = if self.place.stdin { self.editor() } else { None };
         connect::run(plan, editor, &self.views)

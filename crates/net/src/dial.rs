@@ -13,7 +13,7 @@ use tokio::time::{Instant, sleep_until, timeout};
 use crate::datagram::Datagram;
 use crate::errno;
 use crate::eyeballs::{Race, Step};
-use crate::layer::{Layers, Link, Scene, via};
+use crate::layer::{Layers, Link, Open, Scene, via};
 use crate::stream::Stream;
 use crate::transport::{self, Entry, Role};
 
@@ -125,7 +125,8 @@ impl Target {
             Conn::Stream(stream) if !self.layers.is_empty() => {
                 let remote = stream.remote().unwrap_or(Address::Unix(None));
                 let behalf = options.behalf.clone();
-                let scene = Scene { leg: call.leg, behalf, subject: &call.subject, on_event: call.on_event };
+                let (subject, on_event) = (&*call.subject, call.on_event);
+                let scene = Scene { leg: call.leg, behalf, door: &Open, subject, on_event };
                 let link = self.layers.wrap(Link::new(stream, remote), &scene, &options.handshakes).await?;
                 Ok(Conn::Stream(link.stream))
             }

@@ -24,6 +24,7 @@ mod pktinfo;
 mod plan;
 mod post;
 pub mod process;
+pub mod random;
 mod resolve;
 pub mod server;
 pub mod signals;

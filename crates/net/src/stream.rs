@@ -63,6 +63,28 @@ impl Stream {
         Self::Prefixed(Box::new(Prefixed { bytes: bytes.to_vec(), at: 0, stream: Some(self) }))
     }
 
+    /// What binds a login to this connection (RFC 9266), where TLS is below.
+    pub(crate) fn binding(&self) -> Option<[u8; 32]> {
+        match self {
+            Self::Prefixed(it) => it.stream.as_ref().and_then(Self::binding),
+            Self::Tcp(_) | Self::Unix(_) | Self::Stdio(_) | Self::Process(_) => None,
+        }
+    }
+
+    /// Whether nobody between the two ends can read what goes over it.
+    pub(crate) fn is_private(&self) -> bool {
+        match self {
+            Self::Prefixed(it) => it.stream.as_ref().is_some_and(Self::is_private),
+            Self::Tcp(_) => false,
+            Self::Unix(_) | Self::Stdio(_) | Self::Process(_) => true,
+        }
+    }
+
+    /// Whether each write is one message and each read brings bytes of one.
+    pub(crate) fn is_messages(&self) -> bool {
+        false
+    }
+
     /// Our end. Fails where the system does not tell.
     pub fn local(&self) -> io::Result<Address> {
         match self {

@@ -13,6 +13,7 @@ pub mod given;
 pub mod list;
 pub mod nc;
 pub mod proxy;
+pub mod secrets;
 pub mod serve;
 mod shown;
 mod talk;

@@ -7,9 +7,11 @@ use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
+use sockeye::core::endpoint::Secret;
 use sockeye::core::{
     Address, Direction, Event, Fault, Kind, Layer, Leg, Note, Observer, SessionId, Side, Tick,
 };
+use sockeye::secrets::Want;
 use sockeye::wire::escape::is_safe;
 use sockeye::wire::notation::to_hex;
 use sockeye::{Front, Watcher};
@@ -225,6 +227,10 @@ impl Watcher for Json {
         let start = Line::start(Tick::ZERO, SessionId::default(), "traced", "error");
         self.write(error(start, "warning", fault));
         self.people.warning(fault);
+    }
+
+    fn secret(&self, want: Want<'_>) -> Option<Secret> {
+        self.people.secret(want)
     }
 }
 

@@ -6,6 +6,7 @@
 //! Each wrapping is a handshake with a deadline of its own. None of this is on a session's hot path: what a layer leaves
 //! behind is a [`Stream`].
 
+mod auth;
 mod proxy;
 mod shake;
 pub(crate) mod via;
@@ -23,7 +24,7 @@ use crate::stream::Stream;
 use crate::transport::Role;
 
 /// Every layer, in the order `list` shows them.
-pub const ALL: &[&Entry] = &[&proxy::ENTRY_1, &proxy::ENTRY_2];
+pub const ALL: &[&Entry] = &[&auth::ENTRY, &proxy::ENTRY_1, &proxy::ENTRY_2];
 
 /// What a layer makes of what it wraps.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -104,10 +105,32 @@ pub(crate) struct Scene<'a> {
     pub(crate) leg: Leg,
     /// Whom we connect for, where we relay: the client's end, and the one it came to.
     pub(crate) behalf: Option<(Address, Address)>,
+    /// Who minds how often a source has failed to log in.
+    pub(crate) door: &'a dyn Door,
     /// What its faults are about: `connect tls://…`, or the peer's address.
     pub(crate) subject: &'a str,
     /// Who is told of `Tls`, `Upgraded` and `Authenticated`.
     pub(crate) on_event: &'a dyn Fn(Kind<'_>),
+}
+
+/// Keeps those out who fail to log in again and again.
+pub(crate) trait Door {
+    /// Whether a peer is to be turned away for now.
+    fn is_barred(&self, remote: &Address) -> bool;
+
+    /// A login from there has failed.
+    fn failed(&self, remote: &Address);
+}
+
+/// The door of a client: it lets in whom it has called.
+pub(crate) struct Open;
+
+impl Door for Open {
+    fn is_barred(&self, _remote: &Address) -> bool {
+        false
+    }
+
+    fn failed(&self, _remote: &Address) {}
 }
 
 /// What a wrapping is.

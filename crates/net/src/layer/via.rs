@@ -10,7 +10,7 @@ use sockeye_core::limits::Handshakes;
 use sockeye_core::{Code, Endpoint, Fault, Kind, Place};
 use sockeye_wire::via::{Http, Login, Opened, Refusal, Socks, Target};
 
-use super::shake::{Failed, shake};
+use super::shake::{Failed, Here, shake};
 use super::{Layer, Link, Scene, Wrapping};
 use crate::errno;
 use crate::stream::Stream;
@@ -33,7 +33,10 @@ struct Tunnel {
 }
 
 /// The proxy to connect to, and what then leads to the endpoint.
-pub(crate) fn tunnel(endpoint: &Endpoint) -> Result<Option<(Endpoint, Box<dyn Layer>)>, Fault> {
+pub(crate) type Way = (Endpoint, Box<dyn Layer>);
+
+/// The way that `via=` names, if it is given.
+pub(crate) fn tunnel(endpoint: &Endpoint) -> Result<Option<Way>, Fault> {
     let Some(url) = &endpoint.params.via else { return Ok(None) };
     let bad = || {
         let syntax = "socks5://[USER@]HOST:PORT, http://[USER@]HOST:PORT";
@@ -114,8 +117,8 @@ impl Tunnel {
     async fn open(&self, stream: Stream) -> Result<(Stream, Opened), Failed<Refusal>> {
         let (target, login) = (self.target.clone(), self.login.clone());
         match self.protocol {
-            Protocol::Socks => shake(stream, &mut Socks::new(target, login)).await,
-            Protocol::Http => shake(stream, &mut Http::new(target, login)).await,
+            Protocol::Socks => shake(stream, Here(Socks::new(target, login))).await,
+            Protocol::Http => shake(stream, Here(Http::new(target, login))).await,
         }
     }
 }
