@@ -9,8 +9,7 @@ use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
 use sockeye_core::{Code, Fault};
-
-use super::sign::random;
+use sockeye_net::random;
 
 /// What happens to files that are there already.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -75,7 +74,8 @@ pub(super) fn write(directory: &Path, files: &[File], overwrite: Overwrite) -> R
     }
     let mut renames = Vec::new();
     for (file, path) in files.iter().zip(&paths) {
-        let temporary = directory.join(format!(".{}.{:016x}", file.name, u64::from_ne_bytes(random()?)));
+        let temporary =
+            directory.join(format!(".{}.{:016x}", file.name, u64::from_ne_bytes(random::bytes()?)));
         let mut open = create(&temporary, file.readers).map_err(|error| unwritable(path, &error))?;
         unfinished.0.push(temporary.clone());
         let written = open.write_all(file.text.as_bytes()).and_then(|()| open.sync_all());
