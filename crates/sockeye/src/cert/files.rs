@@ -93,7 +93,7 @@ pub(super) fn write(directory: &Path, files: &[File], overwrite: Overwrite) -> R
 /// new, never a part.
 pub(crate) fn replace(path: &Path, bytes: &[u8]) -> Result<(), Fault> {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
-    let temporary = path.with_file_name(format!(".{name}.{:016x}", u64::from_ne_bytes(random()?)));
+    let temporary = path.with_file_name(format!(".{name}.{:016x}", u64::from_ne_bytes(random::bytes()?)));
     let mut open = create(&temporary, Readers::Owner).map_err(|error| unwritable(path, &error))?;
     let mut unfinished = Unfinished(vec![temporary.clone()]);
     let written = open.write_all(bytes).and_then(|()| open.sync_all());
