@@ -46,6 +46,7 @@ pub(crate) const ARGUMENTS: &[&str] = &[
     "owner",
     "path",
     "port",
+    "reason",
     "role",
     "scheme",
     "size",
