@@ -112,7 +112,8 @@ impl Target {
         match conn {
             Conn::Stream(stream) if !self.layers.is_empty() => {
                 let remote = stream.remote().unwrap_or(Address::Unix(None));
-                let scene = Scene { leg: call.leg, subject: &call.subject, on_event: call.on_event };
+                let scene =
+                    Scene { leg: call.leg, subject: &call.subject, on_event: call.on_event, entrant: None };
                 let link = self.layers.wrap(Link::new(stream, remote), &scene, &handshakes).await?;
                 Ok(Conn::Stream(link.stream))
             }

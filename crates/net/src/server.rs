@@ -16,7 +16,7 @@ use crate::front::Front;
 use crate::guard::Guard;
 use crate::layer::Layers;
 use crate::operator::{self, Source};
-use crate::plan::{Plan, Refusals};
+use crate::plan::Plan;
 use crate::post::Letter;
 use crate::signals::Signals;
 use crate::timer;
@@ -67,7 +67,6 @@ pub struct Server {
     world: Rc<World>,
     guard: Rc<Guard>,
     stop: watch::Sender<bool>,
-    max_sessions: Option<u64>,
     operator: Option<Source>,
     desks: Vec<Arc<dyn Service>>,
     bound: Vec<(Rc<Plan>, Bound)>,
@@ -80,15 +79,19 @@ impl Server {
     pub fn new(options: Options) -> Result<Self, Fault> {
         Ok(Self {
             runtime: runtime()?,
-            guard: Guard::new(options.limits.clone()),
+            guard: Guard::new(options.limits.clone(), options.max_sessions),
             world: World::new(options.limits, options.front, options.observer),
             stop: watch::Sender::new(false),
-            max_sessions: options.max_sessions,
             operator: options.operator,
             desks: Vec::new(),
             bound: Vec::new(),
             signals: None,
         })
+    }
+
+    /// Where chance begins, to repeat a run: who is turned away among many at their handshakes.
+    pub fn seed(&self, seed: u64) {
+        self.guard.seed(seed);
     }
 
     /// Takes the listener's addresses and tells that they are ready: at the endpoint that is given back, with its real
@@ -119,9 +122,7 @@ impl Server {
             layers,
             lane: Lane { framing: endpoint.framing(datagrams), datagrams },
             idle: endpoint.params.idle.or(self.world.limits.idle),
-            sessions: self.max_sessions,
             stop: self.stop.clone(),
-            refusals: Refusals::default(),
         };
         let url = bound.url.clone();
         self.bound.push((Rc::new(plan), bound));
@@ -143,7 +144,9 @@ impl Server {
                 let world = Rc::clone(&world);
                 tokio::task::spawn_local(async move { operator::attend(&world, &desks, source).await });
             }
-            Ok(serve(&world, &guard, &stop, loops, &mut signals).await)
+            let end = serve(&world, &guard, &stop, loops, &mut signals).await;
+            world.tell_rest();
+            Ok(end)
         });
         let outcome = world.outcome.take();
         runtime.shutdown_background();
@@ -227,7 +230,8 @@ async fn drain(world: &Rc<World>, guard: &Rc<Guard>, signals: &mut Signals) -> E
 }
 
 async fn all_ended(world: &World, guard: &Guard) {
-    while guard.live() > 0 {
+    // A handshake under way may still become a session, unless enough have begun.
+    while guard.live() > 0 || (guard.pending() > 0 && guard.may_begin()) {
         world.ended.notified().await;
     }
 }

@@ -87,6 +87,7 @@ pub fn run(request: &Request, operator: impl FnOnce() -> Source, views: &Views) 
         front: views.front(),
         observer: views.observer.clone(),
     })?;
+    server.seed(request.seed);
     let mut bound = 0;
     let mut first = None;
     for listener in plan.listeners {

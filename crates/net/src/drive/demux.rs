@@ -19,9 +19,11 @@ use sockeye_core::{Address, Code, Effect, Fault, Input, Kind, Machine, Op, Outbo
 use tokio::time::Sleep;
 
 use crate::accept::Served;
+use crate::complaints::About;
 use crate::datagram::Datagram;
 use crate::drive::port::{Inlet, Port};
 use crate::drive::session::Session;
+use crate::drive::strict::Strict;
 use crate::errno;
 use crate::guard::Slot;
 use crate::plan::{Caller, Plan};
@@ -73,6 +75,7 @@ struct Known {
     bytes_in: u64,
     bytes_out: u64,
     slot: Option<Slot>,
+    strict: Option<Box<Strict>>,
 }
 
 /// What a conversation's operations mean for its place in the map.
@@ -125,7 +128,7 @@ impl Demux {
                     self.input(&address, now, Input::Stop, cx, lent);
                     self.remove(&address, None);
                 }
-                Letter::Close => self.remove(&address, None),
+                Letter::Close | Letter::Cut => self.remove(&address, None),
             }
         }
     }
@@ -140,6 +143,14 @@ impl Demux {
             return;
         }
         let Some(Entry::Here(known)) = self.peers.get(address) else { return };
+        if known.strict.as_deref().is_some_and(|strict| strict.met(now).is_some()) {
+            // A datagram peer is forgotten; if it goes on it is a new one.
+            self.plan.world.show(known.id, Kind::Timeout { what: "session" });
+            let gone = Input::Failed { leg: PEER, why: Code::SessionTime.word() };
+            self.input(address, now, gone, cx, lent);
+            self.remove(address, None);
+            return;
+        }
         if known.machine.deadline().is_some_and(|deadline| deadline <= now) {
             self.input(address, now, Input::Timeout, cx, lent);
         } else {
@@ -190,6 +201,12 @@ impl Demux {
         }
         match self.peers.get_mut(address) {
             Some(Entry::Here(known)) => {
+                if let Some(strict) = &mut known.strict {
+                    if strict.waits(now).is_some() {
+                        return;
+                    }
+                    strict.has_read(count, now);
+                }
                 known.last = now;
                 known.local = local;
                 known.bytes_in += count as u64;
@@ -213,7 +230,7 @@ impl Demux {
 
     /// Makes a conversation for a peer not seen before. `false`: turned away.
     fn welcome(&mut self, address: &Address, now: Tick, cx: &mut Context<'_>, lent: &mut Lent) -> bool {
-        if self.stopping || !self.plan.may_begin() {
+        if self.stopping || !self.plan.guard.may_begin() {
             return false;
         }
         self.sweep();
@@ -234,6 +251,7 @@ impl Demux {
             bytes_in: 0,
             bytes_out: 0,
             slot: Some(slot),
+            strict: Strict::new(&self.plan.world.limits, now),
         };
         self.peers.insert(address.clone(), Entry::Here(Box::new(known)));
         self.input(address, now, Input::Opened { leg: PEER }, cx, lent);
@@ -359,6 +377,7 @@ impl Demux {
         let idle = Some(self.idle());
         let session = Session::new(&self.plan.world, known.id, known.machine, port, idle, known.slot);
         let mut session = session.with(address.clone()).at_desk(self.plan.desk).greeted();
+        session.strict = known.strict;
         session.catch_up(cx, lent);
         tokio::task::spawn_local(Served(session));
         self.peers.insert(address.clone(), Entry::Elsewhere(inlet, asked));
@@ -393,7 +412,7 @@ impl Demux {
     fn tell(&self, id: SessionId, address: &Address, fault: Fault) {
         let fault = fault.doing(address.to_string());
         self.plan.world.show(id, Kind::Error(&fault));
-        self.plan.world.fault(id, &fault);
+        self.plan.world.complain(About::Session, id, &fault);
     }
 
     /// Asks the timer for the peer's earliest time.
@@ -401,6 +420,9 @@ impl Demux {
         let idle = self.idle();
         let Some(Entry::Here(known)) = self.peers.get_mut(address) else { return };
         let mut next = known.last + idle;
+        if let Some(strict) = &known.strict {
+            next = next.min(strict.next());
+        }
         if let Some(deadline) = known.machine.deadline() {
             next = next.min(deadline);
         }

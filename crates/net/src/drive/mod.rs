@@ -5,9 +5,11 @@
 //! back-pressure rule.
 
 mod apply;
+mod bounds;
 mod closing;
 pub(crate) mod demux;
 pub(crate) mod port;
 pub(crate) mod queue;
 pub(crate) mod session;
 pub(crate) mod side;
+pub(crate) mod strict;

@@ -15,12 +15,14 @@ use sockeye_core::{
     Address, Code, Direction, Fault, Input, Kind, Leg, Machine, OPERATOR, PEER, Peer, SessionId, Tick,
 };
 
+use crate::complaints::About;
 use crate::drive::port::{Got, Port};
 use crate::drive::side::{Fin, Side};
+use crate::drive::strict::Strict;
 use crate::errno;
 use crate::guard::Slot;
 use crate::post::{Letter, Post};
-use crate::world::{BLOCKED, Lent, World};
+use crate::world::{BLOCKED, Lent, READ, World};
 
 /// After the peer's FIN, stdin still goes out until it is silent for this long. It may never end, so its end cannot be
 /// waited for; but what is on its way when a peer ends its own side first must not be lost.
@@ -53,7 +55,7 @@ pub(crate) struct Session {
     pub(super) fault: Option<Box<Fault>>,
     post: Rc<Post>,
     idle: Option<Duration>,
-    last: Tick,
+    pub(super) last: Tick,
     pub(super) until: Tick,
     armed: Tick,
     pub(super) discarded: u32,
@@ -65,6 +67,9 @@ pub(crate) struct Session {
     pub(super) desk: Option<u8>,
     greeted: bool,
     who: Option<Box<Who>>,
+    /// What the session holds, as the thread's books have it.
+    pub(super) booked: usize,
+    pub(super) strict: Option<Box<Strict>>,
     _slot: Option<Slot>,
 }
 
@@ -117,6 +122,8 @@ impl Session {
             desk: None,
             greeted: false,
             who: None,
+            booked: 0,
+            strict: Strict::new(&world.limits, world.clock.now()),
             _slot: slot,
         }
     }
@@ -160,9 +167,9 @@ impl Session {
         }
     }
 
-    /// Tells people why the session failed.
-    pub(crate) fn tell(&self, fault: &Fault) {
-        self.world.fault(self.id, fault);
+    /// Tells people why a server's session failed.
+    pub(crate) fn complain(&self, fault: &Fault) {
+        self.world.complain(About::Session, self.id, fault);
     }
 
     /// Adds a leg from the start: stdin, say.
@@ -301,17 +308,22 @@ impl Session {
         if leg == PEER && self.machine.is_behind() {
             return self.resume(cx, lent);
         }
-        let Some(side) = self.side(leg) else { return false };
-        let got = match side.port.poll_read(cx, &mut lent.buffer) {
+        let most = if leg == PEER { self.may_read() } else { Some(READ) };
+        let (Some(most), Some(side)) = (most, self.side(leg)) else { return false };
+        let got = match side.port.poll_read(cx, &mut lent.buffer[..most]) {
             Poll::Pending => return false,
             Poll::Ready(got) => got,
         };
         let now = self.world.clock.now();
+        let before = self.peer.bytes_in;
         self.last = now;
         match got {
             Ok(Got::Bytes(count)) if pass => self.pass(leg, partner, count, cx, lent),
             Ok(got) => self.take(leg, got, now, cx, lent),
             Err(error) => self.broke(leg, &error, cx, lent),
+        }
+        if leg == PEER && self.strict.is_some() {
+            self.keep_strict(before, now);
         }
         true
     }
@@ -503,6 +515,7 @@ impl Session {
             let now = self.world.clock.now();
             match letter {
                 Letter::Due => self.due(now, cx, lent),
+                Letter::Cut if self.stage != Stage::Over => self.cut(cx, lent),
                 _ if self.stage != Stage::Open => {}
                 Letter::Command(line) => {
                     self.machine.input(now, Input::Command(&line), &mut lent.out);
@@ -516,6 +529,7 @@ impl Session {
                     self.world.show(self.id, Kind::Timeout { what: "drain" });
                     self.stage = Stage::Closing;
                 }
+                Letter::Cut => {}
             }
         }
     }
@@ -547,6 +561,7 @@ impl Session {
             }
             self.fail(Fault::new(Code::Idle, "").arg("after", sockeye_core::quantity::Span(idle)));
         }
+        self.end_if_met(now);
         if self.stage == Stage::Open {
             self.look(cx, lent);
         }
@@ -582,13 +597,18 @@ impl Session {
         {
             next = next.min(self.last + idle);
         }
+        if let Some(strict) = self.strict.as_deref()
+            && self.stage == Stage::Open
+        {
+            next = next.min(strict.next());
+        }
         if self.stage == Stage::Open && self.is_deaf(&self.peer) {
             next = next.min(self.world.clock.now() + LOOK);
         }
         self.arm(next);
     }
 
-    fn arm(&mut self, when: Tick) {
+    pub(super) fn arm(&mut self, when: Tick) {
         if when < self.armed {
             self.armed = when;
             self.world.timer.arm(when, self.id);
@@ -640,6 +660,7 @@ impl Drop for Session {
         for side in std::iter::once(&mut self.peer).chain(&mut self.others) {
             side.queue.clear(&self.world);
         }
+        self.unbook();
         if std::thread::panicking() {
             self.world.front.fault(self.id, &Fault::new(Code::Internal, self.subject(PEER)));
         }

@@ -15,6 +15,7 @@ use sockeye_core::limits::Handshakes;
 use sockeye_core::quantity::Span;
 use sockeye_core::{Address, Code, Endpoint, Fault, Kind, Leg};
 
+use crate::entrant::Entrant;
 use crate::stream::Stream;
 use crate::transport::Role;
 
@@ -103,6 +104,8 @@ pub(crate) struct Scene<'a> {
     pub(crate) subject: &'a str,
     /// Who is told of `Tls`, `Upgraded` and `Authenticated`.
     pub(crate) on_event: &'a dyn Fn(Kind<'_>),
+    /// The newcomer, at a server's door; `None` where we dial.
+    pub(crate) entrant: Option<&'a Entrant>,
 }
 
 /// What a wrapping is.
@@ -115,6 +118,12 @@ pub(crate) trait Layer {
 
     /// How long its handshake may take.
     fn patience(&self, limits: &Handshakes) -> Duration;
+
+    /// Whether the peer's address is what this layer says ([`Link::remote`]), as with the PROXY protocol. Guards ask about
+    /// no address before it.
+    fn tells_remote(&self) -> bool {
+        false
+    }
 
     /// Makes the handshake. Dropping the future gives up.
     fn wrap<'a>(&'a self, link: Link, scene: &'a Scene<'a>) -> Wrapping<'a>;
@@ -134,6 +143,11 @@ impl Layers {
         self.0.is_empty()
     }
 
+    /// Whether one of them tells who the peer is.
+    pub(crate) fn tell_remote(&self) -> bool {
+        self.0.iter().any(|layer| layer.tells_remote())
+    }
+
     /// Puts all of them on.
     pub(crate) async fn wrap(
         &self,
@@ -149,6 +163,11 @@ impl Layers {
                 return Err(fault.arg("layer", layer.name()).arg("after", Span(patience)));
             };
             link = wrapped.map_err(|fault| fault.doing(scene.subject))?;
+            if let Some(entrant) = scene.entrant.filter(|_| layer.tells_remote()) {
+                entrant.is_really(&link.remote).map_err(|reason| {
+                    Fault::new(Code::OverLimit, scene.subject).arg("limit", reason.word())
+                })?;
+            }
         }
         Ok(link)
     }
