@@ -2,10 +2,12 @@
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
+use std::time::Duration;
 
 use sockeye_core::Address;
 
 use crate::guard::{Pending, Reason, Slot};
+use crate::metrics::Outcome;
 use crate::world::World;
 
 /// A newcomer, with its place among the pending until it settles or is dropped.
@@ -57,6 +59,13 @@ impl Entrant {
         let place = self.place.borrow();
         let guard = place.as_ref().map(Pending::guard);
         guard.is_some_and(|guard| guard.is_barred(&self.remote.borrow(), self.world.clock.now()))
+    }
+
+    /// The handshake of a layer has ended, after this time.
+    pub(crate) fn has_wrapped(&self, layer: &'static str, outcome: Outcome, took: Duration) {
+        if let Some(metrics) = self.world.metrics.get() {
+            metrics.handshake(layer, outcome, took);
+        }
     }
 
     /// The handshakes are done: a place as a session, or why there is none.

@@ -21,6 +21,7 @@ mod interface;
 pub mod layer;
 mod leg;
 mod memory;
+mod metrics;
 pub mod operator;
 pub mod owner;
 mod pktinfo;

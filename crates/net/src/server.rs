@@ -15,6 +15,8 @@ use crate::drive::demux::Demux;
 use crate::front::Front;
 use crate::guard::Guard;
 use crate::layer::Layers;
+use crate::metrics::Metrics;
+use crate::metrics::responder::Responder;
 use crate::operator::{self, Source};
 use crate::plan::Plan;
 use crate::post::Letter;
@@ -72,6 +74,7 @@ pub struct Server {
     bound: Vec<(Rc<Plan>, Bound)>,
     /// Taken over before the first listener is said to be ready: who reads that line may signal at once.
     signals: Option<Signals>,
+    responder: Option<Responder>,
 }
 
 impl Server {
@@ -86,12 +89,21 @@ impl Server {
             desks: Vec::new(),
             bound: Vec::new(),
             signals: None,
+            responder: None,
         })
     }
 
     /// Where chance begins, to repeat a run: who is turned away among many at their handshakes.
     pub fn seed(&self, seed: u64) {
         self.guard.seed(seed);
+    }
+
+    /// Counts, and answers who asks for the counts at this endpoint: a plain stream. Where that is, is told when the
+    /// server runs.
+    pub fn metrics(&mut self, endpoint: &Endpoint) -> Result<(), Fault> {
+        self.responder = Some(self.runtime.block_on(async { Responder::bind(endpoint) })?);
+        self.world.metrics.get_or_init(Metrics::new);
+        Ok(())
     }
 
     /// Takes the listener's addresses and tells that they are ready: at the endpoint that is given back, with its real
@@ -132,10 +144,14 @@ impl Server {
     /// Serves until a signal, or until the sessions asked for have ended. A session over stdin and stdout that failed is
     /// the server's own failure.
     pub fn run(self) -> Result<End, Fault> {
-        let Self { runtime, world, guard, stop, operator, desks, bound, signals, .. } = self;
+        let Self { runtime, world, guard, stop, operator, desks, bound, signals, responder } = self;
         let end = runtime.block_on(async {
             let mut signals = signals.map_or_else(Signals::listen, Ok)?;
             tokio::task::spawn_local(timer::run(Rc::clone(&world)));
+            if let Some(responder) = responder {
+                world.note(SessionId::default(), &Note::new("metrics").arg("url", &responder.url));
+                responder.start(&world, &guard);
+            }
             let mut loops = Vec::new();
             for (plan, bound) in bound {
                 start(&plan, bound, &mut loops);

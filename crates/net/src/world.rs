@@ -1,6 +1,6 @@
 //! What all sessions of one thread share: the people's side, the clock, the timer, the lent buffers, and who is there.
 
-use std::cell::{Cell, RefCell};
+use std::cell::{Cell, OnceCell, RefCell};
 use std::collections::HashMap;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -15,6 +15,7 @@ use crate::complaints::{About, Complaints};
 use crate::dial::Target;
 use crate::front::Front;
 use crate::memory::Memory;
+use crate::metrics::Metrics;
 use crate::post::{Letter, Post};
 use crate::refusals::Refusals;
 use crate::timer::Timer;
@@ -49,6 +50,8 @@ pub(crate) struct World {
     /// How much one read of a stream may bring, and how long the answers to it may grow before they are written: so much
     /// that neither takes a peer that reads over its bound.
     pub(crate) burst: usize,
+    /// What is counted, if somebody wants to know.
+    pub(crate) metrics: OnceCell<Metrics>,
     /// Who was turned away.
     pub(crate) refusals: Refusals,
     /// What went wrong with peers, by [`crate::complaints::About`].
@@ -82,6 +85,7 @@ impl World {
             observer,
             memory: Memory::new(limits.memory),
             burst: (limits.waiting_per_peer / 2).clamp(1, BURST),
+            metrics: OnceCell::new(),
             refusals: Refusals::default(),
             complaints: Complaints::all(),
             limits,
@@ -167,6 +171,22 @@ impl World {
         self.tell_left_out(About::Handshake);
         self.tell_left_out(About::Session);
         self.sum_up_refusals();
+    }
+
+    /// A datagram from a peer was lost here.
+    #[cold]
+    pub(crate) fn dropped_in(&self) {
+        if let Some(metrics) = self.metrics.get() {
+            metrics.dropped_in();
+        }
+    }
+
+    /// A datagram to a peer was lost here.
+    #[cold]
+    pub(crate) fn dropped_out(&self) {
+        if let Some(metrics) = self.metrics.get() {
+            metrics.dropped_out();
+        }
     }
 
     /// Shows an event to the observer, if there is one.

@@ -88,6 +88,9 @@ pub fn run(request: &Request, operator: impl FnOnce() -> Source, views: &Views) 
         observer: views.observer.clone(),
     })?;
     server.seed(request.seed);
+    if let Some(endpoint) = &plan.bounds.metrics {
+        server.metrics(endpoint)?;
+    }
     let mut bound = 0;
     let mut first = None;
     for listener in plan.listeners {

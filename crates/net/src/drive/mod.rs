@@ -8,6 +8,7 @@ mod apply;
 mod bounds;
 mod closing;
 pub(crate) mod demux;
+mod measure;
 pub(crate) mod port;
 pub(crate) mod queue;
 pub(crate) mod session;

@@ -10,7 +10,6 @@ use std::rc::Rc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use sockeye_core::event::Totals;
 use sockeye_core::{
     Address, Code, Direction, Fault, Input, Kind, Leg, Machine, OPERATOR, PEER, Peer, SessionId, Tick,
 };
@@ -21,6 +20,7 @@ use crate::drive::side::{Fin, Side};
 use crate::drive::strict::Strict;
 use crate::errno;
 use crate::guard::Slot;
+use crate::metrics::Meter;
 use crate::post::{Letter, Post};
 use crate::world::{BLOCKED, Lent, READ, World};
 
@@ -60,8 +60,8 @@ pub(crate) struct Session {
     armed: Tick,
     pub(super) discarded: u32,
     /// Reads of the peer, and for it, that a relay passed on without the conversation.
-    passed_in: u64,
-    passed_out: u64,
+    pub(super) passed_in: u64,
+    pub(super) passed_out: u64,
     pub(super) prints: bool,
     /// Which of the services that read the operator's lines this session belongs to.
     pub(super) desk: Option<u8>,
@@ -70,6 +70,7 @@ pub(crate) struct Session {
     /// What the session holds, as the thread's books have it.
     pub(super) booked: usize,
     pub(super) strict: Option<Box<Strict>>,
+    pub(super) meter: Option<Box<Meter>>,
     _slot: Option<Slot>,
 }
 
@@ -124,6 +125,7 @@ impl Session {
             who: None,
             booked: 0,
             strict: Strict::new(&world.limits, world.clock.now()),
+            meter: world.metrics.get().map(|_| Box::new(Meter::new(world.clock.now()))),
             _slot: slot,
         }
     }
@@ -315,7 +317,7 @@ impl Session {
             Poll::Ready(got) => got,
         };
         let now = self.world.clock.now();
-        let before = self.peer.bytes_in;
+        let (before, sent) = (self.peer.bytes_in, self.peer.bytes_out);
         self.last = now;
         match got {
             Ok(Got::Bytes(count)) if pass => self.pass(leg, partner, count, cx, lent),
@@ -324,6 +326,9 @@ impl Session {
         }
         if leg == PEER && self.strict.is_some() {
             self.keep_strict(before, now);
+        }
+        if leg == PEER && self.meter.is_some() {
+            self.measure_read(now, sent);
         }
         true
     }
@@ -617,14 +622,8 @@ impl Session {
 
     /// What the session came to.
     fn end(&mut self) -> Result<(), Box<Fault>> {
-        // What a relay passed on without the conversation counts as it was read.
-        let (messages_in, messages_out) = self.machine.messages();
-        let totals = Totals {
-            messages_in: messages_in + self.passed_in,
-            messages_out: messages_out + self.passed_out,
-            bytes_in: self.peer.bytes_in,
-            bytes_out: self.peer.bytes_out,
-        };
+        self.measure_end();
+        let totals = self.totals();
         if let Some(fault) = &self.fault {
             self.world.show(self.id, Kind::Error(fault));
         }
@@ -646,6 +645,9 @@ impl Future for Session {
             match this.turn(cx, lent) {
                 Turn::Again => {}
                 Turn::Wait => {
+                    if this.meter.is_some() {
+                        this.measure();
+                    }
                     this.arm_next();
                     return Poll::Pending;
                 }

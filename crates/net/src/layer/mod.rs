@@ -14,8 +14,10 @@ use sockeye_core::fault::nearest;
 use sockeye_core::limits::Handshakes;
 use sockeye_core::quantity::Span;
 use sockeye_core::{Address, Code, Endpoint, Fault, Kind, Leg};
+use tokio::time::Instant;
 
 use crate::entrant::Entrant;
+use crate::metrics::Outcome;
 use crate::stream::Stream;
 use crate::transport::Role;
 
@@ -157,7 +159,17 @@ impl Layers {
     ) -> Result<Link, Fault> {
         for layer in &self.0 {
             let patience = layer.patience(limits);
-            let Ok(wrapped) = tokio::time::timeout(patience, layer.wrap(link, scene)).await else {
+            let began = Instant::now();
+            let wrapped = tokio::time::timeout(patience, layer.wrap(link, scene)).await;
+            if let Some(entrant) = scene.entrant {
+                let outcome = match &wrapped {
+                    Ok(Ok(_)) => Outcome::Done,
+                    Ok(Err(_)) => Outcome::Failed,
+                    Err(_) => Outcome::Late,
+                };
+                entrant.has_wrapped(layer.name(), outcome, began.elapsed());
+            }
+            let Ok(wrapped) = wrapped else {
                 (scene.on_event)(Kind::Timeout { what: layer.name() });
                 let fault = Fault::new(Code::HandshakeTimeout, scene.subject);
                 return Err(fault.arg("layer", layer.name()).arg("after", Span(patience)));
