@@ -75,6 +75,9 @@ error-unknown-service = { $name } is no service
 error-unknown-verb = { $name } is no verb
     .hint = `sockeye --help` shows the verbs; an endpoint has a colon, as in 127.0.0.1:9000
     .near = did you mean `sockeye { $near }`?
+error-unknown-subcommand = `sockeye { $verb }` does not go on with { $name }
+    .hint = `sockeye { $verb } --help` shows what there is
+    .near = did you mean `sockeye { $verb } { $near }`?
 error-unknown-flag = there is no flag { $name }
     .hint = `--help` after the verb shows its flags; to send a word that begins with a dash, put -- before it
     .near = did you mean { $near }?
@@ -93,6 +96,10 @@ error-datagram-too-long = a datagram of { $size } bytes cannot be sent: at most 
     .hint = send less at once, or use a stream: tcp has no such limit
 error-unframeable = the framing { $framing } cannot carry a message of { $size } bytes
     .hint = use a framing with a wider length, such as u32be, or send less at once
+error-bad-certificate-name = a certificate cannot be for { $name }
+    .hint = a server is a name such as app.example, *.app.example or an address, without scheme and port, and other alphabets as xn--…; a client or authority is a line of 1 to 64 characters
+error-without-tls = { $endpoint } is without TLS, so nobody shows a certificate there
+    .hint = write tls://host:port, or just host:port
 error-no-file = there is no file { $path }
     .hint = check the name and the directory
 error-bad-file = { $path } cannot be read
@@ -102,6 +109,49 @@ error-unknown-key = { $path } has a key that does not exist: { $name }
     .near = did you mean { $near }?
 error-exec-not-allowed = { $path } would run programs
     .hint = read the file; if you trust it, add --allow-exec
+error-file-exists = { $path } is there already, so nothing was written
+    .hint = --dir DIR writes elsewhere; --force overwrites, and what was signed or pinned with the old key is lost
+error-unwritable = { $path } cannot be written
+    .hint = what stands in parentheses is the system's own reason; --dir DIR writes elsewhere
+error-bad-certificate = { $what ->
+    [no-pem] { $path } has no certificate or key in it: no line -----BEGIN …-----
+    [der] { $path } is DER, and PEM is wanted
+    [truncated] { $name } in line { $line } of { $path } has no end
+    [base64] { $name } in line { $line } of { $path } is no base64
+    [long] { $path } is longer than { $max } bytes
+    [many] { $path } has more than { $max } sections
+    [key] { $path } has a key where a certificate is wanted
+    [no-certificate] { $path } has no certificate, but { $name }
+    [certificate] { $path } has a certificate where a private key is wanted
+    [no-key] { $path } has no private key, but { $name }
+    [locked] the private key in line { $line } of { $path } is locked by a password
+    [unusable-key] the private key in { $path } cannot be used
+    [no-authority] the certificate in { $path } is no authority, and may sign no other
+    [mismatch] the private key in { $path } does not belong to the certificate in { $name }
+    [expired] the certificate in { $path } has expired, or is not valid yet
+    [name] the name of the authority in { $path } cannot be written again as it stands
+    [empty] { $path } shows no certificate
+    [section] the certificate in line { $line } of { $path } cannot be read
+   *[x509] a certificate in { $path } cannot be read
+  }
+    .hint = { $what ->
+        [no-pem] PEM is text with a line -----BEGIN CERTIFICATE----- or the like; is it the right file?
+        [truncated] the file seems to be cut: copy it again, whole
+        [base64] the file seems to be damaged: copy it again, as it is
+        [der] `openssl x509 -inform der -in FILE -out FILE.pem` turns it into PEM, for a key `openssl pkey`
+        [key] are certificate and key swapped? The certificate begins with -----BEGIN CERTIFICATE-----
+        [certificate] are certificate and key swapped? The key begins with -----BEGIN PRIVATE KEY-----
+        [locked] `openssl pkey -in FILE -out PLAIN` unlocks it into a file of its own; keep that file from others
+        [unusable-key] it may be damaged, or of a kind that is not supported: ECDSA, Ed25519 and RSA of 2048 bits and more are
+        [no-authority] give the authority's own certificate, or make one with `sockeye cert ca`
+        [mismatch] give the key that was made together with the certificate
+        [expired] make a new authority with `sockeye cert ca --force`, or check this machine's clock
+        [name] let the program that made the authority sign, or make another with `sockeye cert ca`
+        [empty] the server may want a name (SNI) or another protocol first
+       *[other] is it the right file, and whole? `sockeye cert show FILE` shows what is in one
+      }
+error-no-authority = there is no authority to sign with: { $path } is missing
+    .hint = `sockeye cert ca` makes one, `sockeye cert all` everything at once; --ca and --ca-key name one that is elsewhere
 error-unresolved = the name { $name } has no address
     .hint = check the spelling and the name server, or write the address itself
 error-refused = connection refused
@@ -125,6 +175,36 @@ error-connect-timeout = no connection after { $after }
     .hint = packets seem to vanish: a wrong address, a firewall, or a host that is off; -t waits longer
 error-handshake-timeout = the { $layer } handshake did not end within { $after }
     .hint = is it a { $layer } server or client at the other end? A peer that speaks another protocol may just wait
+error-no-proxy-header = no { $layer } header came first
+    .hint = listen without { $layer } if clients connect directly; a relay must be told to send the header
+error-bad-proxy-header = the { $layer } header breaks the rules
+    .hint = the relay in front of this server sends it; see the PROXY protocol in its manual
+error-via-refused = { $reason }
+    .hint = the proxy was reached; what it may connect to, and whether that answers, is its matter
+error-via-login = { $reason }
+    .hint = name the user as in socks5://USER@HOST:PORT; the password is asked for, or read from SOCKEYE_VIA_PASSWORD
+error-not-a-proxy = { $reason }
+    .hint = check the host, the port and the kind: socks5:// or http://
+error-needed = { $layer } needs --{ $name }
+    .hint = see sockeye serve --help, under the flags of the layers
+error-no-password = no password for { $name }
+    .hint = run it in a terminal to be asked, or use --password-file or SOCKEYE_PASSWORD
+error-token-in-clear = the token would go over the network for anybody to read
+    .hint = put TLS below, as in auth+tls://HOST:PORT
+error-bad-token = nobody has this token
+    .hint = sockeye user add NAME --token makes a new one
+error-bad-credentials = wrong password for { $name }, or no such user
+    .hint = sockeye user list shows who may come in; sockeye user add sets a new password
+error-auth-binding = the login belongs to another TLS connection
+    .hint = something between the two ends opens the encryption: a TLS proxy, or an attack
+error-auth-later = too many logins have failed from here; wait and try again
+    .hint = the server bars an address for a while, longer each time
+error-no-auth = { $reason }
+    .hint = is there an auth layer at the other end? Both ends must name it, as in auth+tls://
+error-bad-auth = { $reason }
+    .hint = the protocol is in docs/auth.md
+error-server-unproven = the server does not know the password it let us in by
+    .hint = this is not the server that keeps your password; do not talk to it
 error-timeout = no answer after { $after }
     .hint = the peer is silent: does it wait for a line ending or more, or never answer? -t waits longer
 error-idle = nothing moved for { $after }
@@ -184,6 +264,18 @@ verb-ask = send messages, print the replies, exit
 verb-ask-long = each MESSAGE goes out exactly as given; hex:48656c and b64:SGVs are bytes, text:hex:48 is those letters. A framed or datagram reply is one message; a raw reply is all that comes until FIN or silence
 verb-proxy = relay between two sockets
 verb-proxy-long = each connection to LISTEN is passed on to TARGET, both ways, ends included
+verb-cert = make development certificates, and show any
+verb-cert-long = an authority of your own in files, what it signs for servers and clients, and what certificates say. For your machines and tests: nobody else trusts them
+verb-cert-ca = make an authority (CA): ca.pem, ca.key
+verb-cert-ca-long = give ca.pem to whoever is to trust it; keep ca.key to yourself: who has it can pass for any server. It lasts 825 days unless told otherwise
+verb-cert-server = make a server's certificate: server.pem, server.key
+verb-cert-server-long = signed by ca.pem and ca.key of the directory, or by those given. Without NAME it is for localhost, 127.0.0.1 and ::1. It lasts 397 days unless told otherwise, and no longer than its authority
+verb-cert-client = make a client's certificate: client.pem, client.key
+verb-cert-client-long = signed by ca.pem and ca.key of the directory, or by those given. A server that is given ca.pem with --client-ca lets its holder in. It lasts 397 days unless told otherwise, and no longer than its authority
+verb-cert-all = make an authority, a server's and a client's certificate
+verb-cert-all-long = six files at once, or none; the server's names as with `cert server`
+verb-cert-show = show what is in files, or what a server shows
+verb-cert-show-long = each certificate in its order: names, days left, use, key, pin, fingerprint. Of keys only that they are there. Nothing is verified: use it to look, not to trust
 verb-list = show what is built in
 verb-list-long = TOPIC is one of { $topics }
 verb-nc = netcat's letters, meaning what they mean there
@@ -195,6 +287,9 @@ word-endpoint = host:port, :port (loopback), any:port (every interface), - or a 
 word-message = what to send
 word-listen = the endpoint to listen on
 word-target = the endpoint to pass on to
+word-cert-server = a name, a wildcard name such as *.app.example, or an address
+word-cert-client = what the client is called, 1 to 64 characters
+word-cert-place = a file in PEM or DER, - for stdin, host:port or a URL with TLS
 word-topic = what to show
 word-service = what to answer with
 word-args = words of the service
@@ -223,6 +318,12 @@ flag-seed = where randomness starts, to repeat a run
 flag-generate = print complete-SHELL (bash, elvish, fish, powershell, zsh) or man, and exit
 flag-help = show this help
 flag-version = show the version
+
+## Layers
+
+layer-proxy1 = PROXY protocol, version 1: a relay says in a line of text whose connection it is
+layer-proxy2 = PROXY protocol, version 2: the same in binary
+layer-auth = who may come in: password (SCRAM) or token
 
 ## Flags of the layers
 
@@ -275,6 +376,51 @@ flag-eol = what ends a typed line: lf, crlf, cr, nul or none
 flag-number = messages that make a reply, when framed
 flag-quiet = silence that ends a raw reply
 
+## Flags of cert
+
+flag-cert-dir = the directory of the files, made if it is not there; without it the current one
+flag-cert-days = days they are valid, 1 to 3650; of each with `cert all`
+flag-cert-force = overwrite files that are there
+flag-cert-name = what the authority is called; without it, who made it, where and when
+flag-cert-ca = the certificate of the authority that signs; --ca-key goes with it
+flag-cert-ca-key = its private key
+
+## What certificates say
+
+cert-nameless = (no name)
+cert-names = names
+cert-common-name = { $name } (common name alone)
+cert-more = { $count } more
+cert-issuer = issuer
+cert-itself = itself
+cert-numbered = { $name } (number { $number } here)
+cert-valid = valid
+cert-left = { $from } to { $to } (days left: { $days })
+cert-expired = { $from } to { $to } (EXPIRED, days ago: { $days })
+cert-early = { $from } to { $to } (NOT VALID YET)
+cert-use = use
+cert-signs = signing certificates
+cert-signs-path = signing certificates (authorities below it: { $path })
+cert-use-server = server
+cert-use-client = client
+cert-use-any = anything
+cert-use-unsaid = anything (it does not say)
+cert-key = key
+cert-key-usages = key usage
+cert-signature = signature
+cert-serial = serial
+cert-pin = pin
+cert-fingerprint = SHA-256
+cert-private-key = private key ({ $label }, line { $line }), not shown
+cert-locked-key = private key, locked by a password ({ $label }, line { $line })
+cert-section = { $label } (line { $line })
+
+note-cert-wrote = wrote { $path }
+note-cert-wrote-key = wrote { $path } (private: you alone can read it)
+note-cert-long = a server's certificate for more than { $days } days is refused by Apple's systems
+note-cert-next = next: { $command }
+note-cert-order = { $path }: the certificates are not in order: a server's own comes first, then whoever signed it, and so on
+
 ## Letters of nc
 
 nc-listen = listen
@@ -294,6 +440,7 @@ nc-unix = Unix sockets
 ## What is built in
 
 topic-transports = what carries bytes or datagrams
+topic-layers = what wraps a stream: encryption, identity and the like
 topic-framings = how a stream is cut into messages
 topic-services = what serve answers with
 topic-charsets = how text is written on the wire
@@ -345,6 +492,7 @@ service-forward = passes everything on to another endpoint
 event-connecting = trying { $remote }
 event-resolved = { $name } is { $addresses }
 event-accepted = { $remote } came to { $local }
+ask-password = password for { $name }:{" "}
 event-connected = connected to { $remote } from { $local }
 event-upgraded = { $to } stands: { $facts }
 event-authenticated = { $user } is who it says, by { $mechanism }

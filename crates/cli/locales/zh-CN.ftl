@@ -75,6 +75,9 @@ error-unknown-service = 没有名为 { $name } 的服务
 error-unknown-verb = 没有名为 { $name } 的命令
     .hint = `sockeye --help` 列出所有命令；端点要带冒号，例如 127.0.0.1:9000
     .near = 是不是 `sockeye { $near }`？
+error-unknown-subcommand = `sockeye { $verb }` 后面不能跟 { $name }
+    .hint = 用 `sockeye { $verb } --help` 查看有哪些
+    .near = 是不是 `sockeye { $verb } { $near }`？
 error-unknown-flag = 没有选项 { $name }
     .hint = 在命令后加 `--help` 查看它的选项；要发送以短横线开头的词，请在前面加 --
     .near = 是不是 { $near }？
@@ -93,6 +96,10 @@ error-datagram-too-long = { $size } 字节的数据报发不出去：最多 { $m
     .hint = 一次少发一些，或改用流：tcp 没有这个限制
 error-unframeable = 分帧方式 { $framing } 装不下 { $size } 字节的消息
     .hint = 改用长度字段更宽的分帧方式，例如 u32be，或一次少发一些
+error-bad-certificate-name = 不能为 { $name } 签发证书
+    .hint = 服务端写域名（例如 app.example、*.app.example）或地址，不带协议和端口，中文域名写成 xn--… 的形式；客户端和 CA 的名字是一行 1 到 64 个字符
+error-without-tls = { $endpoint } 没有 TLS，那里不会出示证书
+    .hint = 写作 tls://主机:端口，或只写 主机:端口
 error-no-file = 没有文件 { $path }
     .hint = 请检查文件名和目录
 error-bad-file = 文件 { $path } 读不懂
@@ -102,6 +109,49 @@ error-unknown-key = { $path } 里有不存在的键：{ $name }
     .near = 是不是 { $near }？
 error-exec-not-allowed = { $path } 要运行程序
     .hint = 请先看看这个文件；信得过再加上 --allow-exec
+error-file-exists = { $path } 已经存在，所以什么都没有写
+    .hint = --dir 目录 可写到别处；--force 会覆盖它，用旧密钥签发或固定（pin）过的都会作废
+error-unwritable = { $path } 写不进去
+    .hint = 括号里是系统给出的原因；--dir 目录 可写到别处
+error-bad-certificate = { $what ->
+    [no-pem] { $path } 里既没有证书也没有密钥：找不到 -----BEGIN …----- 这样的行
+    [der] { $path } 是 DER，而这里要 PEM
+    [truncated] { $path } 第 { $line } 行的 { $name } 没有结尾
+    [base64] { $path } 第 { $line } 行的 { $name } 不是 base64
+    [long] { $path } 超过 { $max } 字节
+    [many] { $path } 超过 { $max } 段
+    [key] { $path } 里是密钥，而这里要证书
+    [no-certificate] { $path } 里没有证书，只有 { $name }
+    [certificate] { $path } 里是证书，而这里要私钥
+    [no-key] { $path } 里没有私钥，只有 { $name }
+    [locked] { $path } 第 { $line } 行的私钥有密码保护
+    [unusable-key] { $path } 里的私钥不能用
+    [no-authority] { $path } 里的证书不是 CA，不能签发别的证书
+    [mismatch] { $path } 里的私钥与 { $name } 里的证书不是一对
+    [expired] { $path } 里的证书已过期，或尚未生效
+    [name] { $path } 里 CA 的名称无法原样写出
+    [empty] { $path } 没有出示证书
+    [section] { $path } 第 { $line } 行的证书读不懂
+   *[x509] { $path } 里有一个证书读不懂
+  }
+    .hint = { $what ->
+        [no-pem] PEM 是文本，其中有 -----BEGIN CERTIFICATE----- 这样的行；文件对不对？
+        [truncated] 文件好像不完整：请重新复制整个文件
+        [base64] 文件好像损坏了：请原样重新复制
+        [der] 用 `openssl x509 -inform der -in 文件 -out 文件.pem` 转成 PEM，密钥则用 `openssl pkey`
+        [key] 证书和密钥是不是写反了？证书以 -----BEGIN CERTIFICATE----- 开头
+        [certificate] 证书和密钥是不是写反了？私钥以 -----BEGIN PRIVATE KEY----- 开头
+        [locked] 用 `openssl pkey -in 文件 -out 明文文件` 解开，存成单独的文件；不要让别人读到它
+        [unusable-key] 它可能已损坏，或种类不受支持：可用的有 ECDSA、Ed25519，以及 2048 位以上的 RSA
+        [no-authority] 请给出 CA 自己的证书，或用 `sockeye cert ca` 新建一个
+        [mismatch] 请给出与证书一同生成的那个密钥
+        [expired] 用 `sockeye cert ca --force` 新建 CA，或检查本机时钟
+        [name] 请用原来生成这个 CA 的程序来签发，或用 `sockeye cert ca` 另建一个
+        [empty] 服务端可能要求先给出域名（SNI），或先用别的协议
+       *[other] 文件对不对、完整不完整？用 `sockeye cert show 文件` 查看里面有什么
+      }
+error-no-authority = 没有可用来签发的 CA：缺少 { $path }
+    .hint = `sockeye cert ca` 生成 CA，`sockeye cert all` 一次全部生成；CA 在别处时用 --ca 和 --ca-key 指明
 error-unresolved = 域名 { $name } 没有地址
     .hint = 请检查拼写和域名服务器，或直接写地址
 error-refused = 连接被拒绝
@@ -125,6 +175,36 @@ error-connect-timeout = { $after } 后仍未连上
     .hint = 数据包好像没有回音：地址不对、有防火墙，或主机没开；-t 可以等得更久
 error-handshake-timeout = { $layer } 握手没有在 { $after } 内完成
     .hint = 对端真的使用 { $layer } 吗？说另一种协议的对端可能只是在等待
+error-no-proxy-header = 没有先收到 { $layer } 头部
+    .hint = 如果客户端直接连接，监听时就不要写 { $layer }；中继则必须设为发送这个头部
+error-bad-proxy-header = { $layer } 头部不合规则
+    .hint = 头部由这台服务器前面的中继发送；请查它的手册中关于 PROXY 协议的部分
+error-via-refused = 代理没有连通：{ $reason }
+    .hint = 代理本身已连上；它可以连到哪里、那里是否应答，由代理决定
+error-via-login = 代理要求登录：{ $reason }
+    .hint = 用户写作 socks5://USER@HOST:PORT；密码会另外询问，或从 SOCKEYE_VIA_PASSWORD 读取
+error-not-a-proxy = 对方不是这种代理：{ $reason }
+    .hint = 检查主机、端口和种类：socks5:// 或 http://
+error-needed = { $layer } 需要 --{ $name }
+    .hint = 见 sockeye serve --help 中各层的选项
+error-no-password = 没有 { $name } 的密码
+    .hint = 在终端里运行就会询问，或使用 --password-file 或 SOCKEYE_PASSWORD
+error-token-in-clear = 令牌会以明文经过网络，任何人都能读到
+    .hint = 在下面加一层 TLS，例如 auth+tls://HOST:PORT
+error-bad-token = 没有人持有这个令牌
+    .hint = sockeye user add NAME --token 会生成新的令牌
+error-bad-credentials = { $name } 的密码不对，或没有这个用户
+    .hint = sockeye user list 列出允许进入的人；sockeye user add 可以重设密码
+error-auth-binding = 这次登录属于另一条 TLS 连接
+    .hint = 两端之间有东西解开了加密：TLS 代理，或者攻击
+error-auth-later = 从这里登录失败的次数太多；请稍后再试
+    .hint = 服务器会暂时拒绝这个地址，一次比一次久
+error-no-auth = 对端没有进行身份验证：{ $reason }
+    .hint = 对端有 auth 层吗？两端都要写上，例如 auth+tls://
+error-bad-auth = 身份验证不合规则：{ $reason }
+    .hint = 协议见 docs/auth.md
+error-server-unproven = 服务器放行了，却证明不了它知道密码
+    .hint = 这不是保存您密码的那台服务器；不要与它通信
 error-timeout = { $after } 后仍没有回答
     .hint = 对端一声不吭：是在等换行或更多数据，还是从不回答？-t 可以等得更久
 error-idle = { $after } 内没有任何数据
@@ -184,6 +264,18 @@ verb-ask = 发送消息，打印回答，然后退出
 verb-ask-long = 每个 MESSAGE 原样发出；hex:48656c 与 b64:SGVs 表示字节，text:hex:48 则是这几个字符本身。分帧或数据报的回答是一条消息；原始流的回答是直到 FIN 或静默为止的全部内容
 verb-proxy = 在两个套接字之间转发
 verb-proxy-long = 连到 LISTEN 的每个连接都转给 TARGET，双向进行，半关闭也照样传递
+verb-cert = 生成开发用证书，查看任何证书
+verb-cert-long = 存在文件里的自建 CA、它为服务端和客户端签发的证书，以及证书里写了什么。只供自己的机器和测试使用：别人不会信任它们
+verb-cert-ca = 生成 CA：ca.pem、ca.key
+verb-cert-ca-long = 把 ca.pem 交给要信任它的一方；ca.key 自己保管好：拿到它的人能冒充任何服务端。默认有效 825 天
+verb-cert-server = 生成服务端证书：server.pem、server.key
+verb-cert-server-long = 由目录里的 ca.pem 和 ca.key 签发，也可以另行指定。不写 NAME 时用于 localhost、127.0.0.1 和 ::1。默认有效 397 天，且不超过 CA 的有效期
+verb-cert-client = 生成客户端证书：client.pem、client.key
+verb-cert-client-long = 由目录里的 ca.pem 和 ca.key 签发，也可以另行指定。服务端用 --client-ca 指定 ca.pem 后，就接受它的持有者。默认有效 397 天，且不超过 CA 的有效期
+verb-cert-all = 一次生成 CA、服务端证书和客户端证书
+verb-cert-all-long = 六个文件要么全部写出，要么一个不写；服务端的名字与 `cert server` 相同
+verb-cert-show = 查看文件里的证书，或服务端出示的证书
+verb-cert-show-long = 按原有顺序列出每个证书：名字、剩余天数、用途、密钥、pin、指纹。对密钥只说有没有。这里不做任何验证：只供查看，不能据此信任
 verb-list = 列出内置的东西
 verb-list-long = TOPIC 可取 { $topics }
 verb-nc = netcat 的字母选项，含义与那里相同
@@ -195,6 +287,9 @@ word-endpoint = 主机:端口、:端口（本机回环）、any:端口（所有�
 word-message = 要发送的内容
 word-listen = 要监听的端点
 word-target = 要转发到的端点
+word-cert-server = 域名、通配符域名（例如 *.app.example）或地址
+word-cert-client = 客户端的名字，1 到 64 个字符
+word-cert-place = PEM 或 DER 文件，- 表示标准输入，也可以是 主机:端口 或带 TLS 的 URL
 word-topic = 要列出什么
 word-service = 用什么来应答
 word-args = 服务的参数
@@ -223,6 +318,12 @@ flag-seed = 随机数的种子，用来重复同一次运行
 flag-generate = 打印 complete-SHELL（bash、elvish、fish、powershell、zsh）或 man，然后退出
 flag-help = 显示本帮助
 flag-version = 显示版本
+
+## 层
+
+layer-proxy1 = PROXY 协议第 1 版：中继用一行文字说明连接来自谁
+layer-proxy2 = PROXY 协议第 2 版：同样的内容，二进制格式
+layer-auth = 谁可以进入：密码（SCRAM）或令牌
 
 ## 各层的选项
 
@@ -275,6 +376,51 @@ flag-eol = 输入的行以什么结尾：lf、crlf、cr、nul 或 none
 flag-number = 分帧时，一个回答由几条消息组成
 flag-quiet = 静默多久算原始回答结束
 
+## cert 的选项
+
+flag-cert-dir = 文件所在的目录，没有就新建；不给则用当前目录
+flag-cert-days = 有效天数，1 到 3650；用于 `cert all` 时对每个证书都有效
+flag-cert-force = 覆盖已有的文件
+flag-cert-name = CA 的名称；不给则写明由谁、在哪台机器、哪天生成
+flag-cert-ca = 用来签发的 CA 证书；要与 --ca-key 一起给
+flag-cert-ca-key = 该 CA 的私钥
+
+## 证书里写了什么
+
+cert-nameless = （没有名称）
+cert-names = 名字
+cert-common-name = { $name }（只有通用名 CN）
+cert-more = 另有 { $count } 个
+cert-issuer = 签发者
+cert-itself = 自己
+cert-numbered = { $name }（这里的第 { $number } 个）
+cert-valid = 有效期
+cert-left = { $from } 至 { $to }（还剩 { $days } 天）
+cert-expired = { $from } 至 { $to }（已过期 { $days } 天）
+cert-early = { $from } 至 { $to }（尚未生效）
+cert-use = 用途
+cert-signs = 签发证书
+cert-signs-path = 签发证书（其下最多还可有 { $path } 级 CA）
+cert-use-server = 服务端
+cert-use-client = 客户端
+cert-use-any = 任何用途
+cert-use-unsaid = 任何用途（证书未作限定）
+cert-key = 密钥
+cert-key-usages = 密钥用法
+cert-signature = 签名
+cert-serial = 序列号
+cert-pin = 公钥 pin
+cert-fingerprint = SHA-256 指纹
+cert-private-key = 私钥（{ $label }，第 { $line } 行），不显示
+cert-locked-key = 有密码保护的私钥（{ $label }，第 { $line } 行）
+cert-section = { $label }（第 { $line } 行）
+
+note-cert-wrote = 已写入 { $path }
+note-cert-wrote-key = 已写入 { $path }（私钥，只有你能读）
+note-cert-long = 有效期超过 { $days } 天的服务端证书，苹果的系统不接受
+note-cert-next = 接下来：{ $command }
+note-cert-order = { $path }：证书的顺序不对：先是服务端自己的，接着是签发它的，依此类推
+
 ## nc 的字母
 
 nc-listen = 监听
@@ -294,6 +440,7 @@ nc-unix = Unix 套接字
 ## 内置的东西
 
 topic-transports = 承载字节或数据报的传输方式
+topic-layers = 包在流外面的各层：加密、身份等
 topic-framings = 把流切成消息的方式
 topic-services = serve 用来应答的服务
 topic-charsets = 线路上的文字编码
@@ -345,6 +492,7 @@ service-forward = 把一切转给另一个端点
 event-connecting = 正在尝试 { $remote }
 event-resolved = { $name } 的地址是 { $addresses }
 event-accepted = { $remote } 连到 { $local }
+ask-password = { $name } 的密码：
 event-connected = 已从 { $local } 连到 { $remote }
 event-upgraded = { $to } 已建立：{ $facts }
 event-authenticated = { $user } 的身份已由 { $mechanism } 证实

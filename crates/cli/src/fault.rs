@@ -32,6 +32,7 @@ pub(crate) const ARGUMENTS: &[&str] = &[
     "help",
     "layer",
     "limit",
+    "line",
     "max",
     "name",
     "near",
@@ -42,6 +43,7 @@ pub(crate) const ARGUMENTS: &[&str] = &[
     "size",
     "syntax",
     "value",
+    "verb",
     "waiting",
     "what",
 ];
@@ -108,7 +110,7 @@ fn argument<'a>(fault: &'a Fault, name: &str) -> Cow<'a, str> {
 
 /// Text that keeps to its line. Backslashes stay single: patterns and paths have them, and some arguments are escaped
 /// already.
-fn safe(text: &str) -> String {
+pub(crate) fn safe(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     escape(text, Shape::Text, &mut out);
     out.replace('\n', "\\n").replace('\t', "\\t")

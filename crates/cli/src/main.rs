@@ -5,6 +5,7 @@
 
 #[cfg(test)]
 mod catalogue;
+mod cert;
 mod exit;
 mod fault;
 mod generate;

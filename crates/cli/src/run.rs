@@ -11,6 +11,7 @@ use clap::error::ErrorKind;
 use sockeye::core::{Code, Fault, SessionId, Side};
 use sockeye::{Bounds, End, Eol, Source, Views, ask, connect, nc, proxy, serve};
 
+use crate::cert;
 use crate::exit;
 use crate::fault::{Weight, lines};
 use crate::generate;
@@ -241,6 +242,7 @@ impl Run {
             Some(("ask", matches)) => self.ask(matches),
             Some(("proxy", matches)) => self.proxy(matches),
             Some(("nc", matches)) => self.nc(matches),
+            Some(("cert", matches)) => self.cert(matches),
             Some(("list", matches)) => {
                 let text = lists::text(&self.words, read::value(matches, "TOPIC"))?;
                 self.stdout.push(text.as_bytes());
@@ -285,8 +287,8 @@ impl Run {
             from_terminal: self.place.stdin,
             shown: self.is_shown(matches),
         };
-        let plan = connect::plan(&request)?;
         end_on_signal(&self.found);
+        let plan = connect::plan(&request, &self.views)?;
         // Opened only once nothing more can be refused: from here on the terminal is the editor's.
         let editor = if self.place.stdin { self.editor() } else { None };
         connect::run(plan, editor, &self.views)
@@ -350,6 +352,16 @@ impl Run {
             end_on_signal(&self.found);
         }
         nc::run(&request, &self.views)
+    }
+
+    fn cert(&self, matches: &ArgMatches) -> Result<End, Fault> {
+        end_on_signal(&self.found);
+        let shape = if read::has(deepest(matches), "json") { cert::Shape::Json } else { cert::Shape::Text };
+        cert::run(
+            &cert::Sink { words: &self.words, stdout: &self.stdout, views: &self.views, shape },
+            matches,
+        )?;
+        Ok(End::Done)
     }
 
     /// Whether what comes in must pass the people's side, or the programs', instead of going straight to stdout.

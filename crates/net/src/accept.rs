@@ -80,7 +80,7 @@ fn admit(plan: &Rc<Plan>, stream: Stream, remote: Address) {
         Ok(place) => {
             let (id, link) = (World::number(), Link::new(stream, remote));
             accepted(id, &link);
-            let entrant = Entrant::new(Rc::clone(world), place, link.remote.clone());
+            let entrant = Entrant::new(world, &plan.guard, place, link.remote.clone());
             tokio::task::spawn_local(greet(Rc::clone(plan), id, entrant, link));
         }
         Err(reason) => world.refuse(SessionId::default(), &remote, reason),
@@ -93,7 +93,7 @@ async fn greet(plan: Rc<Plan>, id: SessionId, entrant: Entrant, link: Link) {
     let world = &plan.world;
     let subject = link.remote.to_string();
     let on_event = |kind: Kind<'_>| world.show(id, kind);
-    let scene = Scene { leg: PEER, subject: &subject, on_event: &on_event, entrant: Some(&entrant) };
+    let scene = Scene { leg: PEER, behalf: None, door: &entrant, subject: &subject, on_event: &on_event };
     let wrapped = tokio::select! {
         biased;
         wrapped = plan.layers.wrap(link, &scene, &world.limits.handshakes) => Some(wrapped),

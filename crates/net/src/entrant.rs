@@ -6,13 +6,15 @@ use std::time::Duration;
 
 use sockeye_core::Address;
 
-use crate::guard::{Pending, Reason, Slot};
+use crate::guard::{Guard, Pending, Reason, Slot};
+use crate::layer::Door;
 use crate::metrics::Outcome;
 use crate::world::World;
 
 /// A newcomer, with its place among the pending until it settles or is dropped.
 pub(crate) struct Entrant {
     world: Rc<World>,
+    guard: Rc<Guard>,
     place: RefCell<Option<Pending>>,
     remote: RefCell<Address>,
     refusal: Cell<Option<Reason>>,
@@ -20,9 +22,14 @@ pub(crate) struct Entrant {
 
 impl Entrant {
     /// Somebody who has a place.
-    pub(crate) fn new(world: Rc<World>, place: Pending, remote: Address) -> Self {
-        let (place, remote) = (RefCell::new(Some(place)), RefCell::new(remote));
-        Self { world, place, remote, refusal: Cell::new(None) }
+    pub(crate) fn new(world: &Rc<World>, guard: &Rc<Guard>, place: Pending, remote: Address) -> Self {
+        Self {
+            world: Rc::clone(world),
+            guard: Rc::clone(guard),
+            place: RefCell::new(Some(place)),
+            remote: RefCell::new(remote),
+            refusal: Cell::new(None),
+        }
     }
 
     /// Who it is, as far as is known.
@@ -30,46 +37,37 @@ impl Entrant {
         self.remote.borrow().clone()
     }
 
-    /// A layer has told who it is. An error: it may not come in, for this reason.
-    pub(crate) fn is_really(&self, remote: &Address) -> Result<(), Reason> {
-        *self.remote.borrow_mut() = remote.clone();
-        let now = self.world.clock.now();
-        let mut place = self.place.borrow_mut();
-        let asked = place.as_mut().map_or(Ok(()), |place| place.is_really(remote, now));
-        self.refusal.set(asked.err());
-        asked
-    }
-
     /// Why it may not come in, if a layer's news were the reason.
     pub(crate) fn refusal(&self) -> Option<Reason> {
         self.refusal.get()
     }
 
-    /// Its login has failed. Its source is turned away for a while if that happens too often.
-    #[cfg_attr(not(test), expect(dead_code, reason = "the layer that asks for logins calls it"))]
-    pub(crate) fn failed(&self) {
-        if let Some(place) = &*self.place.borrow() {
-            place.guard().failed(&self.remote.borrow(), self.world.clock.now());
-        }
-    }
-
-    /// Whether its source has failed too often by now, perhaps on other connections: no login is worth looking at.
-    #[cfg_attr(not(test), expect(dead_code, reason = "the layer that asks for logins calls it"))]
-    pub(crate) fn is_barred(&self) -> bool {
-        let place = self.place.borrow();
-        let guard = place.as_ref().map(Pending::guard);
-        guard.is_some_and(|guard| guard.is_barred(&self.remote.borrow(), self.world.clock.now()))
-    }
-
-    /// The handshake of a layer has ended, after this time.
-    pub(crate) fn has_wrapped(&self, layer: &'static str, outcome: Outcome, took: Duration) {
-        if let Some(metrics) = self.world.metrics.get() {
-            metrics.handshake(layer, outcome, took);
-        }
-    }
-
     /// The handshakes are done: a place as a session, or why there is none.
     pub(crate) fn settle(&self) -> Result<Slot, Reason> {
         self.place.take().map_or(Err(Reason::Pending), Pending::settle)
+    }
+}
+
+impl Door for Entrant {
+    fn is_barred(&self, remote: &Address) -> bool {
+        self.guard.is_barred(remote, self.world.clock.now())
+    }
+
+    fn failed(&self, remote: &Address) {
+        self.guard.failed(remote, self.world.clock.now());
+    }
+
+    fn is_really(&self, remote: &Address) -> Result<(), Reason> {
+        *self.remote.borrow_mut() = remote.clone();
+        let mut place = self.place.borrow_mut();
+        let asked = place.as_mut().map_or(Ok(()), |place| place.is_really(remote, self.world.clock.now()));
+        self.refusal.set(asked.err());
+        asked
+    }
+
+    fn has_wrapped(&self, layer: &'static str, outcome: Outcome, took: Duration) {
+        if let Some(metrics) = self.world.metrics.get() {
+            metrics.handshake(layer, outcome, took);
+        }
     }
 }

@@ -28,6 +28,7 @@ mod pktinfo;
 mod plan;
 mod post;
 pub mod process;
+pub mod random;
 mod refusals;
 mod resolve;
 pub mod server;

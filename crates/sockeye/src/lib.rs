@@ -6,12 +6,14 @@
 
 pub mod ask;
 pub mod bounds;
+pub mod cert;
 pub mod config;
 pub mod connect;
 pub mod given;
 pub mod list;
 pub mod nc;
 pub mod proxy;
+pub mod secrets;
 pub mod serve;
 mod shown;
 mod talk;

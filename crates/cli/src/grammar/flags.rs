@@ -130,6 +130,20 @@ pub(crate) const CONNECT: &[Flag] = &[value("eol", "EOL", "flag-eol")];
 pub(crate) const ASK: &[Flag] =
     &[lettered('n', value("number", "N", "flag-number")), value("quiet", "TIME", "flag-quiet")];
 
+/// Flags of every `cert` that makes something.
+pub(crate) const CERT: &[Flag] = &[
+    value("dir", "DIR", "flag-cert-dir"),
+    value("days", "N", "flag-cert-days"),
+    switch("force", "flag-cert-force"),
+];
+
+/// Flags of a `cert` that makes an authority.
+pub(crate) const CERT_NAME: &[Flag] = &[value("name", "NAME", "flag-cert-name")];
+
+/// Flags of a `cert` that signs.
+pub(crate) const CERT_SIGNER: &[Flag] =
+    &[value("ca", "FILE", "flag-cert-ca"), value("ca-key", "FILE", "flag-cert-ca-key")];
+
 /// Letters of `nc`.
 pub(crate) const NC: &[Flag] = &[
     letter('l', Takes::Nothing, "nc-listen"),

@@ -4,8 +4,10 @@ use std::fmt::Write as _;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use sockeye::core::endpoint::Secret;
 use sockeye::core::event::Totals;
 use sockeye::core::{Direction, Event, Fault, Kind, Leg, Note, OPERATOR, Observer, PEER, SessionId, Tick};
+use sockeye::secrets::{self, Want};
 use sockeye::wire::escape::{Escaper, Shape, escape, escape_bytes};
 use sockeye::wire::hexdump::Hexdump;
 use sockeye::{Front, Watcher};
@@ -77,6 +79,13 @@ impl Human {
     /// Whether there are colours.
     pub(crate) const fn is_painted(&self) -> bool {
         self.manner.paint.0
+    }
+
+    /// Asks whoever sits at the terminal, be stdin a pipe or not. `None`: nobody does, or nothing was typed.
+    fn ask_for_password(&self, user: &str) -> Option<Secret> {
+        self.screen.flush();
+        let prompt = self.words.say("ask-password", &[("name", &safe(user))]);
+        rpassword::prompt_password(prompt).ok().and_then(secrets::given)
     }
 
     /// Writes a line on stderr. On a shared screen it begins below payload that has not ended its line.
@@ -219,6 +228,15 @@ impl Front for Human {
 impl Watcher for Human {
     fn warning(&self, fault: &Fault) {
         self.show(fault, Weight::Warning, SessionId::default());
+    }
+
+    fn secret(&self, want: Want<'_>) -> Option<Secret> {
+        let (variable, user) = match want {
+            Want::Password { user } => ("SOCKEYE_PASSWORD", Some(user)),
+            Want::Token => ("SOCKEYE_TOKEN", None),
+            Want::Via { user } => ("SOCKEYE_VIA_PASSWORD", Some(user)),
+        };
+        std::env::var(variable).ok().and_then(secrets::given).or_else(|| self.ask_for_password(user?))
     }
 }
 

@@ -7,9 +7,11 @@ use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
+use sockeye::core::endpoint::Secret;
 use sockeye::core::{
     Address, Direction, Event, Fault, Kind, Layer, Leg, Note, Observer, SessionId, Side, Tick,
 };
+use sockeye::secrets::Want;
 use sockeye::wire::escape::is_safe;
 use sockeye::wire::notation::to_hex;
 use sockeye::{Front, Watcher};
@@ -119,6 +121,12 @@ fn guarded(line: &str) -> String {
     out
 }
 
+/// A line about a thing rather than a moment: a certificate.
+pub(crate) fn thing(kind: &str, fields: &[(&str, Value)]) -> String {
+    let start = Line::start(Tick::ZERO, SessionId::default(), "captured", kind);
+    fields.iter().fold(start, |line, (name, value)| line.value(name, value)).end()
+}
+
 fn error(line: Line, severity: &str, fault: &Fault) -> Line {
     let line = line
         .text("severity", severity)
@@ -220,6 +228,10 @@ impl Watcher for Json {
         self.write(error(start, "warning", fault));
         self.people.warning(fault);
     }
+
+    fn secret(&self, want: Want<'_>) -> Option<Secret> {
+        self.people.secret(want)
+    }
 }
 
 impl Observer for Json {
@@ -265,6 +277,7 @@ mod tests {
         let typed = rule["type"].as_str().is_none_or(|name| match name {
             "string" => value.is_string(),
             "integer" => value.is_u64(),
+            "boolean" => value.is_boolean(),
             "number" => value.is_number(),
             "array" => value.is_array(),
             "object" => value.is_object(),
@@ -289,6 +302,14 @@ mod tests {
             let rule = rule.unwrap_or_else(|| panic!("the schema has no {name} of {}", own["title"]));
             assert!(fits(value, rule), "{name}: {value} is not {rule}");
         }
+    }
+
+    /// Lines about what is in a file: a certificate, and a key.
+    fn things() -> Vec<String> {
+        let certificate = include_str!("../../tests/golden/files/certificates/authority.pem");
+        let key = include_str!("../../tests/golden/files/certificates/broken.key");
+        let listed = sockeye::cert::show::parse("a.pem", format!("{certificate}{key}").as_bytes()).unwrap();
+        crate::cert::objects(&listed, i64::MAX).lines().map(str::to_owned).collect()
     }
 
     #[test]
@@ -319,6 +340,11 @@ mod tests {
         let mut seen = Vec::new();
         for kind in kinds {
             let line = read(kind);
+            check(&line);
+            seen.push(line["kind"].clone());
+        }
+        for line in things() {
+            let line: Map<String, Value> = serde_json::from_str(&line).unwrap();
             check(&line);
             seen.push(line["kind"].clone());
         }

@@ -246,11 +246,6 @@ impl Guard {
 }
 
 impl Pending {
-    /// Whose place it is.
-    pub(crate) fn guard(&self) -> &Guard {
-        &self.guard
-    }
-
     /// A layer has told who the peer is: the questions about the address are asked now.
     pub(crate) fn is_really(&mut self, remote: &Address, now: Tick) -> Result<(), Reason> {
         let guard = &self.guard;

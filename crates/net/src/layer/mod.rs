@@ -6,6 +6,11 @@
 //! Each wrapping is a handshake with a deadline of its own. None of this is on a session's hot path: what a layer leaves
 //! behind is a [`Stream`].
 
+mod auth;
+mod proxy;
+mod shake;
+pub(crate) mod via;
+
 use std::future::Future;
 use std::pin::Pin;
 use std::time::Duration;
@@ -16,13 +21,13 @@ use sockeye_core::quantity::Span;
 use sockeye_core::{Address, Code, Endpoint, Fault, Kind, Leg};
 use tokio::time::Instant;
 
-use crate::entrant::Entrant;
+use crate::guard::Reason;
 use crate::metrics::Outcome;
 use crate::stream::Stream;
 use crate::transport::Role;
 
 /// Every layer, in the order `list` shows them.
-pub const ALL: &[&Entry] = &[];
+pub const ALL: &[&Entry] = &[&auth::ENTRY, &proxy::ENTRY_1, &proxy::ENTRY_2];
 
 /// What a layer makes of what it wraps.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -100,14 +105,47 @@ impl Link {
 /// Where a handshake takes place.
 pub(crate) struct Scene<'a> {
     /// Which leg of the session.
-    #[expect(dead_code, reason = "the first layer reads it")]
     pub(crate) leg: Leg,
+    /// Whom we connect for, where we relay: the client's end, and the one it came to.
+    pub(crate) behalf: Option<(Address, Address)>,
+    /// Who asks the questions at a server's door.
+    pub(crate) door: &'a dyn Door,
     /// What its faults are about: `connect tls://…`, or the peer's address.
     pub(crate) subject: &'a str,
     /// Who is told of `Tls`, `Upgraded` and `Authenticated`.
     pub(crate) on_event: &'a dyn Fn(Kind<'_>),
-    /// The newcomer, at a server's door; `None` where we dial.
-    pub(crate) entrant: Option<&'a Entrant>,
+}
+
+/// What layers tell of a newcomer, and whether it may go on. See [`crate::guard`] for the questions.
+pub(crate) trait Door {
+    /// Whether a peer is to be turned away for now, as it failed to log in again and again.
+    fn is_barred(&self, remote: &Address) -> bool;
+
+    /// A login from there has failed.
+    fn failed(&self, remote: &Address);
+
+    /// A layer has told who the peer is. An error: it may not come in, for this reason.
+    fn is_really(&self, remote: &Address) -> Result<(), Reason>;
+
+    /// The handshake of a layer has ended, after this time.
+    fn has_wrapped(&self, layer: &'static str, outcome: Outcome, took: Duration);
+}
+
+/// The door of a client: it lets in whom it has called.
+pub(crate) struct Open;
+
+impl Door for Open {
+    fn is_barred(&self, _remote: &Address) -> bool {
+        false
+    }
+
+    fn failed(&self, _remote: &Address) {}
+
+    fn is_really(&self, _remote: &Address) -> Result<(), Reason> {
+        Ok(())
+    }
+
+    fn has_wrapped(&self, _layer: &'static str, _outcome: Outcome, _took: Duration) {}
 }
 
 /// What a wrapping is.
@@ -141,6 +179,11 @@ impl Layers {
         entries.map(|entry| (entry?.prepare)(endpoint, role)).collect::<Result<_, _>>().map(Self)
     }
 
+    /// Puts one below all others.
+    pub(crate) fn innermost(&mut self, layer: Box<dyn Layer>) {
+        self.0.insert(0, layer);
+    }
+
     pub(crate) fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
@@ -161,22 +204,20 @@ impl Layers {
             let patience = layer.patience(limits);
             let began = Instant::now();
             let wrapped = tokio::time::timeout(patience, layer.wrap(link, scene)).await;
-            if let Some(entrant) = scene.entrant {
-                let outcome = match &wrapped {
-                    Ok(Ok(_)) => Outcome::Done,
-                    Ok(Err(_)) => Outcome::Failed,
-                    Err(_) => Outcome::Late,
-                };
-                entrant.has_wrapped(layer.name(), outcome, began.elapsed());
-            }
+            let outcome = match &wrapped {
+                Ok(Ok(_)) => Outcome::Done,
+                Ok(Err(_)) => Outcome::Failed,
+                Err(_) => Outcome::Late,
+            };
+            scene.door.has_wrapped(layer.name(), outcome, began.elapsed());
             let Ok(wrapped) = wrapped else {
                 (scene.on_event)(Kind::Timeout { what: layer.name() });
                 let fault = Fault::new(Code::HandshakeTimeout, scene.subject);
                 return Err(fault.arg("layer", layer.name()).arg("after", Span(patience)));
             };
             link = wrapped.map_err(|fault| fault.doing(scene.subject))?;
-            if let Some(entrant) = scene.entrant.filter(|_| layer.tells_remote()) {
-                entrant.is_really(&link.remote).map_err(|reason| {
+            if layer.tells_remote() {
+                scene.door.is_really(&link.remote).map_err(|reason| {
                     Fault::new(Code::OverLimit, scene.subject).arg("limit", reason.word())
                 })?;
             }
