@@ -78,11 +78,11 @@ impl Memory {
         let staying = holders.iter_mut().filter(|(_, holder)| !holder.leaves);
         let Some((session, holder)) = staying.max_by_key(|(session, holder)| (holder.bytes, session.0))
         else {
-            return Some(asking);
+            return asking;
         };
         holder.leaves = true;
         self.leaving.set(self.leaving.get() + holder.bytes);
-        Some(*session)
+        *session
     }
 }
 
