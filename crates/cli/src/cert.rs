@@ -117,8 +117,7 @@ struct Page<'a> {
 
 impl Page<'_> {
     fn of(mut self, listed: &Listed) -> String {
-        self.text.push_str(&safe(&listed.source));
-        self.text.push('\n');
+        self.line(&safe(&listed.source));
         let mut number = 0;
         for item in &listed.items {
             match item {
@@ -131,16 +130,21 @@ impl Page<'_> {
                     let args = [("label", safe(label)), ("line", line.to_string())];
                     let args = args.each_ref().map(|(name, value)| (*name, value.as_str()));
                     let sentence = self.words.say(key, &args);
-                    self.text.push_str(&format!("  -  {sentence}\n"));
+                    self.line(&format!("  -  {sentence}"));
                 }
             }
         }
         self.text
     }
 
+    fn line(&mut self, text: &str) {
+        self.text.push_str(text);
+        self.text.push('\n');
+    }
+
     fn certificate(&mut self, certificate: &Certificate, number: usize, issuer: Option<usize>) {
         let words = self.words;
-        self.text.push_str(&format!("  {}  {}\n", number + 1, self.named(&certificate.subject.to_string())));
+        self.line(&format!("  {}  {}", number + 1, self.named(&certificate.subject.to_string())));
         let rows = [
             ("cert-names", self.names(certificate)),
             ("cert-issuer", self.issuer(certificate, issuer)),
@@ -157,7 +161,7 @@ impl Page<'_> {
         let column = rows.iter().map(|(label, _)| columns(label)).max().unwrap_or_default() + 2;
         for (label, value) in rows.iter().filter(|(_, value)| !value.is_empty()) {
             let gap = " ".repeat(column - columns(label));
-            self.text.push_str(&format!("     {label}{gap}{value}\n"));
+            self.line(&format!("     {label}{gap}{value}"));
         }
     }
 

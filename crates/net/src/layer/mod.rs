@@ -21,6 +21,8 @@ use sockeye_core::quantity::Span;
 use sockeye_core::{Address, Code, Endpoint, Fault, Kind, Leg};
 use tokio::time::Instant;
 
+pub use auth::first_line;
+
 use crate::guard::Reason;
 use crate::metrics::Outcome;
 use crate::stream::Stream;

@@ -9,8 +9,7 @@ use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
 use sockeye_core::{Code, Fault};
-
-use super::sign::random;
+use sockeye_net::random;
 
 /// What happens to files that are there already.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -75,7 +74,8 @@ pub(super) fn write(directory: &Path, files: &[File], overwrite: Overwrite) -> R
     }
     let mut renames = Vec::new();
     for (file, path) in files.iter().zip(&paths) {
-        let temporary = directory.join(format!(".{}.{:016x}", file.name, u64::from_ne_bytes(random()?)));
+        let temporary =
+            directory.join(format!(".{}.{:016x}", file.name, u64::from_ne_bytes(random::bytes()?)));
         let mut open = create(&temporary, file.readers).map_err(|error| unwritable(path, &error))?;
         unfinished.0.push(temporary.clone());
         let written = open.write_all(file.text.as_bytes()).and_then(|()| open.sync_all());
@@ -87,6 +87,19 @@ pub(super) fn write(directory: &Path, files: &[File], overwrite: Overwrite) -> R
     }
     unfinished.0.clear();
     Ok(paths)
+}
+
+/// Writes a file that its owner alone may read, in place of the one that is there: whoever reads it sees the old or the
+/// new, never a part.
+pub(crate) fn replace(path: &Path, bytes: &[u8]) -> Result<(), Fault> {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let temporary = path.with_file_name(format!(".{name}.{:016x}", u64::from_ne_bytes(random::bytes()?)));
+    let mut open = create(&temporary, Readers::Owner).map_err(|error| unwritable(path, &error))?;
+    let mut unfinished = Unfinished(vec![temporary.clone()]);
+    let written = open.write_all(bytes).and_then(|()| open.sync_all());
+    written.and_then(|()| fs::rename(&temporary, path)).map_err(|error| unwritable(path, &error))?;
+    unfinished.0.clear();
+    Ok(())
 }
 
 /// Opens a file that is not there yet, through no link.

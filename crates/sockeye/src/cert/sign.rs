@@ -9,6 +9,7 @@ use rcgen::{
     KeyPair, KeyUsagePurpose, PublicKeyData as _, SanType,
 };
 use sockeye_core::{Code, Fault};
+use sockeye_net::random;
 use sockeye_wire::certificate::{Certificate, Standing, pem, pin};
 use time::{Duration, OffsetDateTime};
 
@@ -135,7 +136,7 @@ fn params(name: &str, days: Days, now: i64, last: Option<i64>) -> Result<Certifi
     params.not_before = now - Duration::DAY;
     params.not_after = last.map_or(end, |last| last.min(end));
     // Sixteen bytes that are never negative, nor shorter (RFC 5280 section 4.1.2.2: 20 at most).
-    let mut serial: [u8; 16] = random()?;
+    let mut serial: [u8; 16] = random::bytes()?;
     serial[0] = serial[0] & 0x7f | 0x40;
     params.serial_number = Some(serial.to_vec().into());
     params.distinguished_name = DistinguishedName::new();
@@ -149,13 +150,6 @@ fn alternative(name: &ServerName) -> Result<SanType, Fault> {
         ServerName::Ip(ip) => Ok(SanType::IpAddress(*ip)),
         ServerName::Dns(name) => name.as_str().try_into().map(SanType::DnsName).map_err(failed),
     }
-}
-
-/// Random bytes from the system.
-pub(super) fn random<const N: usize>() -> Result<[u8; N], Fault> {
-    let mut bytes = [0; N];
-    aws_lc_rs::rand::fill(&mut bytes).map_err(failed)?;
-    Ok(bytes)
 }
 
 /// What cannot fail for anything a person typed.

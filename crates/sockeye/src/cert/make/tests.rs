@@ -155,8 +155,8 @@ fn authorities_between_go_with_what_they_sign_and_roots_do_not() {
     fs::write(scratch.path("ca.key"), between.key().serialize_pem()).unwrap();
     scratch.make(server(&["a.test"], Signer::default())).unwrap();
     let chain = scratch.read("server.pem");
-    let names: Vec<_> = chain.iter().map(|one| one.subject.common_name().unwrap()).collect();
-    assert_eq!(names, ["a.test", "Between"]);
+    let subjects: Vec<_> = chain.iter().map(|one| one.subject.common_name().unwrap()).collect();
+    assert_eq!(subjects, ["a.test", "Between"]);
 }
 
 #[test]
