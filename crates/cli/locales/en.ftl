@@ -68,6 +68,9 @@ error-unknown-framing = { $name } is no framing
     .near = did you mean { $near }? `sockeye list framings` shows what there is
 error-bad-framing = { $value } cannot be read as a framing
     .hint = it is written { $syntax }; `sockeye list framings` has examples
+error-bad-network = { $value } is no network
+    .hint = a network is an address, such as 10.0.0.5, or a prefix, such as 10.0.0.0/8 or 2001:db8::/32; commas between several
+    .near = after the prefix all bits are zero: did you mean { $near }? An address alone stands without a slash
 error-unfit-framing = the framing { $framing } does not fit { $scheme }
     .hint = datagrams are whole messages already; streams take any framing but dgram
 error-unknown-service = { $name } is no service
@@ -229,6 +232,10 @@ error-timeout = no answer after { $after }
     .hint = the peer is silent: does it wait for a line ending or more, or never answer? -t waits longer
 error-idle = nothing moved for { $after }
     .hint = --idle sets how long a silent session may last
+error-session-time = the session was open for { $after }, and no longer is allowed
+    .hint = --max-session-time sets how long a session may last
+error-frame-timeout = a frame ({ $framing }) was begun and not ended within { $after }
+    .hint = the peer drips, hangs, or uses another framing (-F raw shows what it sends); --frame-timeout allows more time
 error-no-trust = this machine has no authorities to trust
     .hint = install the package ca-certificates, name authorities with --ca FILE, or one key with --pin
 error-plain-text = { $what ->
@@ -345,6 +352,8 @@ error-early-fin = the peer closed before it answered
     .hint = it may dislike the message, expect a framing or line ending, or have had enough
 error-overflow = the peer does not read: { $waiting } bytes wait for it, { $max } are allowed
     .hint = its program is stuck or too slow; --max-waiting allows more
+error-hoards = all sessions together hold over { $max } bytes, and this one most of them: { $size }
+    .hint = it sends long messages slowly, or does not read; --max-memory allows more, --max-message and --max-waiting bound each session
 error-internal = a service failed by a fault of its own
     .hint = this is a bug in sockeye: please report what you did
 error-over-limit = { $limit ->
@@ -353,7 +362,7 @@ error-over-limit = { $limit ->
   }
     .hint = { $limit ->
         [descriptors] raise `ulimit -n`, or keep --max-at-once below it
-       *[other] --max-at-once, --max-per-address and --rate-per-address set the limits
+       *[other] `sockeye serve --help` names the flag that sets it
       }
 
 ## Help: headings and sentences of the whole program
@@ -438,6 +447,7 @@ flag-bind = the address to connect from
 flag-mcast = multicast group to join, or the interface to send on
 flag-ttl = hops a datagram may go
 flag-nodelay = send small writes at once: true (the default) or false
+flag-keepalive = find out within this time that a silent TCP peer is gone: 30s; 0 is never
 flag-max-message = the longest message a framing takes, as in 64k or 1m
 flag-seed = where randomness starts, to repeat a run
 flag-generate = print complete-SHELL (bash, elvish, fish, powershell, zsh) or man, and exit
@@ -481,11 +491,22 @@ flag-users = serve: the file of those who may come in (sockeye user add)
 
 flag-once = end after one session
 flag-max-sessions = end after this many sessions
+flag-allow = networks that may come in, such as 10.0.0.0/8,::1; without it all may
+flag-deny = networks that may not, whatever --allow says
 flag-max-at-once = sessions at once, in all
-flag-max-per-address = sessions at once from one address
-flag-rate-per-address = new sessions a second from one address
+flag-max-per-address = sessions at once from one address (IPv6: from one /64)
+flag-rate-per-address = new connections a second from one address (IPv6: from one /64)
+flag-max-pending = handshakes at once: from the first N on % are turned away, at the last N all; 512:30:2048
+flag-tls-timeout = how long a TLS handshake may take; 10s
+flag-header-timeout = how long a WebSocket upgrade or PROXY header may take; 5s
+flag-auth-timeout = how long a login may take; 10s
+flag-frame-timeout = how long a frame that was begun may take to be whole; without it for ever
+flag-max-session-time = end a session after this long, whatever it does
+flag-max-rate = bytes a second that are read from one peer
 flag-max-waiting = bytes that may wait for one slow peer
+flag-max-memory = bytes that all sessions may hold: waiting, or of messages not whole yet; 256m
 flag-drain = how long sessions may go on after an interrupt
+flag-metrics = answer GET /metrics there, for Prometheus
 flag-allow-exec = let sockeye.toml run programs
 
 ## Flags of connect and ask
@@ -665,13 +686,10 @@ note-tls-insecure = warning: { $endpoint } is not checked (--insecure): anyone i
 note-tls-expired = warning: the certificate in { $path } expired on { $when } (days ago: { $days }): peers will refuse it
 note-tls-not-yet-valid = warning: the certificate in { $path } is valid only from { $when }: peers will refuse it until then
 note-draining = stopping: { $sessions } still open, for at most { $limit }; interrupt again to end at once
-note-refused = turned { $remote } away by { $limit ->
-    [sessions] --max-at-once
-    [per-address] --max-per-address
-    [rate] --rate-per-address
-    [descriptors] the limit of descriptors (ulimit -n)
-   *[other] { $limit }
-  } ({ $count } so far)
+note-refused = refused connections: { $count } ({ $reasons }); the last from { $remote }
+note-refused-in-all = refused connections in all: { $count } ({ $reasons })
+note-left-out = errors left out here, as they come too fast: { $count } ({ $codes })
+note-metrics = metrics on { $url }
 note-chat-came = #{ $number } ({ $peer }) is here
 note-chat-waits = #{ $number } ({ $peer }) waits in line; waiting: { $count }
 note-chat-next = #{ $number } ({ $peer }) is next and spoken to now; waiting: { $count }

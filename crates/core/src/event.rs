@@ -179,7 +179,7 @@ pub enum Kind<'a> {
     Refused {
         /// The peer.
         remote: &'a Address,
-        /// The limit that refused it: `sessions`, `per-address`, `rate`, `descriptors`.
+        /// The limit that refused it: `denied`, `backoff`, `sessions`, `per-address`, `rate`, `pending` or `max-sessions`.
         reason: &'a str,
     },
     /// The session is over.
