@@ -3,8 +3,8 @@
 use sockeye_core::{Code, Limits};
 use sockeye_net::tls::fetch_chain;
 
-use crate::made::{FUTURE, Made, NOW, PAST, Role};
 use crate::stage::{Running, call, call_fault, code_of, echoes, listen_fault};
+use sockeye_testkit::certificates::{FUTURE, Made, NOW, PAST, Role};
 
 /// A set with one certificate of each kind.
 fn kinds() -> Made {

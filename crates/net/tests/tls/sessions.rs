@@ -6,9 +6,9 @@ use sockeye_net::Stream;
 use sockeye_net::dial::Target;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
-use crate::made::{Made, NOW, PAST, Role};
 use crate::peers::{Versions, raw_client, raw_server};
 use crate::stage::{Running, Told, again, call, code_of, echoes};
+use sockeye_testkit::certificates::{Made, NOW, PAST, Role};
 
 #[tokio::test]
 async fn both_sides_tell_what_was_agreed_on_and_who_the_other_is() {
