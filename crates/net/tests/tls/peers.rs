@@ -221,6 +221,6 @@ fn a_client_that_speaks_something_else_is_named_by_what_it_said() {
         assert_eq!((fault.code, fault.value("what"), fault.value("text")), (code, what, text), "{fault}");
         assert_eq!(fault.subject, stream.local_addr().unwrap().to_string());
         drop(stream);
-        server.end();
+        server.finish("insecure");
     }
 }

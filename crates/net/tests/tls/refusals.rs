@@ -66,7 +66,7 @@ async fn a_client_refuses_a_server_with_a_reason_and_the_server_hears_it() {
             }
             _ => {}
         }
-        server.end();
+        server.finish("insecure");
     }
 }
 
@@ -95,7 +95,7 @@ async fn a_server_refuses_a_client_with_a_reason_and_the_client_hears_it_late() 
         drop(stream);
         let fault = server.fault();
         assert_eq!(fault.code, code, "{file}: {fault}");
-        server.end();
+        server.finish(&format!("insecure&cert={}", made.path("client.pem")));
     }
 }
 
@@ -119,7 +119,7 @@ async fn application_protocols_are_agreed_on_in_the_servers_order_or_not_at_all(
     let fault = server.fault();
     assert_eq!((fault.code, fault.value("offered")), (Code::AlpnMismatch, "x, y"));
     assert_eq!(fault.value("wanted"), "b,a");
-    server.end();
+    server.finish("insecure");
 }
 
 #[test]
@@ -141,7 +141,7 @@ fn a_chain_is_fetched_whatever_it_is_worth() {
     let (server, chain) = runs(&query);
     assert_eq!(chain.unwrap().len(), 1);
     assert_eq!(server.fault().code, Code::CertificateMissing);
-    server.end();
+    server.finish(&format!("insecure&cert={}", made.path("client.pem")));
     let plain = Running::start("tcp://127.0.0.1:0", 1);
     assert_eq!(fetch_chain(&plain.address().parse().unwrap()).unwrap_err().code, Code::Echoes);
     plain.end();
@@ -209,7 +209,6 @@ fn a_client_that_says_nothing_is_given_up() {
     let _silent = std::net::TcpStream::connect(server.address()).unwrap();
     let fault = server.fault();
     assert_eq!((fault.code, fault.value("layer")), (Code::HandshakeTimeout, "tls"));
-    server.end();
 }
 
 /// Later alerts have their codes too, wherever they are found.
