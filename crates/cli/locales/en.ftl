@@ -397,7 +397,7 @@ cert-section = { $label } (line { $line })
 
 note-cert-wrote = wrote { $path }
 note-cert-wrote-key = wrote { $path } (private: you alone can read it)
-note-cert-long = a server's certificate for more than { $days } days is refused by Apple's systems
+note-cert-long = a server's certificate for more than { $days } days, yesterday counted, is refused by Apple's systems
 note-cert-next = next: { $command }
 note-cert-order = { $path }: the certificates are not in order: a server's own comes first, then whoever signed it, and so on
 

@@ -397,7 +397,7 @@ cert-section = { $label }（第 { $line } 行）
 
 note-cert-wrote = 已写入 { $path }
 note-cert-wrote-key = 已写入 { $path }（私钥，只有你能读）
-note-cert-long = 有效期超过 { $days } 天的服务端证书，苹果的系统不接受
+note-cert-long = 有效期超过 { $days } 天（提前的一天也算在内）的服务端证书，苹果的系统不接受
 note-cert-next = 接下来：{ $command }
 note-cert-order = { $path }：证书的顺序不对：先是服务端自己的，接着是签发它的，依此类推
 
