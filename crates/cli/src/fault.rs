@@ -39,6 +39,7 @@ pub(crate) const ARGUMENTS: &[&str] = &[
     "owner",
     "path",
     "port",
+    "reason",
     "scheme",
     "size",
     "syntax",

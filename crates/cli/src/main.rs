@@ -13,6 +13,7 @@ mod grammar;
 mod lists;
 mod run;
 mod ui;
+mod user;
 mod words;
 
 fn main() -> std::process::ExitCode {

@@ -23,6 +23,7 @@ use crate::ui::json::Json;
 use crate::ui::output::Output;
 use crate::ui::paint::{Paint, When};
 use crate::ui::terminal::{Editor, Found, history};
+use crate::user;
 use crate::words::{Language, Words};
 
 /// What the process was started with, besides its arguments.
@@ -243,6 +244,7 @@ impl Run {
             Some(("proxy", matches)) => self.proxy(matches),
             Some(("nc", matches)) => self.nc(matches),
             Some(("cert", matches)) => self.cert(matches),
+            Some(("user", matches)) => user::run(matches, &self.words, &self.stdout, &self.views),
             Some(("list", matches)) => {
                 let text = lists::text(&self.words, read::value(matches, "TOPIC"))?;
                 self.stdout.push(text.as_bytes());

@@ -133,6 +133,10 @@ codes! {
     Needed = "needed", Usage, Here, Usage;
     /// A password that was neither given nor can be asked for. Arguments: `name` (the user).
     NoPassword = "no-password", Usage, Here, Usage;
+    /// Two passwords typed to be the same are not.
+    PasswordsDiffer = "passwords-differ", Usage, Here, Usage;
+    /// A user that is not in the file. Arguments: `name`, `path`.
+    UnknownUser = "unknown-user", Usage, Here, Usage;
     /// A token that would go over the wire for anybody to read.
     TokenInClear = "token-in-clear", Usage, Here, Usage;
     /// A pattern that is no regular expression, or has no answer. Arguments: `value`.

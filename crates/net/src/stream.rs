@@ -82,7 +82,10 @@ impl Stream {
 
     /// Whether each write is one message and each read brings bytes of one.
     pub(crate) fn is_messages(&self) -> bool {
-        false
+        match self {
+            Self::Prefixed(it) => it.stream.as_ref().is_some_and(Self::is_messages),
+            Self::Tcp(_) | Self::Unix(_) | Self::Stdio(_) | Self::Process(_) => false,
+        }
     }
 
     /// Our end. Fails where the system does not tell.

@@ -18,6 +18,7 @@ pub mod serve;
 mod shown;
 mod talk;
 mod typing;
+pub mod user;
 pub mod views;
 
 pub use bounds::Bounds;

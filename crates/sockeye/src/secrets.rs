@@ -12,6 +12,11 @@ pub enum Want<'a> {
         /// Who.
         user: &'a str,
     },
+    /// The same password once more, so that a slip shows.
+    Again {
+        /// Who.
+        user: &'a str,
+    },
     /// The token to log in with. It is not asked for: nobody types one.
     Token,
     /// The password for the proxy of `via=`.

@@ -129,6 +129,16 @@ pub(crate) const CERT_NAME: &[Flag] = &[value("name", "NAME", "flag-cert-name")]
 pub(crate) const CERT_SIGNER: &[Flag] =
     &[value("ca", "FILE", "flag-cert-ca"), value("ca-key", "FILE", "flag-cert-ca-key")];
 
+/// Flags of every `user`.
+pub(crate) const USER: &[Flag] = &[value("users", "FILE", "flag-user-file")];
+
+/// Flags of `user add`.
+pub(crate) const USER_ADD: &[Flag] = &[
+    switch("token", "flag-user-token"),
+    value("password-file", "FILE", "flag-user-password-file"),
+    value("iterations", "N", "flag-user-iterations"),
+];
+
 /// Letters of `nc`.
 pub(crate) const NC: &[Flag] = &[
     letter('l', Takes::Nothing, "nc-listen"),

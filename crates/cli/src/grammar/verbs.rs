@@ -1,6 +1,8 @@
 //! Every verb, once: its words, its flags, its examples.
 
-use super::flags::{ASK, CERT, CERT_NAME, CERT_SIGNER, CONNECT, Flag, LAYERS, NC, SERVE, SERVE_FILE};
+use super::flags::{
+    ASK, CERT, CERT_NAME, CERT_SIGNER, CONNECT, Flag, LAYERS, NC, SERVE, SERVE_FILE, USER, USER_ADD,
+};
 
 /// One word of a verb.
 #[derive(Clone, Copy, Debug)]
@@ -137,6 +139,17 @@ pub(crate) const ALL: &[Verb] = &[
         ],
     },
     Verb {
+        name: "user",
+        subs: USERS,
+        words: &[],
+        flags: &[],
+        opens: false,
+        examples: &[
+            "sockeye user add lin",
+            "sockeye serve auth+tls://:4433 echo --self-signed --users users.txt",
+        ],
+    },
+    Verb {
         name: "list",
         subs: &[],
         words: &[word("TOPIC", "word-topic", Times::Maybe)],
@@ -195,6 +208,33 @@ const CERTS: &[Verb] = &[
             "sockeye cert show tls://localhost:4433",
             "sockeye cert show --json server.pem",
         ],
+    },
+];
+
+const USERS: &[Verb] = &[
+    Verb {
+        name: "add",
+        subs: &[],
+        words: &[word("NAME", "word-user", Times::One)],
+        flags: &[USER, USER_ADD],
+        opens: false,
+        examples: &["sockeye user add lin", "sockeye user add robot --token --users /etc/sockeye/users.txt"],
+    },
+    Verb {
+        name: "list",
+        subs: &[],
+        words: &[],
+        flags: &[USER],
+        opens: false,
+        examples: &["sockeye user list"],
+    },
+    Verb {
+        name: "remove",
+        subs: &[],
+        words: &[word("NAME", "word-user", Times::One)],
+        flags: &[USER],
+        opens: false,
+        examples: &["sockeye user remove lin"],
     },
 ];
 

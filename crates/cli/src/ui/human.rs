@@ -82,9 +82,9 @@ impl Human {
     }
 
     /// Asks whoever sits at the terminal, be stdin a pipe or not. `None`: nobody does, or nothing was typed.
-    fn ask_for_password(&self, user: &str) -> Option<Secret> {
+    fn ask(&self, key: &str, user: &str) -> Option<Secret> {
         self.screen.flush();
-        let prompt = self.words.say("ask-password", &[("name", &safe(user))]);
+        let prompt = self.words.say(key, &[("name", &safe(user))]);
         rpassword::prompt_password(prompt).ok().and_then(secrets::given)
     }
 
@@ -231,12 +231,14 @@ impl Watcher for Human {
     }
 
     fn secret(&self, want: Want<'_>) -> Option<Secret> {
-        let (variable, user) = match want {
-            Want::Password { user } => ("SOCKEYE_PASSWORD", Some(user)),
+        let (variable, asked) = match want {
+            Want::Password { user } => ("SOCKEYE_PASSWORD", Some((user, "ask-password"))),
+            Want::Again { user } => ("SOCKEYE_PASSWORD", Some((user, "ask-again"))),
             Want::Token => ("SOCKEYE_TOKEN", None),
-            Want::Via { user } => ("SOCKEYE_VIA_PASSWORD", Some(user)),
+            Want::Via { user } => ("SOCKEYE_VIA_PASSWORD", Some((user, "ask-password"))),
         };
-        std::env::var(variable).ok().and_then(secrets::given).or_else(|| self.ask_for_password(user?))
+        let given = std::env::var(variable).ok().and_then(secrets::given);
+        given.or_else(|| asked.and_then(|(user, key)| self.ask(key, user)))
     }
 }
 

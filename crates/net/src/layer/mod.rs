@@ -20,6 +20,8 @@ use sockeye_core::limits::Handshakes;
 use sockeye_core::quantity::Span;
 use sockeye_core::{Address, Code, Endpoint, Fault, Kind, Leg};
 
+pub use auth::first_line;
+
 use crate::stream::Stream;
 use crate::transport::Role;
 

@@ -124,10 +124,11 @@ impl Tunnel {
 }
 
 fn fault(refusal: &Refusal, subject: &str) -> Fault {
-    let code = match refusal {
-        Refusal::Reply { .. } | Refusal::Status { .. } => Code::ViaRefused,
-        Refusal::LoginNeeded { .. } | Refusal::LoginRefused { .. } => Code::ViaLogin,
-        _ => Code::NotAProxy,
+    let (code, reason) = match refusal {
+        Refusal::Reply { reply } => (Code::ViaRefused, reply.to_string()),
+        Refusal::Status { line, .. } => (Code::ViaRefused, line.clone()),
+        Refusal::LoginNeeded { said } | Refusal::LoginRefused { said } => (Code::ViaLogin, said.clone()),
+        other => (Code::NotAProxy, other.to_string()),
     };
-    Fault::new(code, subject).arg("reason", refusal)
+    Fault::new(code, subject).arg("reason", reason)
 }

@@ -89,6 +89,19 @@ pub(super) fn write(directory: &Path, files: &[File], overwrite: Overwrite) -> R
     Ok(paths)
 }
 
+/// Writes a file that its owner alone may read, in place of the one that is there: whoever reads it sees the old or the
+/// new, never a part.
+pub(crate) fn replace(path: &Path, bytes: &[u8]) -> Result<(), Fault> {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let temporary = path.with_file_name(format!(".{name}.{:016x}", u64::from_ne_bytes(random::bytes()?)));
+    let mut open = create(&temporary, Readers::Owner).map_err(|error| unwritable(path, &error))?;
+    let mut unfinished = Unfinished(vec![temporary.clone()]);
+    let written = open.write_all(bytes).and_then(|()| open.sync_all());
+    written.and_then(|()| fs::rename(&temporary, path)).map_err(|error| unwritable(path, &error))?;
+    unfinished.0.clear();
+    Ok(())
+}
+
 /// Opens a file that is not there yet, through no link.
 fn create(path: &Path, readers: Readers) -> io::Result<fs::File> {
     OpenOptions::new().write(true).create_new(true).mode(readers.mode()).open(path)

@@ -4,7 +4,7 @@
 //! files and, through a function that is given, live servers. Nothing here is for a public name: nobody outside trusts
 //! such an authority.
 
-mod files;
+pub(crate) mod files;
 pub mod make;
 mod name;
 pub mod show;

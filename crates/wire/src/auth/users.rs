@@ -1,7 +1,8 @@
 //! The users file: who may come in, one credential a line, as `sockeye user` writes it and people may edit it.
 //!
 //! ```text
-//! # comments and empty lines stay where they are
+//! # decoy: BASE64(32 random bytes)
+//! # other comments and empty lines stay where they are
 //! alice:SCRAM-SHA-256$600000:SALT$STOREDKEY:SERVERKEY
 //! robot:BEARER$BASE64(SHA-256 of the token)
 //! ```
@@ -27,6 +28,9 @@ pub const FILE_MAX: usize = 4 << 20;
 
 const SCRAM: &str = "SCRAM-SHA-256";
 const BEARER: &str = "BEARER";
+
+/// A comment to whoever does not know better.
+const DECOY: &str = "# decoy: ";
 
 /// What a line lets a user in by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -181,6 +185,24 @@ impl Users {
             };
         }
         text
+    }
+
+    /// What salts of users that do not exist are made from. It stands in the file, so that they stay the same when a
+    /// server starts anew, as those of real users do.
+    pub fn decoy_secret(&self) -> Option<DecoySecret> {
+        let bytes = self.lines.iter().find_map(|line| match line {
+            Line::Other(text) => key(text.strip_prefix(DECOY)?),
+            _ => None,
+        });
+        bytes.map(DecoySecret::new)
+    }
+
+    /// Puts 32 random bytes into the file to make such salts from, unless there are some.
+    pub fn keep_decoy_secret(&mut self, bytes: &[u8; 32]) {
+        if self.decoy_secret().is_none() {
+            self.lines.insert(0, Line::Other(format!("{DECOY}{}", *encode(bytes))));
+            self.index();
+        }
     }
 
     /// Who has what, in the order of the file.

@@ -29,7 +29,7 @@ struct Prover {
 pub(super) fn prepare(endpoint: &Endpoint) -> Prepared {
     let params = &endpoint.params;
     if let Some(token) = secret(endpoint.secrets.token.as_ref(), params.token_file.as_deref())? {
-        let token = Token::parse(&token).map_err(|error| {
+        let token = Token::parse(token.reveal()).map_err(|error| {
             Fault::new(Code::BadValue, "").arg("name", "token-file").arg("value", "***").detail(error)
         })?;
         return Ok(Box::new(Prover { credential: Credential::Token(token), name: String::new() }));
@@ -44,28 +44,28 @@ pub(super) fn prepare(endpoint: &Endpoint) -> Prepared {
     let password = secret(endpoint.secrets.password.as_ref(), params.password_file.as_deref())?
         .ok_or_else(|| Fault::new(Code::NoPassword, "").arg("name", user))?;
     let password =
-        Password::new(&password).map_err(|error| bad("password-file", "***", error.to_string()))?;
+        Password::new(password.reveal()).map_err(|error| bad("password-file", "***", error.to_string()))?;
     Ok(Box::new(Prover { credential: Credential::Password(name, password), name: user.clone() }))
 }
 
 /// What was given, or what the file holds: its first line.
-fn secret(given: Option<&Secret>, file: Option<&str>) -> Result<Option<Zeroizing<String>>, Fault> {
+fn secret(given: Option<&Secret>, file: Option<&str>) -> Result<Option<Secret>, Fault> {
     match (given, file) {
-        (_, Some(path)) => read(path).map(Some),
-        (Some(given), None) => Ok(Some(Zeroizing::new(given.reveal().to_owned()))),
+        (_, Some(path)) => first_line(path).map(Some),
+        (Some(given), None) => Ok(Some(given.clone())),
         (None, None) => Ok(None),
     }
 }
 
-/// The first line of a file.
-fn read(path: &str) -> Result<Zeroizing<String>, Fault> {
+/// The first line of a file that holds a password or token.
+pub fn first_line(path: &str) -> Result<Secret, Fault> {
     use std::io::Read;
     let bad = |error: std::io::Error| Fault::new(Code::BadFile, "").arg("path", path).detail(error);
     let mut text = Zeroizing::new(String::new());
     let file = std::fs::File::open(Path::new(path)).map_err(bad)?;
     file.take(LONGEST).read_to_string(&mut text).map_err(bad)?;
     let line = text.lines().next().unwrap_or_default();
-    Ok(Zeroizing::new(line.to_owned()))
+    Ok(Secret::new(line.to_owned()))
 }
 
 impl Layer for Prover {

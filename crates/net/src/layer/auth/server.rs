@@ -42,7 +42,9 @@ pub(super) fn prepare(endpoint: &Endpoint) -> Prepared {
         return Err(Fault::new(Code::Needed, "").arg("layer", ENTRY.name).arg("name", "users"));
     };
     let known = RefCell::new(read(path)?);
-    let secret = DecoySecret::new(random::bytes()?);
+    // A file written by hand may have none; then it lasts as long as this server.
+    let secret =
+        known.borrow().all.decoy_secret().map_or_else(|| random::bytes().map(DecoySecret::new), Ok)?;
     Ok(Box::new(Gatekeeper { path: path.clone(), secret, known, told: Cell::new(None) }))
 }
 
