@@ -415,7 +415,6 @@ cert-section = { $label } (line { $line })
 note-cert-wrote = wrote { $path }
 note-cert-wrote-key = wrote { $path } (private: you alone can read it)
 note-cert-long = a server's certificate for more than { $days } days, yesterday counted, is refused by Apple's systems
-note-cert-long = a server's certificate for more than { $days } days is refused by Apple's systems
 note-user-added = { $name } may come in ({ $path })
 note-user-changed = { $name } has a new password ({ $path })
 note-user-token = { $name } has a new token ({ $path }); it is shown this once

@@ -415,7 +415,6 @@ cert-section = { $label }（第 { $line } 行）
 note-cert-wrote = 已写入 { $path }
 note-cert-wrote-key = 已写入 { $path }（私钥，只有你能读）
 note-cert-long = 有效期超过 { $days } 天（提前的一天也算在内）的服务端证书，苹果的系统不接受
-note-cert-long = 有效期超过 { $days } 天的服务端证书，苹果的系统不接受
 note-user-added = { $name } 可以进入了（{ $path }）
 note-user-changed = { $name } 有了新密码（{ $path }）
 note-user-token = { $name } 有了新令牌（{ $path }）；只显示这一次
