@@ -68,6 +68,9 @@ error-unknown-framing = { $name } is no framing
     .near = did you mean { $near }? `sockeye list framings` shows what there is
 error-bad-framing = { $value } cannot be read as a framing
     .hint = it is written { $syntax }; `sockeye list framings` has examples
+error-bad-network = { $value } is no network
+    .hint = a network is an address, such as 10.0.0.5, or a prefix, such as 10.0.0.0/8 or 2001:db8::/32; commas between several
+    .near = after the prefix all bits are zero: did you mean { $near }? An address alone stands without a slash
 error-unfit-framing = the framing { $framing } does not fit { $scheme }
     .hint = datagrams are whole messages already; streams take any framing but dgram
 error-unknown-service = { $name } is no service
@@ -210,6 +213,10 @@ error-timeout = no answer after { $after }
     .hint = the peer is silent: does it wait for a line ending or more, or never answer? -t waits longer
 error-idle = nothing moved for { $after }
     .hint = --idle sets how long a silent session may last
+error-session-time = the session was open for { $after }, and no longer is allowed
+    .hint = --max-session-time sets how long a session may last
+error-frame-timeout = a frame ({ $framing }) was begun and not ended within { $after }
+    .hint = the peer drips, hangs, or uses another framing (-F raw shows what it sends); --frame-timeout allows more time
 error-reset = the peer cut the connection (RST)
     .hint = it closed with input unread, crashed, or turned you away; its own log may say why
 error-broken = the connection broke
@@ -224,6 +231,8 @@ error-early-fin = the peer closed before it answered
     .hint = it may dislike the message, expect a framing or line ending, or have had enough
 error-overflow = the peer does not read: { $waiting } bytes wait for it, { $max } are allowed
     .hint = its program is stuck or too slow; --max-waiting allows more
+error-hoards = all sessions together hold over { $max } bytes, and this one most of them: { $size }
+    .hint = it sends long messages slowly, or does not read; --max-memory allows more, --max-message and --max-waiting bound each session
 error-internal = a service failed by a fault of its own
     .hint = this is a bug in sockeye: please report what you did
 error-over-limit = { $limit ->
@@ -232,7 +241,7 @@ error-over-limit = { $limit ->
   }
     .hint = { $limit ->
         [descriptors] raise `ulimit -n`, or keep --max-at-once below it
-       *[other] --max-at-once, --max-per-address and --rate-per-address set the limits
+       *[other] `sockeye serve --help` names the flag that sets it
       }
 
 ## Help: headings and sentences of the whole program
@@ -360,11 +369,22 @@ flag-users = serve: the file of those who may come in (sockeye user add)
 
 flag-once = end after one session
 flag-max-sessions = end after this many sessions
+flag-allow = networks that may come in, such as 10.0.0.0/8,::1; without it all may
+flag-deny = networks that may not, whatever --allow says
 flag-max-at-once = sessions at once, in all
-flag-max-per-address = sessions at once from one address
-flag-rate-per-address = new sessions a second from one address
+flag-max-per-address = sessions at once from one address (IPv6: from one /64)
+flag-rate-per-address = new connections a second from one address (IPv6: from one /64)
+flag-max-pending = handshakes at once: from the first N on % are turned away, at the last N all; 512:30:2048
+flag-tls-timeout = how long a TLS handshake may take; 10s
+flag-header-timeout = how long a WebSocket upgrade or PROXY header may take; 5s
+flag-auth-timeout = how long a login may take; 10s
+flag-frame-timeout = how long a frame that was begun may take to be whole; without it for ever
+flag-max-session-time = end a session after this long, whatever it does
+flag-max-rate = bytes a second that are read from one peer
 flag-max-waiting = bytes that may wait for one slow peer
+flag-max-memory = bytes that all sessions may hold: waiting, or of messages not whole yet; 256m
 flag-drain = how long sessions may go on after an interrupt
+flag-metrics = answer GET /metrics there, for Prometheus
 flag-allow-exec = let sockeye.toml run programs
 
 ## Flags of connect and ask
@@ -519,13 +539,10 @@ note-nc-open = connection to { $host } port { $port } ({ $transport }) succeeded
 note-nc-shut = connection to { $host } port { $port } ({ $transport }) failed: { $why }
 note-datagram-too-long = not sent: a datagram of { $size } bytes is too long, at most { $max } fit
 note-draining = stopping: { $sessions } still open, for at most { $limit }; interrupt again to end at once
-note-refused = turned { $remote } away by { $limit ->
-    [sessions] --max-at-once
-    [per-address] --max-per-address
-    [rate] --rate-per-address
-    [descriptors] the limit of descriptors (ulimit -n)
-   *[other] { $limit }
-  } ({ $count } so far)
+note-refused = refused connections: { $count } ({ $reasons }); the last from { $remote }
+note-refused-in-all = refused connections in all: { $count } ({ $reasons })
+note-left-out = errors left out here, as they come too fast: { $count } ({ $codes })
+note-metrics = metrics on { $url }
 note-chat-came = #{ $number } ({ $peer }) is here
 note-chat-waits = #{ $number } ({ $peer }) waits in line; waiting: { $count }
 note-chat-next = #{ $number } ({ $peer }) is next and spoken to now; waiting: { $count }

@@ -68,6 +68,9 @@ error-unknown-framing = 没有名为 { $name } 的分帧方式
     .near = 是不是 { $near }？用 `sockeye list framings` 查看有哪些
 error-bad-framing = 分帧方式 { $value } 写得不对
     .hint = 写法是 { $syntax }；`sockeye list framings` 里有例子
+error-bad-network = { $value } 不是网段
+    .hint = 网段是一个地址（如 10.0.0.5）或一个前缀（如 10.0.0.0/8、2001:db8::/32）；多个之间用逗号隔开
+    .near = 前缀之后的位必须全是零：是不是 { $near }？单个地址不用写斜杠
 error-unfit-framing = 分帧方式 { $framing } 不适用于 { $scheme }
     .hint = 数据报本来就是完整的消息；流可用 dgram 以外的任何分帧方式
 error-unknown-service = 没有名为 { $name } 的服务
@@ -210,6 +213,10 @@ error-timeout = { $after } 后仍没有回答
     .hint = 对端一声不吭：是在等换行或更多数据，还是从不回答？-t 可以等得更久
 error-idle = { $after } 内没有任何数据
     .hint = --idle 设定会话可以安静多久
+error-session-time = 会话已持续 { $after }，不能再长了
+    .hint = --max-session-time 设定会话最长多久
+error-frame-timeout = 一个 { $framing } 帧开了头，{ $after } 内却没有收完
+    .hint = 对端发得太慢、卡住了，或用了别的分帧方式（-F raw 可看它发了什么）；--frame-timeout 可给更多时间
 error-reset = 对端切断了连接（RST）
     .hint = 它没读完就关闭了、崩溃了，或不接受你；它自己的日志也许说明了原因
 error-broken = 连接断了
@@ -224,6 +231,8 @@ error-early-fin = 对端没有回答就关闭了
     .hint = 它可能不接受这条消息，在等分帧或换行，或不想再谈了
 error-overflow = 对端不读数据：积压 { $waiting } 字节，上限 { $max } 字节
     .hint = 它的程序卡住了或太慢；--max-waiting 可放宽上限
+error-hoards = 所有会话合计占用超过 { $max } 字节，其中这一个最多：{ $size } 字节
+    .hint = 它慢慢地发长消息，或者不读数据；--max-memory 可放宽总量，--max-message 和 --max-waiting 限制每个会话
 error-internal = 服务自身出了错
     .hint = 这是 sockeye 的缺陷：请报告你做了什么
 error-over-limit = { $limit ->
@@ -232,7 +241,7 @@ error-over-limit = { $limit ->
   }
     .hint = { $limit ->
         [descriptors] 请调大 `ulimit -n`，或让 --max-at-once 小于它
-       *[other] 上限由 --max-at-once、--max-per-address 和 --rate-per-address 设定
+       *[other] `sockeye serve --help` 里有设定它的选项
       }
 
 ## 帮助：全程序的标题与句子
@@ -360,11 +369,22 @@ flag-users = serve：允许谁进入的名单文件（sockeye user add）
 
 flag-once = 一次会话后结束
 flag-max-sessions = 这么多次会话后结束
+flag-allow = 允许哪些网段进入，如 10.0.0.0/8,::1；不给就全部允许
+flag-deny = 不许哪些网段进入，优先于 --allow
 flag-max-at-once = 同时的会话总数
-flag-max-per-address = 同一地址同时的会话数
-flag-rate-per-address = 同一地址每秒新建的会话数
+flag-max-per-address = 同一地址（IPv6 为同一 /64）同时的会话数
+flag-rate-per-address = 同一地址（IPv6 为同一 /64）每秒的新连接数
+flag-max-pending = 同时握手的连接数：到前一个 N 起按 % 拒绝，到后一个 N 全部拒绝；512:30:2048
+flag-tls-timeout = TLS 握手最长多久；10s
+flag-header-timeout = WebSocket 升级或 PROXY 头最长多久；5s
+flag-auth-timeout = 登录最长多久；10s
+flag-frame-timeout = 开了头的帧要在多久内收完；不给就不限
+flag-max-session-time = 会话最长多久，到时无论如何都结束
+flag-max-rate = 每秒最多从一个对端读多少字节
 flag-max-waiting = 一个慢的对端最多积压多少字节
+flag-max-memory = 所有会话合计最多占用多少字节：积压的，和没收完的消息；256m
 flag-drain = 收到中断后，会话还可以进行多久
+flag-metrics = 在此应答 GET /metrics，供 Prometheus 抓取
 flag-allow-exec = 允许 sockeye.toml 运行程序
 
 ## connect 与 ask 的选项
@@ -519,13 +539,10 @@ note-nc-open = 连接 { $host } 端口 { $port }（{ $transport }）成功
 note-nc-shut = 连接 { $host } 端口 { $port }（{ $transport }）失败：{ $why }
 note-datagram-too-long = 未发送：{ $size } 字节的数据报太长，最多 { $max } 字节
 note-draining = 正在停止：{ $sessions } 个会话还可以进行 { $limit }；再按一次中断键立即结束
-note-refused = 因为 { $limit ->
-    [sessions] --max-at-once
-    [per-address] --max-per-address
-    [rate] --rate-per-address
-    [descriptors] 文件描述符用完（ulimit -n）
-   *[other] { $limit }
-  } 拒绝了 { $remote }（已有 { $count } 次）
+note-refused = 拒绝了 { $count } 个连接（{ $reasons }），最近一个来自 { $remote }
+note-refused-in-all = 一共拒绝了 { $count } 个连接（{ $reasons }）
+note-left-out = 错误来得太快，这里略去 { $count } 个（{ $codes }）
+note-metrics = 指标见 { $url }
 note-chat-came = { $number } 号（{ $peer }）来了
 note-chat-waits = { $number } 号（{ $peer }）在排队；排队人数：{ $count }
 note-chat-next = 轮到 { $number } 号（{ $peer }）了；排队人数：{ $count }

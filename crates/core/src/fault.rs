@@ -113,6 +113,8 @@ codes! {
     RepeatedParameter = "repeated-parameter", Usage, Here, Usage;
     /// An endpoint parameter or flag whose value cannot be read. Arguments: `name`, `value`.
     BadValue = "bad-value", Usage, Here, Usage;
+    /// A network that cannot be read. Arguments: `value`, `near`.
+    BadNetwork = "bad-network", Usage, Here, Usage;
     /// A parameter that means nothing on this transport. Arguments: `name`, `scheme`.
     UnfitParameter = "unfit-parameter", Usage, Here, Usage;
     /// A framing that does not exist. Arguments: `name`, `near`.
@@ -224,6 +226,11 @@ codes! {
     /// Nothing moved for too long. Arguments: `after`.
     Idle = "idle", Application, Peer, Timeout;
 
+    /// The session was open for as long as one may be. Arguments: `after`.
+    SessionTime = "session-time", Application, Here, Timeout;
+    /// A frame was begun and not ended in time. Arguments: `framing`, `after`.
+    FrameTimeout = "frame-timeout", Framing, Peer, Timeout;
+
     /// The peer cut the connection (RST).
     Reset = "reset", Transport, Peer, Session;
     /// The connection broke for another reason; `detail` has the system's words.
@@ -242,6 +249,8 @@ codes! {
     EarlyFin = "early-fin", Application, Peer, Session;
     /// The peer does not read, and its share of memory is full. Arguments: `waiting`, `max`.
     Overflow = "overflow", Transport, Peer, Session;
+    /// All sessions together hold too much memory, and this one most of it. Arguments: `size`, `max`.
+    Hoards = "hoards", Transport, Peer, Session;
     /// A service failed by a fault of its own; `detail` has the words.
     Internal = "internal", Application, Here, Session;
     /// Refused by a limit. Arguments: `limit`.

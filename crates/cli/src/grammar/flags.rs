@@ -42,6 +42,10 @@ const fn value(long: &'static str, word: &'static str, key: &'static str) -> Fla
     Flag { long, short: None, takes: Takes::Value(word), key }
 }
 
+const fn values(long: &'static str, word: &'static str, key: &'static str) -> Flag {
+    Flag { long, short: None, takes: Takes::Values(word), key }
+}
+
 const fn lettered(letter: char, flag: Flag) -> Flag {
     Flag { short: Some(letter), ..flag }
 }
@@ -84,7 +88,7 @@ pub(crate) const LAYERS: &[Flag] = &[
     switch("self-signed", "flag-self-signed"),
     value("keylog", "FILE", "flag-keylog"),
     value("path", "PATH", "flag-path"),
-    Flag { long: "header", short: None, takes: Takes::Values("NAME:VALUE"), key: "flag-header" },
+    values("header", "NAME:VALUE", "flag-header"),
     value("subprotocol", "NAME,...", "flag-subprotocol"),
     value("origin", "ORIGIN,...", "flag-origin"),
     value("via", "URL", "flag-via"),
@@ -98,11 +102,22 @@ pub(crate) const LAYERS: &[Flag] = &[
 pub(crate) const SERVE: &[Flag] = &[
     switch("once", "flag-once"),
     value("max-sessions", "N", "flag-max-sessions"),
+    values("allow", "NET,...", "flag-allow"),
+    values("deny", "NET,...", "flag-deny"),
     value("max-at-once", "N", "flag-max-at-once"),
     value("max-per-address", "N", "flag-max-per-address"),
     value("rate-per-address", "N", "flag-rate-per-address"),
+    value("max-pending", "N|N:%:N", "flag-max-pending"),
+    value("tls-timeout", "TIME", "flag-tls-timeout"),
+    value("header-timeout", "TIME", "flag-header-timeout"),
+    value("auth-timeout", "TIME", "flag-auth-timeout"),
+    value("frame-timeout", "TIME", "flag-frame-timeout"),
+    value("max-session-time", "TIME", "flag-max-session-time"),
+    value("max-rate", "SIZE", "flag-max-rate"),
     value("max-waiting", "SIZE", "flag-max-waiting"),
+    value("max-memory", "SIZE", "flag-max-memory"),
     value("drain", "TIME", "flag-drain"),
+    value("metrics", "ENDPOINT", "flag-metrics"),
 ];
 
 /// Flags of `serve` alone.

@@ -86,6 +86,10 @@ impl Layer for Receiver {
         limits.header
     }
 
+    fn tells_remote(&self) -> bool {
+        true
+    }
+
     fn wrap<'a>(&'a self, link: Link, scene: &'a Scene<'a>) -> Wrapping<'a> {
         Box::pin(async move {
             let Link { stream, local, remote, user } = link;
