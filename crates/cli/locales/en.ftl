@@ -326,6 +326,7 @@ flag-bind = the address to connect from
 flag-mcast = multicast group to join, or the interface to send on
 flag-ttl = hops a datagram may go
 flag-nodelay = send small writes at once: true (the default) or false
+flag-keepalive = find out within this time that a silent TCP peer is gone: 30s; 0 is never
 flag-max-message = the longest message a framing takes, as in 64k or 1m
 flag-seed = where randomness starts, to repeat a run
 flag-generate = print complete-SHELL (bash, elvish, fish, powershell, zsh) or man, and exit

@@ -326,6 +326,7 @@ flag-bind = 从哪个地址连出
 flag-mcast = 要加入的组播组，或从哪个网卡发出
 flag-ttl = 数据报最多经过多少跳
 flag-nodelay = 小块数据立即发出：true（默认）或 false
+flag-keepalive = 静默的 TCP 对端消失后，最迟多久发现：30s；0 表示不探测
 flag-max-message = 一条消息最长多少，例如 64k 或 1m
 flag-seed = 随机数的种子，用来重复同一次运行
 flag-generate = 打印 complete-SHELL（bash、elvish、fish、powershell、zsh）或 man，然后退出
