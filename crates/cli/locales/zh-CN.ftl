@@ -104,6 +104,17 @@ error-bad-certificate-name = 不能为 { $name } 签发证书
     .hint = 服务端写域名（例如 app.example、*.app.example）或地址，不带协议和端口，中文域名写成 xn--… 的形式；客户端和 CA 的名字是一行 1 到 64 个字符
 error-without-tls = { $endpoint } 没有 TLS，那里不会出示证书
     .hint = 写作 tls://主机:端口，或只写 主机:端口
+error-contradiction = { $name } 和 { $other } 不能一起用
+    .hint = { $name ->
+        [self-signed] 它会自己生成证书：两个只留一个
+       *[other] pin 只信一个公钥，ca 信文件里的 CA，insecure 谁都信：只留你要的那一个
+      }
+error-bad-server-name = { $name } 不能作为 TLS 的服务器名
+    .hint = 服务器名是域名或地址，不带协议和端口；中文域名写成 xn--… 的形式；--sni 可另给一个名字
+error-bad-pin = { $value } 不是 pin
+    .hint = pin 写作 sha256: 加 44 个 base64 字符；`sockeye cert show` 和 -v 会显示证书的 pin
+error-without-certificate = TLS 服务端要有证书可以出示
+    .hint = 用 --cert 文件 --key 文件，或用 --self-signed 为这次运行临时生成；`sockeye cert all` 可生成证书文件
 error-no-file = 没有文件 { $path }
     .hint = 请检查文件名和目录
 error-bad-file = 文件 { $path } 读不懂
@@ -116,7 +127,7 @@ error-exec-not-allowed = { $path } 要运行程序
 error-file-exists = { $path } 已经存在，所以什么都没有写
     .hint = --dir 目录 可写到别处；--force 会覆盖它，用旧密钥签发或固定（pin）过的都会作废
 error-unwritable = { $path } 写不进去
-    .hint = 括号里是系统给出的原因；--dir 目录 可写到别处
+    .hint = 括号里是系统给出的原因；--dir 目录 或 --keylog 文件 可写到别处
 error-bad-certificate = { $what ->
     [no-pem] { $path } 里既没有证书也没有密钥：找不到 -----BEGIN …----- 这样的行
     [der] { $path } 是 DER，而这里要 PEM
@@ -153,6 +164,14 @@ error-bad-certificate = { $what ->
         [name] 请用原来生成这个 CA 的程序来签发，或用 `sockeye cert ca` 另建一个
         [empty] 服务端可能要求先给出域名（SNI），或先用别的协议
        *[other] 文件对不对、完整不完整？用 `sockeye cert show 文件` 查看里面有什么
+      }
+error-half-identity = { $what ->
+    [certificate] 只给了私钥 { $path }，没有给证书
+   *[key] { $path } 里有证书，却没有私钥
+  }
+    .hint = { $what ->
+        [certificate] 用 --cert 文件 给出证书
+       *[key] 用 --key 文件 给出私钥；私钥也可以和证书放在同一个文件里
       }
 error-no-authority = 没有可用来签发的 CA：缺少 { $path }
     .hint = `sockeye cert ca` 生成 CA，`sockeye cert all` 一次全部生成；CA 在别处时用 --ca 和 --ca-key 指明
@@ -217,6 +236,147 @@ error-session-time = 会话已持续 { $after }，不能再长了
     .hint = --max-session-time 设定会话最长多久
 error-frame-timeout = 一个 { $framing } 帧开了头，{ $after } 内却没有收完
     .hint = 对端发得太慢、卡住了，或用了别的分帧方式（-F raw 可看它发了什么）；--frame-timeout 可给更多时间
+error-no-trust = 本机没有可信任的 CA
+    .hint = 请安装 ca-certificates 软件包，或用 --ca 文件 指明 CA，或用 --pin 指明一个公钥
+error-plain-text = { $what ->
+    [binary] { $role ->
+        [client] 客户端
+       *[server] 服务端
+      }说的不是 TLS：它以 { $text } 开头
+   *[text] { $role ->
+        [client] 客户端
+       *[server] 服务端
+      }说的是明文：“{ $text }”
+  }
+    .hint = { $what ->
+        [http] 它说的是不带 TLS 的 HTTP：请改用 tcp://（或 ws://），或换成它的另一个端口（通常是 443）
+        [http-request] 它说的是不带 TLS 的 HTTP：请让它用 https://，或在这里改为监听 tcp://
+        [ssh] 那是 SSH，它自己会加密：请改用 tcp://，或用 ssh
+        [starttls] 这类服务端要先请求才转为 TLS（STARTTLS），这里没有内置；请试一开始就用 TLS 的端口（465、993、995、990）
+       *[other] { $role ->
+            [client] 它应当用 TLS 来连（tls://），或者这里改为监听 tcp://
+           *[server] 请把 tls:// 换成 tcp://，或检查端口
+          }
+      }
+error-echoes = 那里不是 TLS 服务端：它把收到的原样送回
+    .hint = 那是回显（echo）服务：请把 tls:// 换成 tcp://
+error-certificate-expired = { $name } 的证书已于 { $when } 过期（{ $days } 天前）
+    .hint = { $role ->
+        [client] 客户端需要换新证书；本机的时钟准吗？
+       *[server] 服务端需要换新证书；本机的时钟准吗？--pin 可以不论期限只认公钥
+      }
+error-certificate-not-yet-valid = { $name } 的证书要到 { $when } 才生效
+    .hint = 本机和签发证书的机器，时钟都准吗？
+error-certificate-wrong-name = 证书不是给 { $asked } 的，而是给 { $offered } 的
+    .hint = { $what ->
+        [common-name] 它只在通用名（CN）里写了名字，这已不再算数（RFC 9525）：需要写在备用名称里；--pin 可以只认公钥
+       *[names] 用 --sni 名字 请求并核对另一个名字；或用证书里有的名字来连接
+      }
+error-certificate-unknown-issuer = { $name } 的证书由 { $issuer } 签发，而它不受信任
+    .hint = { $role ->
+        [client] 用 --client-ca 指明哪些 CA 签发的客户端可以进来
+       *[server] 用 --ca 文件 信任这个 CA；如果从可信的人那里得知这个公钥，可用 --pin { $got } 信任它
+      }
+error-certificate-self-signed = { $name } 的证书是自签名的：没有人为它担保
+    .hint = { $role ->
+        [client] 如果允许它进来，请把它放进 --client-ca 的文件
+       *[server] 如果从可信的人那里得知这个公钥，可用 --pin { $got } 信任它
+      }
+error-certificate-wrong-purpose = { $name } 的证书不能当{ $role ->
+    [client] 客户端
+   *[server] 服务端
+  }证书用：它的用途是 { $offered }
+    .hint = { $role ->
+        [client] 客户端证书要有 clientAuth 用途；是不是误用了服务端的证书？
+       *[server] 服务端证书要有 serverAuth 用途；它是不是出示了客户端的证书？
+      }
+error-certificate-bad-signature = { $name } 的证书，签名对不上
+    .hint = 它可能出自另一个同名的 CA，被改动过，或者根本不是{ $role ->
+        [client] 客户端
+       *[server] 服务端
+      }自己的证书
+error-certificate-of-authority = { $role ->
+    [client] 客户端
+   *[server] 服务端
+  }把 CA 证书（{ $name }）当作自己的证书出示
+    .hint = { $role ->
+        [client] 它需要一张由那个 CA 签发的、自己的证书（CA:FALSE）
+       *[server] 它需要自己的证书（CA:FALSE）：`sockeye cert server 名字`，或在 openssl req 里加 -addext basicConstraints=CA:FALSE；--pin { $got } 可以信任这个公钥
+      }
+error-certificate-unusable = { $role ->
+    [client] 客户端
+   *[server] 服务端
+  }的证书不能用
+    .hint = 括号里是程序库给出的原因；`sockeye cert show` 可查看证书的内容
+error-certificate-missing = 客户端没有出示证书，而这里要求出示
+    .hint = 客户端要用 --cert 文件 --key 文件，证书须由 --client-ca 文件里的 CA 签发
+error-certificate-required = 服务端要求我们出示证书
+    .hint = 用 --cert 文件 --key 文件 给出证书；该由哪个 CA 签发，要问服务端的管理者
+error-pin-mismatch = 服务端的公钥不对：要的是 { $wanted }，得到的是 { $got }
+    .hint = 如果它换了密钥，请向管理者要新的 pin；如果没有，就是有人夹在中间
+error-tls-too-old = { $role ->
+    [client] 客户端
+   *[server] 服务端
+  }只会已不安全的旧版 TLS，或与我们没有共同的版本
+    .hint = 这里使用 TLS 1.2 和 1.3：请在{ $role ->
+        [client] 客户端
+       *[server] 服务端
+      }启用，或升级它
+error-tls-nothing-in-common = 与{ $role ->
+    [client] 客户端
+   *[server] 服务端
+  }没有共同的{ $what ->
+    [suite] 密码套件
+    [group] 密钥交换组
+   *[signature] 签名方式
+  }
+    .hint = { $role ->
+        [client] 客户端
+       *[server] 服务端
+      }只允许过旧或少见的种类：请检查它的 TLS 设置，以及服务端密钥的种类
+error-alpn-mismatch = 没有共同的应用层协议（ALPN）：{ $role ->
+    [client] 客户端提供 { $offered }，而这里接受 { $wanted }
+   *[server] { $wanted } 服务端都不接受
+  }
+    .hint = 用 --alpn 列出协议，最优先的在前；不给则不限
+error-tls-alert = { $role ->
+    [client] 客户端
+   *[server] 服务端
+  }拒绝了我们：{ $alert }
+    .hint = { $alert ->
+        [unknown_ca] { $role ->
+            [client] 客户端不信任我们证书的 CA：请把我们的 CA 交给它（--ca），或把 pin 告诉它（--pin）
+           *[server] 服务端不信任我们证书的 CA：请出示由它信任的 CA 签发的证书
+          }
+        [bad_certificate] 对端不接受我们的证书：名字和用途对吗？
+        [certificate_unknown] 对端不接受我们的证书：它自己的日志会说明原因
+        [unsupported_certificate] 我们的证书用途或种类不对：服务端要 serverAuth，客户端要 clientAuth
+        [certificate_expired] 我们的证书已过期，或有一方的时钟不准
+        [certificate_revoked] 我们的证书已被吊销：请换新证书
+        [access_denied] 对端认得我们，但不让进；如果它用 pin，就是我们的公钥不是它要的那个
+        [decrypt_error] 签名对不上：签发我们证书的 CA，可能与对端信任的那个只是同名
+        [handshake_failure] 没有共同的版本或密码套件，或者对端要我们出示证书：见 --cert
+        [unrecognized_name] 服务端不认识所请求的名字：用 --sni 换一个
+        [certificate_required] 对端要求我们出示证书：见 --cert 和 --key
+        [internal_error] 对端内部出了错：它自己的日志会说明原因
+       *[other] 对端自己的日志也许会说明原因
+      }
+error-tls-cut = { $role ->
+    [client] 客户端
+   *[server] 服务端
+  }在 TLS 握手中断开了连接（{ $what ->
+    [fin] FIN
+   *[rst] RST
+  }）
+    .hint = { $role ->
+        [client] 它可能不信任我们的证书而没有明说，或者只是来看看端口开没开
+       *[server] 它可能不说 TLS，要别的名字（--sni）或要证书（--cert），或者太忙；它自己的日志也许有说明
+      }
+error-tls-broken = { $role ->
+    [client] 客户端
+   *[server] 服务端
+  }违反了 TLS 的规则
+    .hint = 括号里是程序库给出的原因；也可能途中有东西改动了数据
 error-reset = 对端切断了连接（RST）
     .hint = 它没读完就关闭了、崩溃了，或不接受你；它自己的日志也许说明了原因
 error-broken = 连接断了
@@ -478,6 +638,8 @@ transport-unix = 本机的流，以文件为名
 transport-unixgram = 本机的数据报，以文件为名
 transport-stdio = 本程序的标准输入与标准输出，写作 -
 
+layer-tls = 加密，并证明服务端是谁（需要时也证明客户端）
+
 framing-raw = 不分帧：一次读到什么就是一条消息（会有粘包）
 framing-dgram = 每个数据报是一条消息
 framing-line = 消息以 LF 结尾
@@ -519,6 +681,25 @@ event-resolved = { $name } 的地址是 { $addresses }
 event-accepted = { $remote } 连到 { $local }
 ask-password = { $name } 的密码：
 event-connected = 已从 { $local } 连到 { $remote }
+event-tls = { $version }，{ $suite }{ $group ->
+    [none] {""}
+   *[other] ，{ $group }
+  }{ $alpn ->
+    [none] {""}
+   *[other] ，ALPN { $alpn }
+  }{ $name ->
+    [none] {""}
+   *[other] ，名字 { $name }
+  }{ $trust ->
+    [chain] ，证书已核对
+    [pin] ，公钥与 pin 相符
+   *[none] ，证书未核对
+  }{ $resumed ->
+    [yes] ，沿用先前的会话
+   *[no] {""}
+  }
+event-tls-certificate = 证书 { $number }：{ $subject }；适用于 { $names }；由 { $issuer } 签发；{ $until } 到期（还有 { $days } 天）；{ $pin }
+event-tls-truncated = 对端没有用 close_notify 结束 TLS：数据可能被截断了
 event-upgraded = { $to } 已建立：{ $facts }
 event-authenticated = { $user } 的身份已由 { $mechanism } 证实
 event-half-closed-in = 对端不再发送
@@ -539,6 +720,10 @@ note-bad-hex = 未发送：{ $value } 不是十六进制
 note-nc-open = 连接 { $host } 端口 { $port }（{ $transport }）成功
 note-nc-shut = 连接 { $host } 端口 { $port }（{ $transport }）失败：{ $why }
 note-datagram-too-long = 未发送：{ $size } 字节的数据报太长，最多 { $max } 字节
+note-tls-self-signed = 已为这次运行生成证书；连接时用：`sockeye connect { $url } --pin { $pin }`
+note-tls-insecure = 警告：不核对 { $endpoint } 的身份（--insecure）：夹在中间的任何人都能偷看和篡改一切；改用 --pin 或 --ca 可以避免
+note-tls-expired = 警告：{ $path } 里的证书已于 { $when } 过期（{ $days } 天前）：对端会拒绝它
+note-tls-not-yet-valid = 警告：{ $path } 里的证书要到 { $when } 才生效：在那之前对端会拒绝它
 note-draining = 正在停止：{ $sessions } 个会话还可以进行 { $limit }；再按一次中断键立即结束
 note-refused = 拒绝了 { $count } 个连接（{ $reasons }），最近一个来自 { $remote }
 note-refused-in-all = 一共拒绝了 { $count } 个连接（{ $reasons }）

@@ -19,6 +19,7 @@ pub mod peer;
 pub mod quantity;
 pub mod service;
 pub mod tick;
+pub mod tls;
 
 pub use conversation::{Conversation, Input};
 pub use endpoint::{Endpoint, Host, Params, Place};
@@ -34,3 +35,4 @@ pub use outbox::{Effect, Op, Outbox};
 pub use peer::{Address, Peer, SessionId};
 pub use service::{Order, Said, Service};
 pub use tick::Tick;
+pub use tls::Tls;

@@ -7,7 +7,7 @@ use std::task::Poll;
 use std::time::Duration;
 
 use sockeye_core::limits::Handshakes;
-use sockeye_core::{Address, Endpoint, Fault, Kind, Leg, PEER, Tick};
+use sockeye_core::{Address, Endpoint, Fault, Kind, Leg, Note, PEER, Tick};
 use tokio::time::{Instant, sleep_until, timeout};
 
 use crate::datagram::Datagram;
@@ -101,6 +101,11 @@ impl Target {
     /// The endpoint.
     pub const fn endpoint(&self) -> &Endpoint {
         &self.endpoint
+    }
+
+    /// What to tell people before it is dialled for the first time.
+    pub(crate) fn announce(&self) -> Vec<Note> {
+        self.layers.announce(&self.endpoint.bare().to_string())
     }
 
     /// Connects; see [`dial`].

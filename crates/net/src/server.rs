@@ -120,6 +120,9 @@ impl Server {
         let (url, service) = (&bound.url, &listener.name);
         self.world.show(SessionId::default(), Kind::Listening { url, service });
         self.world.front.listening(url, service);
+        for note in layers.announce(url) {
+            self.world.note(SessionId::default(), &note);
+        }
         let mut desk = None;
         if listener.service.reads_operator() {
             desk = Some(self.desks.len());

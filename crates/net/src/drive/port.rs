@@ -94,6 +94,25 @@ impl Port {
         }
     }
 
+    /// Whether something that was written waits inside the stream.
+    #[inline]
+    pub(crate) fn has_unsent(&self) -> bool {
+        matches!(self, Self::Stream(stream) if stream.has_unsent())
+    }
+
+    /// Sends what waits inside the stream.
+    pub(crate) fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self {
+            Self::Stream(stream) => Pin::new(stream).poll_flush(cx),
+            _ => Poll::Ready(Ok(())),
+        }
+    }
+
+    /// Whether the peer's end came in a way that may have cut something off.
+    pub(crate) fn is_truncated(&self) -> bool {
+        matches!(self, Self::Stream(stream) if stream.is_truncated())
+    }
+
     /// Ends the direction to the peer: FIN. Datagrams have none.
     pub(crate) fn poll_finish(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         match self {

@@ -279,7 +279,7 @@ impl Session {
     /// hear that its peer has gone.
     fn tell_drained(&mut self, cx: &mut Context<'_>, lent: &mut Lent) -> bool {
         let mut sides = std::iter::once(&mut self.peer).chain(&mut self.others);
-        let drained = |side: &&mut Side| side.wants_more && side.queue.is_empty() && side.fin == Fin::Open;
+        let drained = |side: &&mut Side| side.wants_more && side.is_drained() && side.fin == Fin::Open;
         let Some(side) = sides.find(drained) else { return false };
         if self.world.is_held_up(self.prints) {
             self.arm(self.world.clock.now() + BLOCKED);
@@ -300,7 +300,7 @@ impl Session {
             return false;
         }
         let (partner, pass) = (side.partner, side.pass);
-        if self.side(partner).is_some_and(|partner| !partner.queue.is_empty()) {
+        if self.side(partner).is_some_and(|partner| !partner.is_drained()) {
             return false;
         }
         if self.world.is_held_up(self.prints) {
@@ -353,6 +353,9 @@ impl Session {
             Got::Eof => {
                 if self.side(leg).is_some_and(|side| side.port.has_fin()) {
                     self.world.show(self.id, Kind::HalfClosed { leg, direction: Direction::In });
+                }
+                if self.side(leg).is_some_and(|side| side.port.is_truncated()) {
+                    self.world.show(self.id, Kind::TlsTruncated { leg });
                 }
                 self.pass_eof(leg);
                 self.machine.eof(now, leg, &mut lent.out)
@@ -439,7 +442,7 @@ impl Session {
     fn draining(&self) -> Option<Leg> {
         let sides = || std::iter::once(&self.peer).chain(&self.others);
         let stdio = sides().find(|side| side.pass && side.port.is_stdio())?;
-        let is_sent = sides().all(|side| side.leg != stdio.partner || side.queue.is_empty());
+        let is_sent = sides().all(|side| side.leg != stdio.partner || side.is_drained());
         (!stdio.eof && stdio.fin == Fin::Sent && is_sent).then_some(stdio.leg)
     }
 

@@ -9,6 +9,7 @@
 mod auth;
 mod proxy;
 mod shake;
+pub mod tls;
 pub(crate) mod via;
 
 use std::future::Future;
@@ -18,7 +19,7 @@ use std::time::Duration;
 use sockeye_core::fault::nearest;
 use sockeye_core::limits::Handshakes;
 use sockeye_core::quantity::Span;
-use sockeye_core::{Address, Code, Endpoint, Fault, Kind, Leg};
+use sockeye_core::{Address, Code, Endpoint, Fault, Kind, Leg, Note};
 use tokio::time::Instant;
 
 pub use auth::first_line;
@@ -29,7 +30,7 @@ use crate::stream::Stream;
 use crate::transport::Role;
 
 /// Every layer, in the order `list` shows them.
-pub const ALL: &[&Entry] = &[&auth::ENTRY, &proxy::ENTRY_1, &proxy::ENTRY_2];
+pub const ALL: &[&Entry] = &[&tls::ENTRY, &auth::ENTRY, &proxy::ENTRY_1, &proxy::ENTRY_2];
 
 /// What a layer makes of what it wraps.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -167,6 +168,13 @@ pub(crate) trait Layer {
         false
     }
 
+    /// What to tell people before the first connection: a certificate that was made, safety that was given up. `url` is
+    /// where it listens or connects to.
+    fn announce(&self, url: &str) -> Vec<Note> {
+        let _ = url;
+        Vec::new()
+    }
+
     /// Makes the handshake. Dropping the future gives up.
     fn wrap<'a>(&'a self, link: Link, scene: &'a Scene<'a>) -> Wrapping<'a>;
 }
@@ -193,6 +201,11 @@ impl Layers {
     /// Whether one of them tells who the peer is.
     pub(crate) fn tell_remote(&self) -> bool {
         self.0.iter().any(|layer| layer.tells_remote())
+    }
+
+    /// What to tell people before the first connection.
+    pub(crate) fn announce(&self, url: &str) -> Vec<Note> {
+        self.0.iter().flat_map(|layer| layer.announce(url)).collect()
     }
 
     /// Puts all of them on.
