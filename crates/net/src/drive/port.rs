@@ -8,7 +8,7 @@ use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker, ready};
 
-use sockeye_core::{Address, Fault, Lane};
+use sockeye_core::{Address, Fault, Lane, Medium};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::sync::mpsc;
 
@@ -135,6 +135,14 @@ impl Port {
         match self {
             Self::Stream(stream) => stream.take_error(),
             _ => None,
+        }
+    }
+
+    /// What it carries.
+    pub(crate) fn medium(&self) -> Medium {
+        match self {
+            Self::Datagram(_) | Self::Inlet(_) => Medium::Datagrams,
+            _ => Medium::Bytes,
         }
     }
 

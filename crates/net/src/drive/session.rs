@@ -153,7 +153,7 @@ impl Session {
         Peer {
             session: self.id,
             transport: self.peer.port.transport(),
-            datagrams: self.machine.lane(PEER).datagrams,
+            datagrams: self.machine.lane(PEER).medium.is_datagrams(),
             local: self.peer.port.local(),
             remote: self.who.as_deref().map_or(Address::Unix(None), |who| who.remote.clone()),
             user: self.who.as_deref().and_then(|who| who.user.clone()),
