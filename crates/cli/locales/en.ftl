@@ -72,6 +72,9 @@ error-unknown-service = { $name } is no service
 error-unknown-verb = { $name } is no verb
     .hint = `sockeye --help` shows the verbs; an endpoint has a colon, as in 127.0.0.1:9000
     .near = did you mean `sockeye { $near }`?
+error-unknown-subcommand = `sockeye { $verb }` does not go on with { $name }
+    .hint = `sockeye { $verb } --help` shows what there is
+    .near = did you mean `sockeye { $verb } { $near }`?
 error-unknown-flag = there is no flag { $name }
     .hint = `--help` after the verb shows its flags; to send a word that begins with a dash, put -- before it
     .near = did you mean { $near }?
@@ -90,6 +93,10 @@ error-datagram-too-long = a datagram of { $size } bytes cannot be sent: at most 
     .hint = send less at once, or use a stream: tcp has no such limit
 error-unframeable = the framing { $framing } cannot carry a message of { $size } bytes
     .hint = use a framing with a wider length, such as u32be, or send less at once
+error-bad-certificate-name = a certificate cannot be for { $name }
+    .hint = a server is a name such as app.example, *.app.example or an address, without scheme and port, and other alphabets as xn--…; a client or authority is a line of 1 to 64 characters
+error-without-tls = { $endpoint } is without TLS, so nobody shows a certificate there
+    .hint = write tls://host:port, or just host:port
 error-no-file = there is no file { $path }
     .hint = check the name and the directory
 error-bad-file = { $path } cannot be read
@@ -99,6 +106,45 @@ error-unknown-key = { $path } has a key that does not exist: { $name }
     .near = did you mean { $near }?
 error-exec-not-allowed = { $path } would run programs
     .hint = read the file; if you trust it, add --allow-exec
+error-file-exists = { $path } is there already, so nothing was written
+    .hint = --dir DIR writes elsewhere; --force overwrites, and what was signed or pinned with the old key is lost
+error-unwritable = { $path } cannot be written
+    .hint = what stands in parentheses is the system's own reason; --dir DIR writes elsewhere
+error-bad-certificate = { $what ->
+    [no-pem] { $path } has no certificate or key in it: no line -----BEGIN …-----
+    [der] { $path } is DER, and PEM is wanted
+    [truncated] { $name } in line { $line } of { $path } has no end
+    [base64] { $name } in line { $line } of { $path } is no base64
+    [long] { $path } is longer than { $max } bytes
+    [many] { $path } has more than { $max } sections
+    [key] { $path } has a key where a certificate is wanted
+    [no-certificate] { $path } has no certificate, but { $name }
+    [certificate] { $path } has a certificate where a private key is wanted
+    [no-key] { $path } has no private key, but { $name }
+    [locked] the private key in line { $line } of { $path } is locked by a password
+    [unusable-key] the private key in { $path } cannot be used
+    [no-authority] the certificate in { $path } is no authority, and may sign no other
+    [mismatch] the private key in { $path } does not belong to the certificate in { $name }
+    [expired] the certificate in { $path } has expired, or is not valid yet
+    [name] the name of the authority in { $path } cannot be written again as it stands
+    [empty] { $path } shows no certificate
+   *[x509] a certificate in { $path } cannot be read
+  }
+    .hint = { $what ->
+        [der] `openssl x509 -inform der -in FILE -out FILE.pem` turns it into PEM, for a key `openssl pkey`
+        [key] are certificate and key swapped? The certificate begins with -----BEGIN CERTIFICATE-----
+        [certificate] are certificate and key swapped? The key begins with -----BEGIN PRIVATE KEY-----
+        [locked] `openssl pkey -in FILE -out PLAIN` unlocks it into a file of its own; keep that file from others
+        [unusable-key] it may be damaged, or of a kind that is not supported: ECDSA, Ed25519 and RSA of 2048 bits and more are
+        [no-authority] give the authority's own certificate, or make one with `sockeye cert ca`
+        [mismatch] give the key that was made together with the certificate
+        [expired] make a new authority with `sockeye cert ca --force`, or check this machine's clock
+        [name] let the program that made the authority sign, or make another with `sockeye cert ca`
+        [empty] the server may want a name (SNI) or another protocol first
+       *[other] is it the right file, and whole? `sockeye cert show FILE` shows what is in one
+      }
+error-no-authority = there is no authority to sign with: { $path } is missing
+    .hint = `sockeye cert ca` makes one, `sockeye cert all` everything at once; --ca and --ca-key name one that is elsewhere
 error-unresolved = the name { $name } has no address
     .hint = check the spelling and the name server, or write the address itself
 error-refused = connection refused
@@ -122,6 +168,36 @@ error-connect-timeout = no connection after { $after }
     .hint = packets seem to vanish: a wrong address, a firewall, or a host that is off; -t waits longer
 error-handshake-timeout = the { $layer } handshake did not end within { $after }
     .hint = is it a { $layer } server or client at the other end? A peer that speaks another protocol may just wait
+error-no-proxy-header = no { $layer } header came first
+    .hint = listen without { $layer } if clients connect directly; a relay must be told to send the header
+error-bad-proxy-header = the { $layer } header breaks the rules
+    .hint = the relay in front of this server sends it; see the PROXY protocol in its manual
+error-via-refused = { $reason }
+    .hint = the proxy was reached; what it may connect to, and whether that answers, is its matter
+error-via-login = { $reason }
+    .hint = name the user as in socks5://USER@HOST:PORT; the password is asked for, or read from SOCKEYE_VIA_PASSWORD
+error-not-a-proxy = { $reason }
+    .hint = check the host, the port and the kind: socks5:// or http://
+error-needed = { $layer } needs --{ $name }
+    .hint = see sockeye serve --help, under the flags of the layers
+error-no-password = no password for { $name }
+    .hint = run it in a terminal to be asked, or use --password-file or SOCKEYE_PASSWORD
+error-token-in-clear = the token would go over the network for anybody to read
+    .hint = put TLS below, as in auth+tls://HOST:PORT
+error-bad-token = nobody has this token
+    .hint = sockeye user add NAME --token makes a new one
+error-bad-credentials = wrong password for { $name }, or no such user
+    .hint = sockeye user list shows who may come in; sockeye user add sets a new password
+error-auth-binding = the login belongs to another TLS connection
+    .hint = something between the two ends opens the encryption: a TLS proxy, or an attack
+error-auth-later = too many logins have failed from here; wait and try again
+    .hint = the server bars an address for a while, longer each time
+error-no-auth = { $reason }
+    .hint = is there an auth layer at the other end? Both ends must name it, as in auth+tls://
+error-bad-auth = { $reason }
+    .hint = the protocol is in docs/auth.md
+error-server-unproven = the server does not know the password it let us in by
+    .hint = this is not the server that keeps your password; do not talk to it
 error-timeout = no answer after { $after }
     .hint = the peer is silent: does it wait for a line ending or more, or never answer? -t waits longer
 error-idle = nothing moved for { $after }
@@ -215,6 +291,12 @@ flag-generate = print complete-SHELL (bash, elvish, fish, powershell, zsh) or ma
 flag-help = show this help
 flag-version = show the version
 
+## Layers
+
+layer-proxy1 = PROXY protocol, version 1: a relay says in a line of text whose connection it is
+layer-proxy2 = PROXY protocol, version 2: the same in binary
+layer-auth = who may come in: password (SCRAM) or token
+
 ## Flags of the layers
 
 help-layers = TLS, WebSocket, identity
@@ -274,6 +356,7 @@ nc-unix = Unix sockets
 ## What is built in
 
 topic-transports = what carries bytes or datagrams
+topic-layers = what wraps a stream: encryption, identity and the like
 topic-framings = how a stream is cut into messages
 topic-services = what serve answers with
 topic-charsets = how text is written on the wire

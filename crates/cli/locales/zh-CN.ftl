@@ -72,6 +72,9 @@ error-unknown-service = 没有名为 { $name } 的服务
 error-unknown-verb = 没有名为 { $name } 的命令
     .hint = `sockeye --help` 列出所有命令；端点要带冒号，例如 127.0.0.1:9000
     .near = 是不是 `sockeye { $near }`？
+error-unknown-subcommand = `sockeye { $verb }` 后面不能跟 { $name }
+    .hint = 用 `sockeye { $verb } --help` 查看有哪些
+    .near = 是不是 `sockeye { $verb } { $near }`？
 error-unknown-flag = 没有选项 { $name }
     .hint = 在命令后加 `--help` 查看它的选项；要发送以短横线开头的词，请在前面加 --
     .near = 是不是 { $near }？
@@ -90,6 +93,10 @@ error-datagram-too-long = { $size } 字节的数据报发不出去：最多 { $m
     .hint = 一次少发一些，或改用流：tcp 没有这个限制
 error-unframeable = 分帧方式 { $framing } 装不下 { $size } 字节的消息
     .hint = 改用长度字段更宽的分帧方式，例如 u32be，或一次少发一些
+error-bad-certificate-name = 不能为 { $name } 签发证书
+    .hint = 服务端写域名（例如 app.example、*.app.example）或地址，不带协议和端口，中文域名写成 xn--… 的形式；客户端和 CA 的名字是一行 1 到 64 个字符
+error-without-tls = { $endpoint } 没有 TLS，那里不会出示证书
+    .hint = 写作 tls://主机:端口，或只写 主机:端口
 error-no-file = 没有文件 { $path }
     .hint = 请检查文件名和目录
 error-bad-file = 文件 { $path } 读不懂
@@ -99,6 +106,45 @@ error-unknown-key = { $path } 里有不存在的键：{ $name }
     .near = 是不是 { $near }？
 error-exec-not-allowed = { $path } 要运行程序
     .hint = 请先看看这个文件；信得过再加上 --allow-exec
+error-file-exists = { $path } 已经存在，所以什么都没有写
+    .hint = --dir 目录 可写到别处；--force 会覆盖它，用旧密钥签发或固定（pin）过的都会作废
+error-unwritable = { $path } 写不进去
+    .hint = 括号里是系统给出的原因；--dir 目录 可写到别处
+error-bad-certificate = { $what ->
+    [no-pem] { $path } 里既没有证书也没有密钥：找不到 -----BEGIN …----- 这样的行
+    [der] { $path } 是 DER，而这里要 PEM
+    [truncated] { $path } 第 { $line } 行的 { $name } 没有结尾
+    [base64] { $path } 第 { $line } 行的 { $name } 不是 base64
+    [long] { $path } 超过 { $max } 字节
+    [many] { $path } 超过 { $max } 段
+    [key] { $path } 里是密钥，而这里要证书
+    [no-certificate] { $path } 里没有证书，只有 { $name }
+    [certificate] { $path } 里是证书，而这里要私钥
+    [no-key] { $path } 里没有私钥，只有 { $name }
+    [locked] { $path } 第 { $line } 行的私钥有密码保护
+    [unusable-key] { $path } 里的私钥不能用
+    [no-authority] { $path } 里的证书不是 CA，不能签发别的证书
+    [mismatch] { $path } 里的私钥与 { $name } 里的证书不是一对
+    [expired] { $path } 里的证书已过期，或尚未生效
+    [name] { $path } 里 CA 的名称无法原样写出
+    [empty] { $path } 没有出示证书
+   *[x509] { $path } 里有一个证书读不懂
+  }
+    .hint = { $what ->
+        [der] 用 `openssl x509 -inform der -in 文件 -out 文件.pem` 转成 PEM，密钥则用 `openssl pkey`
+        [key] 证书和密钥是不是写反了？证书以 -----BEGIN CERTIFICATE----- 开头
+        [certificate] 证书和密钥是不是写反了？私钥以 -----BEGIN PRIVATE KEY----- 开头
+        [locked] 用 `openssl pkey -in 文件 -out 明文文件` 解开，存成单独的文件；不要让别人读到它
+        [unusable-key] 它可能已损坏，或种类不受支持：可用的有 ECDSA、Ed25519，以及 2048 位以上的 RSA
+        [no-authority] 请给出 CA 自己的证书，或用 `sockeye cert ca` 新建一个
+        [mismatch] 请给出与证书一同生成的那个密钥
+        [expired] 用 `sockeye cert ca --force` 新建 CA，或检查本机时钟
+        [name] 请用原来生成这个 CA 的程序来签发，或用 `sockeye cert ca` 另建一个
+        [empty] 服务端可能要求先给出域名（SNI），或先用别的协议
+       *[other] 文件对不对、完整不完整？用 `sockeye cert show 文件` 查看里面有什么
+      }
+error-no-authority = 没有可用来签发的 CA：缺少 { $path }
+    .hint = `sockeye cert ca` 生成 CA，`sockeye cert all` 一次全部生成；CA 在别处时用 --ca 和 --ca-key 指明
 error-unresolved = 域名 { $name } 没有地址
     .hint = 请检查拼写和域名服务器，或直接写地址
 error-refused = 连接被拒绝
@@ -122,6 +168,36 @@ error-connect-timeout = { $after } 后仍未连上
     .hint = 数据包好像没有回音：地址不对、有防火墙，或主机没开；-t 可以等得更久
 error-handshake-timeout = { $layer } 握手没有在 { $after } 内完成
     .hint = 对端真的使用 { $layer } 吗？说另一种协议的对端可能只是在等待
+error-no-proxy-header = 没有先收到 { $layer } 头部
+    .hint = 如果客户端直接连接，监听时就不要写 { $layer }；中继则必须设为发送这个头部
+error-bad-proxy-header = { $layer } 头部不合规则
+    .hint = 头部由这台服务器前面的中继发送；请查它的手册中关于 PROXY 协议的部分
+error-via-refused = 代理没有连通：{ $reason }
+    .hint = 代理本身已连上；它可以连到哪里、那里是否应答，由代理决定
+error-via-login = 代理要求登录：{ $reason }
+    .hint = 用户写作 socks5://USER@HOST:PORT；密码会另外询问，或从 SOCKEYE_VIA_PASSWORD 读取
+error-not-a-proxy = 对方不是这种代理：{ $reason }
+    .hint = 检查主机、端口和种类：socks5:// 或 http://
+error-needed = { $layer } 需要 --{ $name }
+    .hint = 见 sockeye serve --help 中各层的选项
+error-no-password = 没有 { $name } 的密码
+    .hint = 在终端里运行就会询问，或使用 --password-file 或 SOCKEYE_PASSWORD
+error-token-in-clear = 令牌会以明文经过网络，任何人都能读到
+    .hint = 在下面加一层 TLS，例如 auth+tls://HOST:PORT
+error-bad-token = 没有人持有这个令牌
+    .hint = sockeye user add NAME --token 会生成新的令牌
+error-bad-credentials = { $name } 的密码不对，或没有这个用户
+    .hint = sockeye user list 列出允许进入的人；sockeye user add 可以重设密码
+error-auth-binding = 这次登录属于另一条 TLS 连接
+    .hint = 两端之间有东西解开了加密：TLS 代理，或者攻击
+error-auth-later = 从这里登录失败的次数太多；请稍后再试
+    .hint = 服务器会暂时拒绝这个地址，一次比一次久
+error-no-auth = 对端没有进行身份验证：{ $reason }
+    .hint = 对端有 auth 层吗？两端都要写上，例如 auth+tls://
+error-bad-auth = 身份验证不合规则：{ $reason }
+    .hint = 协议见 docs/auth.md
+error-server-unproven = 服务器放行了，却证明不了它知道密码
+    .hint = 这不是保存您密码的那台服务器；不要与它通信
 error-timeout = { $after } 后仍没有回答
     .hint = 对端一声不吭：是在等换行或更多数据，还是从不回答？-t 可以等得更久
 error-idle = { $after } 内没有任何数据
@@ -215,6 +291,12 @@ flag-generate = 打印 complete-SHELL（bash、elvish、fish、powershell、zsh�
 flag-help = 显示本帮助
 flag-version = 显示版本
 
+## 层
+
+layer-proxy1 = PROXY 协议第 1 版：中继用一行文字说明连接来自谁
+layer-proxy2 = PROXY 协议第 2 版：同样的内容，二进制格式
+layer-auth = 谁可以进入：密码（SCRAM）或令牌
+
 ## 各层的选项
 
 help-layers = TLS、WebSocket、身份
@@ -274,6 +356,7 @@ nc-unix = Unix 套接字
 ## 内置的东西
 
 topic-transports = 承载字节或数据报的传输方式
+topic-layers = 包在流外面的各层：加密、身份等
 topic-framings = 把流切成消息的方式
 topic-services = serve 用来应答的服务
 topic-charsets = 线路上的文字编码

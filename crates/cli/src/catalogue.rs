@@ -9,7 +9,7 @@ use sockeye::core::{Code, framing};
 use sockeye::list::{Topic, rows};
 
 use crate::fault::ARGUMENTS;
-use crate::grammar::flags::{ASK, COMMON, CONNECT, Flag, NC, SERVE, SERVE_FILE};
+use crate::grammar::flags::{ASK, COMMON, CONNECT, Flag, LAYERS, NC, SERVE, SERVE_FILE};
 use crate::grammar::verbs;
 
 const EN: &str = include_str!("../locales/en.ftl");
@@ -171,7 +171,7 @@ fn everything_in_a_registry_has_its_sentences() {
 }
 
 fn flags() -> impl Iterator<Item = &'static Flag> {
-    [COMMON, SERVE, SERVE_FILE, CONNECT, ASK, NC].into_iter().flatten()
+    [COMMON, LAYERS, SERVE, SERVE_FILE, CONNECT, ASK, NC].into_iter().flatten()
 }
 
 #[test]

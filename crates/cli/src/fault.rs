@@ -32,6 +32,7 @@ pub(crate) const ARGUMENTS: &[&str] = &[
     "help",
     "layer",
     "limit",
+    "line",
     "max",
     "name",
     "near",
@@ -42,6 +43,7 @@ pub(crate) const ARGUMENTS: &[&str] = &[
     "size",
     "syntax",
     "value",
+    "verb",
     "waiting",
     "what",
 ];

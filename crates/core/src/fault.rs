@@ -125,8 +125,16 @@ codes! {
     UnknownService = "unknown-service", Usage, Here, Usage;
     /// A first word that is no verb. Arguments: `name`, `near`.
     UnknownVerb = "unknown-verb", Usage, Here, Usage;
+    /// A word that is none of those that a verb goes on with. Arguments: `verb`, `name`, `near`.
+    UnknownSubcommand = "unknown-subcommand", Usage, Here, Usage;
     /// A flag that does not exist. Arguments: `name`, `near`.
     UnknownFlag = "unknown-flag", Usage, Here, Usage;
+    /// Something that is needed was not given. Arguments: `layer`, `name` (the flag).
+    Needed = "needed", Usage, Here, Usage;
+    /// A password that was neither given nor can be asked for. Arguments: `name` (the user).
+    NoPassword = "no-password", Usage, Here, Usage;
+    /// A token that would go over the wire for anybody to read.
+    TokenInClear = "token-in-clear", Usage, Here, Usage;
     /// A pattern that is no regular expression, or has no answer. Arguments: `value`.
     BadPattern = "bad-pattern", Usage, Here, Usage;
     /// A template that does not parse or run. Arguments: `value`.
@@ -141,6 +149,10 @@ codes! {
     DatagramTooLong = "datagram-too-long", Usage, Here, Usage;
     /// A message that the framing cannot carry. Arguments: `framing`, `size`.
     Unframeable = "unframeable", Usage, Here, Usage;
+    /// A name that no certificate can have. Arguments: `name`.
+    BadCertificateName = "bad-certificate-name", Usage, Here, Usage;
+    /// An endpoint without TLS, where a certificate is asked for. Arguments: `endpoint`.
+    WithoutTls = "without-tls", Usage, Here, Usage;
 
     /// A file that is not there. Arguments: `path`.
     NoFile = "no-file", File, Here, File;
@@ -150,6 +162,15 @@ codes! {
     UnknownKey = "unknown-key", File, Here, File;
     /// A found file that would run programs. Arguments: `path`.
     ExecNotAllowed = "exec-not-allowed", File, Here, File;
+    /// A file that is there already, and is not overwritten. Arguments: `path`.
+    FileExists = "file-exists", File, Here, File;
+    /// A file or directory that cannot be written; `detail` has the system's words. Arguments: `path`.
+    Unwritable = "unwritable", File, Here, File;
+    /// A certificate or key that cannot be read, or is not what is wanted. Arguments: `what` (which of these), `path`,
+    /// `line`, `name` (a label of PEM), `max`.
+    BadCertificate = "bad-certificate", File, Here, File;
+    /// No authority that could sign a certificate. Arguments: `path`.
+    NoAuthority = "no-authority", File, Here, File;
 
     /// A name that resolves to nothing. Arguments: `name`.
     Unresolved = "unresolved", Name, Unknown, Connect;
@@ -167,11 +188,31 @@ codes! {
     NotOurs = "not-ours", Transport, Here, Connect;
     /// Cannot connect or bind, for another reason; `detail` has the system's words.
     CannotConnect = "cannot-connect", Transport, Unknown, Connect;
+    /// The proxy of `via=` did not connect. Arguments: `reason`.
+    ViaRefused = "via-refused", Transport, Path, Connect;
+    /// The proxy of `via=` wants another login. Arguments: `reason`.
+    ViaLogin = "via-login", Security, Here, Security;
+    /// What `via=` names does not speak the proxy's protocol. Arguments: `reason`.
+    NotAProxy = "not-a-proxy", Transport, Path, Connect;
     /// A process that cannot be started. Arguments: `command`.
     CannotStart = "cannot-start", Application, Here, Connect;
 
     /// Time ran out while connecting. Arguments: `after`.
     ConnectTimeout = "connect-timeout", Transport, Path, Timeout;
+    /// There is no such user, or the password is another. Arguments: `name`.
+    BadCredentials = "bad-credentials", Security, Peer, Security;
+    /// Nobody has this token.
+    BadToken = "bad-token", Security, Peer, Security;
+    /// The channel binding does not fit: the two ends are not on one TLS connection.
+    AuthBinding = "auth-binding", Security, Path, Security;
+    /// Too many logins have failed from there.
+    AuthLater = "auth-later", Security, Peer, Security;
+    /// The other end does not authenticate. Arguments: `reason`.
+    NoAuth = "no-auth", Security, Peer, Security;
+    /// The other end breaks the rules of authentication. Arguments: `reason`.
+    BadAuth = "bad-auth", Security, Peer, Security;
+    /// The server did not prove that it knows the user.
+    ServerUnproven = "server-unproven", Security, Peer, Security;
     /// A layer's handshake did not come to its end in time. Arguments: `layer`, `after`.
     HandshakeTimeout = "handshake-timeout", Security, Peer, Timeout;
     /// No answer in time. Arguments: `after`.
@@ -183,6 +224,10 @@ codes! {
     Reset = "reset", Transport, Peer, Session;
     /// The connection broke for another reason; `detail` has the system's words.
     Broken = "broken", Transport, Unknown, Session;
+    /// A peer that was to send a PROXY header sends something else. Arguments: `layer`.
+    NoProxyHeader = "no-proxy-header", Transport, Peer, Session;
+    /// A PROXY header that breaks the rules. Arguments: `layer`.
+    BadProxyHeader = "bad-proxy-header", Transport, Peer, Session;
     /// Bytes that are no frame. Arguments: `framing`, `bytes` (the first of them, lower-case hex).
     BadFrame = "bad-frame", Framing, Peer, Session;
     /// A frame over `max`. Arguments: `framing`, `size`, `max`, `bytes`.

@@ -5,7 +5,7 @@ use std::time::Duration;
 use proptest::option;
 use proptest::prelude::*;
 use proptest::sample::select;
-use sockeye_core::endpoint::PARAMS;
+use sockeye_core::endpoint::{PARAMS, Secrets};
 use sockeye_core::{Endpoint, Framing, Host, Params, Place};
 
 fn host() -> impl Strategy<Value = Host> {
@@ -63,13 +63,21 @@ fn params() -> impl Strategy<Value = Params> {
 fn endpoint() -> impl Strategy<Value = Endpoint> {
     let layer = select(&["tls", "ws", "auth", "proxy1", "proxy2"][..]).prop_map(str::to_owned);
     let scheme = select(&["tcp", "udp", "unix", "unixgram", "quic"][..]).prop_map(str::to_owned);
-    let url = (proptest::collection::vec(layer, 0..4), scheme, place(), params())
-        .prop_map(|(layers, scheme, place, params)| Endpoint { layers, scheme, place, params });
+    let url = (proptest::collection::vec(layer, 0..4), scheme, place(), params()).prop_map(
+        |(layers, scheme, place, params)| Endpoint {
+            layers,
+            scheme,
+            place,
+            params,
+            secrets: Secrets::default(),
+        },
+    );
     let stdio = params().prop_map(|params| Endpoint {
         layers: Vec::new(),
         scheme: "-".to_owned(),
         place: Place::Stdio,
         params,
+        secrets: Secrets::default(),
     });
     prop_oneof![9 => url, 1 => stdio]
 }

@@ -13,7 +13,7 @@ use tokio::time::{Instant, sleep_until, timeout};
 use crate::datagram::Datagram;
 use crate::errno;
 use crate::eyeballs::{Race, Step};
-use crate::layer::{Layers, Link, Scene};
+use crate::layer::{Layers, Link, Scene, via};
 use crate::stream::Stream;
 use crate::transport::{self, Entry, Role};
 
@@ -27,7 +27,7 @@ pub enum Conn {
 }
 
 /// How to dial.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Options {
     /// The leg that the events name.
     pub leg: Leg,
@@ -36,11 +36,13 @@ pub struct Options {
     pub timeout: Option<Duration>,
     /// How long the handshakes of layers may take.
     pub handshakes: Handshakes,
+    /// Whom we connect for, where we relay: the client's end, and the one it came to.
+    pub behalf: Option<(Address, Address)>,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { leg: PEER, timeout: None, handshakes: Handshakes::default() }
+        Self { leg: PEER, timeout: None, handshakes: Handshakes::default(), behalf: None }
     }
 }
 
@@ -74,16 +76,26 @@ pub async fn dial(endpoint: &Endpoint, options: Options, on_event: &dyn Fn(Kind<
 pub struct Target {
     endpoint: Endpoint,
     entry: &'static Entry,
+    /// Where the connection goes first, where `via=` says so.
+    proxy: Option<Endpoint>,
     layers: Layers,
+    subject: String,
 }
 
 impl Target {
     /// Reads what the endpoint's layers need: certificates, keys.
     pub fn new(endpoint: &Endpoint) -> Result<Self, Fault> {
         let entry = transport::fit(endpoint, Role::Connect)?.entry;
-        let layers = Layers::prepare(endpoint, Role::Connect)
-            .map_err(|fault| fault.doing(format!("connect {}", endpoint.bare())))?;
-        Ok(Self { endpoint: endpoint.clone(), entry, layers })
+        let mut subject = format!("connect {}", endpoint.bare());
+        let doing = |fault: Fault| fault.doing(&subject);
+        let mut layers = Layers::prepare(endpoint, Role::Connect).map_err(doing)?;
+        let mut proxy = None;
+        if let Some((at, tunnel)) = via::tunnel(endpoint).map_err(doing)? {
+            layers.innermost(tunnel);
+            subject = format!("{subject} via {at}");
+            proxy = Some(at);
+        }
+        Ok(Self { endpoint: endpoint.clone(), entry, proxy, layers, subject })
     }
 
     /// The endpoint.
@@ -93,11 +105,11 @@ impl Target {
 
     /// Connects; see [`dial`].
     pub async fn dial(&self, options: Options, on_event: &dyn Fn(Kind<'_>)) -> Result<Conn, Fault> {
-        let endpoint = &self.endpoint;
-        let subject = format!("connect {}", endpoint.bare());
+        let endpoint = self.proxy.as_ref().unwrap_or(&self.endpoint);
+        let subject = self.subject.clone();
         let call = Call { endpoint, subject, leg: options.leg, on_event, started: Instant::now() };
-        let dialling = self.connect(&call, options.handshakes);
-        let dialled = match endpoint.params.timeout.or(options.timeout) {
+        let dialling = self.connect(&call, &options);
+        let dialled = match self.endpoint.params.timeout.or(options.timeout) {
             None => dialling.await,
             Some(limit) => {
                 let in_time = timeout(limit, dialling).await;
@@ -107,13 +119,14 @@ impl Target {
         dialled.map_err(|fault| fault.doing(&call.subject))
     }
 
-    async fn connect(&self, call: &Call<'_>, handshakes: Handshakes) -> Result<Conn, Fault> {
+    async fn connect(&self, call: &Call<'_>, options: &Options) -> Result<Conn, Fault> {
         let conn = (self.entry.dial)(call).await?;
         match conn {
             Conn::Stream(stream) if !self.layers.is_empty() => {
                 let remote = stream.remote().unwrap_or(Address::Unix(None));
-                let scene = Scene { leg: call.leg, subject: &call.subject, on_event: call.on_event };
-                let link = self.layers.wrap(Link::new(stream, remote), &scene, &handshakes).await?;
+                let behalf = options.behalf.clone();
+                let scene = Scene { leg: call.leg, behalf, subject: &call.subject, on_event: call.on_event };
+                let link = self.layers.wrap(Link::new(stream, remote), &scene, &options.handshakes).await?;
                 Ok(Conn::Stream(link.stream))
             }
             conn => Ok(conn),

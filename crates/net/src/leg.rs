@@ -10,13 +10,15 @@ use crate::drive::port::{Opened, Opening, Port};
 use crate::process;
 use crate::world::World;
 
-/// Dials `to`.
-pub(crate) fn connect(world: &Rc<World>, session: SessionId, leg: Leg, to: &str) -> Opening {
+/// Dials `to` for a session's peer.
+pub(crate) fn connect(world: &Rc<World>, peer: Peer, leg: Leg, to: &str) -> Opening {
     let world = Rc::clone(world);
     let to = to.to_owned();
     Box::pin(async move {
         let target = world.target(&to)?;
-        dial(&world, session, leg, &target).await
+        let session = peer.session;
+        let behalf = Some((peer.remote, peer.local));
+        dial(&world, session, &target, dial::Options { leg, behalf, ..options(&world) }).await
     })
 }
 
@@ -24,13 +26,17 @@ pub(crate) fn connect(world: &Rc<World>, session: SessionId, leg: Leg, to: &str)
 pub(crate) async fn dial(
     world: &Rc<World>,
     session: SessionId,
-    leg: Leg,
     target: &Target,
+    options: dial::Options,
 ) -> Result<Opened, Fault> {
     let shown = |kind: Kind<'_>| world.show(session, kind);
-    let options = dial::Options { leg, timeout: None, handshakes: world.limits.handshakes };
     let conn = target.dial(options, &shown).await?;
     Ok(opened(conn, target.endpoint()))
+}
+
+/// How this world dials.
+pub(crate) fn options(world: &World) -> dial::Options {
+    dial::Options { handshakes: world.limits.handshakes, ..dial::Options::default() }
 }
 
 fn opened(conn: Conn, endpoint: &Endpoint) -> Opened {

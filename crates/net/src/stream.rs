@@ -26,6 +26,17 @@ pub enum Stream {
     Stdio(Box<Stdio>),
     /// A process started for the session.
     Process(Box<Process>),
+    /// A stream some of whose bytes were read too early, by a handshake. It becomes the stream itself once they are read.
+    Prefixed(Box<Prefixed>),
+}
+
+/// Bytes that stand before those of a stream.
+#[derive(Debug)]
+pub struct Prefixed {
+    bytes: Vec<u8>,
+    at: usize,
+    /// Always there, until it takes this one's place.
+    stream: Option<Stream>,
 }
 
 // There is one in every session's record.
@@ -33,13 +44,23 @@ const _: () = assert!(size_of::<Stream>() <= 40);
 
 impl Stream {
     /// The transport's scheme; `exec` for a process.
-    pub const fn transport(&self) -> &'static str {
+    pub fn transport(&self) -> &'static str {
         match self {
             Self::Tcp(_) => "tcp",
             Self::Unix(_) => "unix",
             Self::Stdio(_) => "-",
             Self::Process(_) => "exec",
+            Self::Prefixed(it) => it.stream.as_ref().map_or("", Self::transport),
         }
+    }
+
+    /// The stream with these bytes before what it will read.
+    #[must_use]
+    pub fn before(self, bytes: &[u8]) -> Self {
+        if bytes.is_empty() {
+            return self;
+        }
+        Self::Prefixed(Box::new(Prefixed { bytes: bytes.to_vec(), at: 0, stream: Some(self) }))
     }
 
     /// Our end. Fails where the system does not tell.
@@ -48,6 +69,7 @@ impl Stream {
             Self::Tcp(stream) => stream.local_addr().map(Address::Ip),
             Self::Unix(stream) => stream.local_addr().map(|end| address::of_unix(&end)),
             Self::Stdio(_) | Self::Process(_) => Ok(Address::Stdio),
+            Self::Prefixed(it) => it.stream.as_ref().map_or(Ok(Address::Unix(None)), Self::local),
         }
     }
 
@@ -58,6 +80,7 @@ impl Stream {
             Self::Unix(stream) => stream.peer_addr().map(|end| address::of_unix(&end)),
             Self::Stdio(_) => Ok(Address::Stdio),
             Self::Process(process) => Ok(Address::Process(process.command().into())),
+            Self::Prefixed(it) => it.stream.as_ref().map_or(Ok(Address::Unix(None)), Self::remote),
         }
     }
 
@@ -66,7 +89,7 @@ impl Stream {
         match self {
             Self::Tcp(stream) => stream.try_write(data),
             Self::Unix(stream) => stream.try_write(data),
-            Self::Stdio(_) | Self::Process(_) => {
+            Self::Stdio(_) | Self::Process(_) | Self::Prefixed(_) => {
                 match Pin::new(self).poll_write(&mut Context::from_waker(Waker::noop()), data) {
                     Poll::Ready(result) => result,
                     Poll::Pending => Err(io::ErrorKind::WouldBlock.into()),
@@ -81,14 +104,23 @@ impl Stream {
             Self::Tcp(stream) => stream.take_error().ok().flatten(),
             Self::Unix(stream) => stream.take_error().ok().flatten(),
             Self::Stdio(_) | Self::Process(_) => None,
+            Self::Prefixed(it) => it.stream.as_ref().and_then(Self::take_error),
         }
     }
 
     /// Makes dropping the stream send an RST instead of a FIN, where the transport has one. Unsent bytes are lost.
     pub fn set_abort(&self) {
-        if let Self::Tcp(stream) = self {
-            // It fails only on a socket that is reset already.
-            let _result = stream.set_zero_linger();
+        match self {
+            Self::Tcp(stream) => {
+                // It fails only on a socket that is reset already.
+                let _result = stream.set_zero_linger();
+            }
+            Self::Prefixed(it) => {
+                if let Some(stream) = &it.stream {
+                    stream.set_abort();
+                }
+            }
+            Self::Unix(_) | Self::Stdio(_) | Self::Process(_) => {}
         }
     }
 
@@ -97,7 +129,45 @@ impl Stream {
         match self {
             Self::Tcp(stream) => Some(stream.as_fd()),
             Self::Unix(stream) => Some(stream.as_fd()),
-            Self::Stdio(_) | Self::Process(_) => None,
+            // What was read too early would be left behind.
+            Self::Stdio(_) | Self::Process(_) | Self::Prefixed(_) => None,
+        }
+    }
+}
+
+impl Prefixed {
+    fn read(&mut self, buf: &mut ReadBuf<'_>) {
+        let left = &self.bytes[self.at..];
+        let count = left.len().min(buf.remaining());
+        buf.put_slice(&left[..count]);
+        self.at += count;
+    }
+
+    /// The stream, if nothing stands before it any more.
+    fn spent(&mut self) -> Option<Stream> {
+        if self.at == self.bytes.len() { self.stream.take() } else { None }
+    }
+}
+
+impl AsyncWrite for Prefixed {
+    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, data: &[u8]) -> Poll<io::Result<usize>> {
+        match &mut self.get_mut().stream {
+            Some(stream) => Pin::new(stream).poll_write(cx, data),
+            None => Poll::Ready(Ok(data.len())),
+        }
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match &mut self.get_mut().stream {
+            Some(stream) => Pin::new(stream).poll_flush(cx),
+            None => Poll::Ready(Ok(())),
+        }
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match &mut self.get_mut().stream {
+            Some(stream) => Pin::new(stream).poll_shutdown(cx),
+            None => Poll::Ready(Ok(())),
         }
     }
 }
@@ -109,6 +179,7 @@ macro_rules! each {
             Stream::Unix($inner) => $call,
             Stream::Stdio($inner) => $call,
             Stream::Process($inner) => $call,
+            Stream::Prefixed($inner) => $call,
         }
     };
 }
@@ -116,7 +187,20 @@ macro_rules! each {
 impl AsyncRead for Stream {
     #[inline]
     fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        each!(self.get_mut(), inner => Pin::new(inner).poll_read(cx, buf))
+        let this = self.get_mut();
+        match this {
+            Self::Tcp(inner) => Pin::new(inner).poll_read(cx, buf),
+            Self::Unix(inner) => Pin::new(inner).poll_read(cx, buf),
+            Self::Stdio(inner) => Pin::new(inner).poll_read(cx, buf),
+            Self::Process(inner) => Pin::new(inner).poll_read(cx, buf),
+            Self::Prefixed(inner) => {
+                inner.read(buf);
+                if let Some(stream) = inner.spent() {
+                    *this = stream;
+                }
+                Poll::Ready(Ok(()))
+            }
+        }
     }
 }
 

@@ -9,6 +9,8 @@ use sockeye_wire::charset;
 pub enum Topic {
     /// What carries bytes or datagrams.
     Transports,
+    /// What wraps a stream.
+    Layers,
     /// How a stream is cut into messages.
     Framings,
     /// What a server answers with.
@@ -25,6 +27,7 @@ impl Topic {
     /// Every topic, by its word.
     pub const ALL: &'static [(&'static str, Self)] = &[
         ("transports", Self::Transports),
+        ("layers", Self::Layers),
         ("framings", Self::Framings),
         ("services", Self::Services),
         ("charsets", Self::Charsets),
@@ -57,6 +60,7 @@ pub struct Row {
 pub fn rows(topic: Topic) -> Vec<Row> {
     match topic {
         Topic::Transports => transports(),
+        Topic::Layers => layers(),
         Topic::Framings => framings(),
         Topic::Services => services(),
         Topic::Charsets => charset::ALL.iter().map(|name| row(name, String::new())).collect(),
@@ -72,6 +76,14 @@ fn row(name: &str, key: String) -> Row {
 fn transports() -> Vec<Row> {
     let entries = sockeye_net::transport::ALL.iter();
     let rows = entries.map(|entry| {
+        let examples = entry.examples.iter().map(|example| (*example).to_owned()).collect();
+        Row { examples, ..row(entry.name, entry.key()) }
+    });
+    rows.collect()
+}
+
+fn layers() -> Vec<Row> {
+    let rows = sockeye_net::layer::ALL.iter().map(|entry| {
         let examples = entry.examples.iter().map(|example| (*example).to_owned()).collect();
         Row { examples, ..row(entry.name, entry.key()) }
     });

@@ -5,7 +5,7 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
-use sockeye_core::endpoint::{Endpoint, Params, Place};
+use sockeye_core::endpoint::{Endpoint, Params, Place, Secrets};
 use sockeye_core::quantity::Span;
 use sockeye_core::{
     Code, Conversation, Fault, Input, Note, OPERATOR, Outbox, PEER, Peer, Service, SessionId, Tick,
@@ -174,6 +174,7 @@ fn endpoint(request: &Request, host: &str, port: u16) -> Result<Endpoint, Fault>
             scheme: scheme.to_owned(),
             place,
             params: Params::default(),
+            secrets: Secrets::default(),
         });
     }
     let any = match request.family {

@@ -5,6 +5,7 @@
 //! [`Wire`], be it memory or a socket. [`program`] starts and watches real programs. Nothing here is part of sockeye.
 
 pub mod chunking;
+pub mod fuzz;
 pub mod memory;
 pub mod process;
 pub mod program;

@@ -7,7 +7,7 @@ use super::params::PARAMS;
 
 /// Decodes `%XX`. `None`: an escape without two hex digits, bytes that are no UTF-8, or a zero byte, which no place
 /// and no value can hold.
-pub(super) fn decode(text: &str) -> Option<String> {
+pub fn decode(text: &str) -> Option<String> {
     let mut bytes = Vec::with_capacity(text.len());
     let mut left = text.as_bytes();
     while let [first, after @ ..] = left {

@@ -8,6 +8,7 @@
 mod escape;
 mod params;
 mod parse;
+mod secret;
 
 use std::fmt;
 use std::net::{IpAddr, Ipv6Addr};
@@ -15,7 +16,9 @@ use std::net::{IpAddr, Ipv6Addr};
 use crate::framing::Framing;
 use crate::leg::{Lane, Medium};
 
+pub use escape::decode;
 pub use params::{PARAMS, Params};
+pub use secret::{Secret, Secrets};
 
 /// Words that stand for layers and a base, longest first: the word, its layers (outermost first), its base.
 pub const ALIASES: &[(&str, &[&str], &str)] =
@@ -32,6 +35,8 @@ pub struct Endpoint {
     pub place: Place,
     /// How.
     pub params: Params,
+    /// What nobody writes in a URL.
+    pub secrets: Secrets,
 }
 
 /// Where an endpoint is.
@@ -76,7 +81,7 @@ impl Endpoint {
     /// The endpoint without its parameters: what people are told they connect to or listen on.
     #[must_use]
     pub fn bare(&self) -> Self {
-        Self { params: Params::default(), ..self.clone() }
+        Self { params: Params::default(), secrets: Secrets::default(), ..self.clone() }
     }
 
     /// How messages travel over what it is made of: in the framing asked for, or else `dgram` where messages have

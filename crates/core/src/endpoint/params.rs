@@ -104,7 +104,13 @@ impl Params {
     /// Sets one parameter, over what it was. `value` is plain text, not percent-encoded; empty for a parameter that is
     /// just there, as `insecure`.
     pub fn set(&mut self, name: &str, value: &str) -> Result<(), Fault> {
-        let text = || if value.is_empty() { Err(bad(name, value)) } else { Ok(Some(value.to_owned())) };
+        let text = || {
+            if value.is_empty() || value.contains('\0') {
+                Err(bad(name, value))
+            } else {
+                Ok(Some(value.to_owned()))
+            }
+        };
         match name {
             "frame" => self.frame = Some(Framing::parse(value)?),
             "enc" => self.enc = text()?,
@@ -191,6 +197,11 @@ impl Params {
         read_group(self.mcast.as_deref()?)
     }
 
+    /// The proxy to go through, its password masked.
+    pub fn masked_via(&self) -> Option<String> {
+        self.via.as_deref().map(|url| escape::mask_user(url).into_owned())
+    }
+
     /// Reads what follows the `?`.
     pub(super) fn read(query: &str) -> Result<Self, Fault> {
         let mut params = Self::default();
@@ -228,7 +239,7 @@ impl Params {
             "ttl" => self.ttl.map(|hops| hops.to_string()),
             "nodelay" => self.nodelay.map(|on| if on { String::new() } else { "off".to_owned() }),
             "path" => text(&self.path),
-            "via" => self.via.as_deref().map(|url| escape::mask_user(url).into_owned()),
+            "via" => self.masked_via(),
             "self-signed" => self.self_signed.then(String::new),
             "keylog" => text(&self.keylog),
             "header" => text(&self.header),

@@ -3,7 +3,7 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::str::FromStr;
 
-use super::{ALIASES, Endpoint, Host, Params, Place, escape};
+use super::{ALIASES, Endpoint, Host, Params, Place, Secrets, escape};
 use crate::fault::{Code, Fault};
 
 /// The longest host name, in bytes (RFC 1035 section 2.3.4, less the root's dot).
@@ -24,7 +24,7 @@ impl FromStr for Endpoint {
         if query.split('&').any(torn) {
             return Err(Wrong::Form.fault(text));
         }
-        Ok(Self { layers, scheme, place, params: Params::read(query)? })
+        Ok(Self { layers, scheme, place, params: Params::read(query)?, secrets: Secrets::default() })
     }
 }
 

@@ -84,7 +84,7 @@ impl Session {
     fn effect(&mut self, effect: &Effect) {
         match effect {
             Effect::Connect { leg, to } => {
-                let opening = leg::connect(&self.world, self.id, *leg, to);
+                let opening = leg::connect(&self.world, self.peer_info(), *leg, to);
                 self.others.push(Side::new(*leg, Port::Opening(opening)));
             }
             Effect::Drained { leg } => {

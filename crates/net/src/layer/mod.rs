@@ -6,6 +6,10 @@
 //! Each wrapping is a handshake with a deadline of its own. None of this is on a session's hot path: what a layer leaves
 //! behind is a [`Stream`].
 
+mod proxy;
+mod shake;
+pub(crate) mod via;
+
 use std::future::Future;
 use std::pin::Pin;
 use std::time::Duration;
@@ -19,7 +23,7 @@ use crate::stream::Stream;
 use crate::transport::Role;
 
 /// Every layer, in the order `list` shows them.
-pub const ALL: &[&Entry] = &[];
+pub const ALL: &[&Entry] = &[&proxy::ENTRY_1, &proxy::ENTRY_2];
 
 /// What a layer makes of what it wraps.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -97,8 +101,9 @@ impl Link {
 /// Where a handshake takes place.
 pub(crate) struct Scene<'a> {
     /// Which leg of the session.
-    #[expect(dead_code, reason = "the first layer reads it")]
     pub(crate) leg: Leg,
+    /// Whom we connect for, where we relay: the client's end, and the one it came to.
+    pub(crate) behalf: Option<(Address, Address)>,
     /// What its faults are about: `connect tls://…`, or the peer's address.
     pub(crate) subject: &'a str,
     /// Who is told of `Tls`, `Upgraded` and `Authenticated`.
@@ -128,6 +133,11 @@ impl Layers {
     pub(crate) fn prepare(endpoint: &Endpoint, role: Role) -> Result<Self, Fault> {
         let entries = endpoint.layers.iter().rev().map(|name| find(name));
         entries.map(|entry| (entry?.prepare)(endpoint, role)).collect::<Result<_, _>>().map(Self)
+    }
+
+    /// Puts one below all others.
+    pub(crate) fn innermost(&mut self, layer: Box<dyn Layer>) {
+        self.0.insert(0, layer);
     }
 
     pub(crate) fn is_empty(&self) -> bool {

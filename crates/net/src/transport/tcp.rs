@@ -20,7 +20,7 @@ pub(super) const ENTRY: Entry = Entry {
     name: "tcp",
     carries: Carries::Streams,
     locus: Locus::Host,
-    connects_with: &["bind", "nodelay", "ttl"],
+    connects_with: &["bind", "nodelay", "ttl", "via"],
     listens_with: &["nodelay", "ttl"],
     examples: &["tcp://127.0.0.1:7788", ":9000", "tcp://any:8080?frame=line", "tcp://[::1]:80?bind=::1"],
     dial,

@@ -1,0 +1,66 @@
+//! `auth`: who is there. The protocol is `sockeye-auth` (docs/auth.md, the machines are in `wire::auth`): SCRAM-SHA-256,
+//! bound to the TLS connection where there is one, or a bearer token.
+
+mod client;
+mod server;
+
+use std::future::poll_fn;
+use std::pin::Pin;
+
+use sockeye_core::{Code, Fault};
+use sockeye_wire::auth::{Reason, Refusal};
+use sockeye_wire::scram;
+use sockeye_wire::scram::Nonce;
+
+use super::{Entry, Prepared, Shape};
+use crate::random;
+use crate::transport::Role;
+
+pub(super) const ENTRY: Entry = Entry {
+    name: "auth",
+    shape: Shape::Same,
+    connects_with: &["user", "password-file", "token-file"],
+    listens_with: &["users"],
+    examples: &["auth+tls://127.0.0.1:4433?user=lin", "auth+tcp://127.0.0.1:9000?users=users.txt"],
+    prepare: |endpoint, role| match role {
+        Role::Connect => client::prepare(endpoint),
+        Role::Listen => server::prepare(endpoint),
+    },
+};
+
+/// A nonce for one handshake.
+fn nonce() -> Result<Nonce, Fault> {
+    random::bytes().map(Nonce::from_random)
+}
+
+/// Which side of the handshake says so.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum At {
+    Client,
+    Server,
+}
+
+/// What a refusal comes to. `name`: who the client says it is, where that is known.
+fn fault(refusal: &Refusal, at: At, name: &str, subject: &str) -> Fault {
+    let code = match refusal {
+        Refusal::Foreign { .. } | Refusal::Version { .. } | Refusal::NothingInCommon { .. } => Code::NoAuth,
+        Refusal::Scram { refusal: scram::Refusal::ServerSignature, .. } if at == At::Client => {
+            Code::ServerUnproven
+        }
+        Refusal::Token => Code::BadToken,
+        Refusal::Ended => Code::NoAuth,
+        _ => match refusal.reason() {
+            Reason::Credentials if name.is_empty() => Code::BadToken,
+            Reason::Credentials => Code::BadCredentials,
+            Reason::Binding => Code::AuthBinding,
+            Reason::Later => Code::AuthLater,
+            Reason::Protocol => Code::BadAuth,
+        },
+    };
+    let fault = Fault::new(code, subject);
+    match code {
+        Code::BadCredentials => fault.arg("name", name),
+        Code::NoAuth | Code::BadAuth => fault.arg("reason", refusal),
+        _ => fault,
+    }
+}

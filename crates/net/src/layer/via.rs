@@ -1,0 +1,133 @@
+//! `via=`: to the endpoint through a proxy, SOCKS 5 (`socks5://[USER[:PASSWORD]@]HOST:PORT`, RFC 1928) or HTTP CONNECT
+//! (`http://…`, RFC 9110 section 9.3.6). It is no layer that an endpoint names: it stands below all of them. Names go to
+//! the proxy as they are, which looks them up.
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::time::Duration;
+
+use sockeye_core::endpoint::Host;
+use sockeye_core::limits::Handshakes;
+use sockeye_core::{Code, Endpoint, Fault, Kind, Place};
+use sockeye_wire::via::{Http, Login, Opened, Refusal, Socks, Target};
+
+use super::shake::{Failed, shake};
+use super::{Layer, Link, Scene, Wrapping};
+use crate::errno;
+use crate::stream::Stream;
+
+/// The words before `://`, and what they stand for.
+const KINDS: &[(&str, Protocol)] =
+    &[("socks5", Protocol::Socks), ("socks5h", Protocol::Socks), ("http", Protocol::Http)];
+
+#[derive(Clone, Copy)]
+enum Protocol {
+    Socks,
+    Http,
+}
+
+/// The way through a proxy.
+struct Tunnel {
+    protocol: Protocol,
+    target: Target,
+    login: Option<Login>,
+}
+
+/// The proxy to connect to, and what then leads to the endpoint.
+pub(crate) type Way = (Endpoint, Box<dyn Layer>);
+
+/// The way that `via=` names, if it is given.
+pub(crate) fn tunnel(endpoint: &Endpoint) -> Result<Option<Way>, Fault> {
+    let Some(url) = &endpoint.params.via else { return Ok(None) };
+    let bad = || {
+        let syntax = "socks5://[USER@]HOST:PORT, http://[USER@]HOST:PORT";
+        let masked = endpoint.params.masked_via().unwrap_or_default();
+        Fault::new(Code::BadValue, "").arg("name", "via").arg("value", masked).detail(syntax)
+    };
+    let (word, rest) = url.split_once("://").ok_or_else(bad)?;
+    let (_, protocol) = KINDS.iter().find(|(known, _)| *known == word).ok_or_else(bad)?;
+    let (user, place) = rest.rsplit_once('@').map_or((None, rest), |(user, place)| (Some(user), place));
+    let mut proxy: Endpoint = format!("tcp://{}", place.trim_end_matches('/')).parse().map_err(|_| bad())?;
+    if !matches!(proxy.place, Place::Host { path: None, .. }) || proxy.params != <_>::default() {
+        return Err(bad());
+    }
+    // The way to the proxy is ours; the rest is about the endpoint.
+    let params = &endpoint.params;
+    (proxy.params.bind, proxy.params.ttl, proxy.params.nodelay) =
+        (params.bind.clone(), params.ttl, params.nodelay);
+    let login = user.map(|user| login(user, endpoint)).transpose()?;
+    let tunnel = Tunnel { protocol: *protocol, target: target(endpoint)?, login };
+    Ok(Some((proxy, Box::new(tunnel))))
+}
+
+/// Reads `USER[:PASSWORD]`, percent-encoded.
+fn login(user: &str, endpoint: &Endpoint) -> Result<Login, Fault> {
+    let bad =
+        |detail: String| Fault::new(Code::BadValue, "").arg("name", "via").arg("value", "***").detail(detail);
+    let (user, password) = user.split_once(':').map_or((user, None), |(user, word)| (user, Some(word)));
+    let plain = |text: &str| sockeye_core::endpoint::decode(text).ok_or_else(|| bad("%".to_owned()));
+    let password = match (password, &endpoint.secrets.via) {
+        (Some(password), _) => plain(password)?,
+        (None, Some(secret)) => secret.reveal().to_owned(),
+        (None, None) => return Err(Fault::new(Code::NoPassword, "").arg("name", plain(user)?)),
+    };
+    Login::new(&plain(user)?, &password).map_err(|error| bad(error.to_string()))
+}
+
+/// The endpoint as a proxy is told it.
+fn target(endpoint: &Endpoint) -> Result<Target, Fault> {
+    let bad = |host: &Host| Fault::new(Code::BadEndpoint, "").arg("endpoint", host);
+    let Place::Host { host, port, .. } = &endpoint.place else {
+        return Err(Fault::new(Code::UnfitParameter, "").arg("name", "via").arg("scheme", endpoint.front()));
+    };
+    let ip = |ip| Ok(Target::ip(SocketAddr::new(ip, *port)));
+    match host {
+        // The proxy's own loopback: what its user means by `:9000` there.
+        Host::Loopback | Host::Any => ip(IpAddr::V4(Ipv4Addr::LOCALHOST)),
+        Host::Ip(address) => ip(*address),
+        Host::Zoned { .. } => Err(bad(host)),
+        Host::Name(name) => Target::name(name, *port).map_err(|error| bad(host).detail(error)),
+    }
+}
+
+impl Layer for Tunnel {
+    fn name(&self) -> &'static str {
+        "via"
+    }
+
+    fn patience(&self, limits: &Handshakes) -> Duration {
+        limits.header
+    }
+
+    fn wrap<'a>(&'a self, link: Link, scene: &'a Scene<'a>) -> Wrapping<'a> {
+        Box::pin(async move {
+            let Link { stream, local, remote, user } = link;
+            let (stream, opened) = self.open(stream).await.map_err(|failed| match failed {
+                Failed::Refused(refusal) => fault(&refusal, scene.subject),
+                Failed::Broke(error) => errno::running(&error, scene.subject),
+            })?;
+            let mut facts = vec![("target", self.target.to_string())];
+            facts.extend(opened.bound.map(|bound| ("bound", bound.to_string())));
+            (scene.on_event)(Kind::Upgraded { leg: scene.leg, to: self.name(), facts: &facts });
+            Ok(Link { stream, local, remote, user })
+        })
+    }
+}
+
+impl Tunnel {
+    async fn open(&self, stream: Stream) -> Result<(Stream, Opened), Failed<Refusal>> {
+        let (target, login) = (self.target.clone(), self.login.clone());
+        match self.protocol {
+            Protocol::Socks => shake(stream, &mut Socks::new(target, login)).await,
+            Protocol::Http => shake(stream, &mut Http::new(target, login)).await,
+        }
+    }
+}
+
+fn fault(refusal: &Refusal, subject: &str) -> Fault {
+    let code = match refusal {
+        Refusal::Reply { .. } | Refusal::Status { .. } => Code::ViaRefused,
+        Refusal::LoginNeeded { .. } | Refusal::LoginRefused { .. } => Code::ViaLogin,
+        _ => Code::NotAProxy,
+    };
+    Fault::new(code, subject).arg("reason", refusal)
+}
