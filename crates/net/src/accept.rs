@@ -80,7 +80,8 @@ async fn greet(plan: Rc<Plan>, id: SessionId, slot: Slot, link: Link) {
     let world = &plan.world;
     let subject = link.remote.to_string();
     let on_event = |kind: Kind<'_>| world.show(id, kind);
-    let scene = Scene { leg: PEER, behalf: None, subject: &subject, on_event: &on_event };
+    let message = world.limits.message;
+    let scene = Scene { leg: PEER, behalf: None, message, subject: &subject, on_event: &on_event };
     let mut ending = world.ending.subscribe();
     let wrapped = tokio::select! {
         wrapped = plan.layers.wrap(link, &scene, &world.limits.handshakes) => Some(wrapped),

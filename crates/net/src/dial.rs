@@ -6,7 +6,7 @@ use std::pin::{Pin, pin};
 use std::task::Poll;
 use std::time::Duration;
 
-use sockeye_core::limits::Handshakes;
+use sockeye_core::limits::{Handshakes, MESSAGE};
 use sockeye_core::{Address, Endpoint, Fault, Kind, Leg, PEER, Tick};
 use tokio::time::{Instant, sleep_until, timeout};
 
@@ -36,13 +36,15 @@ pub struct Options {
     pub timeout: Option<Duration>,
     /// How long the handshakes of layers may take.
     pub handshakes: Handshakes,
+    /// The longest message a layer that carries messages takes, in bytes.
+    pub message: usize,
     /// Whom we connect for, where we relay: the client's end, and the one it came to.
     pub behalf: Option<(Address, Address)>,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { leg: PEER, timeout: None, handshakes: Handshakes::default(), behalf: None }
+        Self { leg: PEER, timeout: None, handshakes: Handshakes::default(), message: MESSAGE, behalf: None }
     }
 }
 
@@ -125,7 +127,9 @@ impl Target {
             Conn::Stream(stream) if !self.layers.is_empty() => {
                 let remote = stream.remote().unwrap_or(Address::Unix(None));
                 let behalf = options.behalf.clone();
-                let scene = Scene { leg: call.leg, behalf, subject: &call.subject, on_event: call.on_event };
+                let message = options.message;
+                let (subject, on_event) = (call.subject.as_str(), call.on_event);
+                let scene = Scene { leg: call.leg, behalf, message, subject, on_event };
                 let link = self.layers.wrap(Link::new(stream, remote), &scene, &options.handshakes).await?;
                 Ok(Conn::Stream(link.stream))
             }

@@ -36,7 +36,8 @@ pub(crate) async fn dial(
 
 /// How this world dials.
 pub(crate) fn options(world: &World) -> dial::Options {
-    dial::Options { handshakes: world.limits.handshakes, ..dial::Options::default() }
+    let limits = &world.limits;
+    dial::Options { handshakes: limits.handshakes, message: limits.message, ..dial::Options::default() }
 }
 
 fn opened(conn: Conn, endpoint: &Endpoint) -> Opened {

@@ -11,6 +11,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
 
 use crate::address;
+use crate::layer::ws::socket::Socket;
 use crate::process::Process;
 use crate::socket_file::SocketFile;
 use crate::stdio::Stdio;
@@ -26,6 +27,8 @@ pub enum Stream {
     Stdio(Box<Stdio>),
     /// A process started for the session.
     Process(Box<Process>),
+    /// A WebSocket on any of these. As a stream it is the bytes of its messages.
+    Ws(Box<Socket>),
     /// A stream some of whose bytes were read too early, by a handshake. It becomes the stream itself once they are read.
     Prefixed(Box<Prefixed>),
 }
@@ -43,21 +46,26 @@ pub struct Prefixed {
 const _: () = assert!(size_of::<Stream>() <= 40);
 
 impl Stream {
-    /// The transport's scheme; `exec` for a process.
+    /// The transport's scheme; `exec` for a process. Inside a layer it is that of what carries it.
     pub fn transport(&self) -> &'static str {
         match self {
             Self::Tcp(_) => "tcp",
             Self::Unix(_) => "unix",
             Self::Stdio(_) => "-",
             Self::Process(_) => "exec",
+            Self::Ws(socket) => socket.below().transport(),
             Self::Prefixed(it) => it.stream.as_ref().map_or("", Self::transport),
         }
     }
 
     /// The stream with these bytes before what it will read.
     #[must_use]
-    pub fn before(self, bytes: &[u8]) -> Self {
+    pub fn before(mut self, bytes: &[u8]) -> Self {
         if bytes.is_empty() {
+            return self;
+        }
+        if let Self::Ws(socket) = &mut self {
+            socket.put_back(bytes);
             return self;
         }
         Self::Prefixed(Box::new(Prefixed { bytes: bytes.to_vec(), at: 0, stream: Some(self) }))
@@ -69,6 +77,7 @@ impl Stream {
             Self::Tcp(stream) => stream.local_addr().map(Address::Ip),
             Self::Unix(stream) => stream.local_addr().map(|end| address::of_unix(&end)),
             Self::Stdio(_) | Self::Process(_) => Ok(Address::Stdio),
+            Self::Ws(socket) => socket.below().local(),
             Self::Prefixed(it) => it.stream.as_ref().map_or(Ok(Address::Unix(None)), Self::local),
         }
     }
@@ -80,6 +89,7 @@ impl Stream {
             Self::Unix(stream) => stream.peer_addr().map(|end| address::of_unix(&end)),
             Self::Stdio(_) => Ok(Address::Stdio),
             Self::Process(process) => Ok(Address::Process(process.command().into())),
+            Self::Ws(socket) => socket.below().remote(),
             Self::Prefixed(it) => it.stream.as_ref().map_or(Ok(Address::Unix(None)), Self::remote),
         }
     }
@@ -89,7 +99,7 @@ impl Stream {
         match self {
             Self::Tcp(stream) => stream.try_write(data),
             Self::Unix(stream) => stream.try_write(data),
-            Self::Stdio(_) | Self::Process(_) | Self::Prefixed(_) => {
+            Self::Stdio(_) | Self::Process(_) | Self::Ws(_) | Self::Prefixed(_) => {
                 match Pin::new(self).poll_write(&mut Context::from_waker(Waker::noop()), data) {
                     Poll::Ready(result) => result,
                     Poll::Pending => Err(io::ErrorKind::WouldBlock.into()),
@@ -104,6 +114,7 @@ impl Stream {
             Self::Tcp(stream) => stream.take_error().ok().flatten(),
             Self::Unix(stream) => stream.take_error().ok().flatten(),
             Self::Stdio(_) | Self::Process(_) => None,
+            Self::Ws(socket) => socket.below().take_error(),
             Self::Prefixed(it) => it.stream.as_ref().and_then(Self::take_error),
         }
     }
@@ -115,6 +126,7 @@ impl Stream {
                 // It fails only on a socket that is reset already.
                 let _result = stream.set_zero_linger();
             }
+            Self::Ws(socket) => socket.below().set_abort(),
             Self::Prefixed(it) => {
                 if let Some(stream) = &it.stream {
                     stream.set_abort();
@@ -129,8 +141,8 @@ impl Stream {
         match self {
             Self::Tcp(stream) => Some(stream.as_fd()),
             Self::Unix(stream) => Some(stream.as_fd()),
-            // What was read too early would be left behind.
-            Self::Stdio(_) | Self::Process(_) | Self::Prefixed(_) => None,
+            // Theirs are no bare bytes, and what was read too early would be left behind.
+            Self::Stdio(_) | Self::Process(_) | Self::Ws(_) | Self::Prefixed(_) => None,
         }
     }
 }
@@ -179,6 +191,7 @@ macro_rules! each {
             Stream::Unix($inner) => $call,
             Stream::Stdio($inner) => $call,
             Stream::Process($inner) => $call,
+            Stream::Ws($inner) => $call,
             Stream::Prefixed($inner) => $call,
         }
     };
@@ -193,6 +206,7 @@ impl AsyncRead for Stream {
             Self::Unix(inner) => Pin::new(inner).poll_read(cx, buf),
             Self::Stdio(inner) => Pin::new(inner).poll_read(cx, buf),
             Self::Process(inner) => Pin::new(inner).poll_read(cx, buf),
+            Self::Ws(inner) => Pin::new(inner).poll_read(cx, buf),
             Self::Prefixed(inner) => {
                 inner.read(buf);
                 if let Some(stream) = inner.spent() {

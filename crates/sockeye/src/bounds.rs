@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use sockeye_core::limits::WAITING;
 use sockeye_core::{Code, Fault, Limits, quantity};
 
 /// Bounds of a run, set by name.
@@ -42,7 +43,13 @@ impl Bounds {
                 let rate = count(value).and_then(|rate| u32::try_from(rate).ok());
                 self.limits.rate_per_address = rate.ok_or_else(bad)?;
             }
-            "max-message" => self.limits.message = size(name, value)?,
+            "max-message" => {
+                self.limits.message = size(name, value)?;
+                // Who may send so much may be answered as much, unless told otherwise.
+                if self.limits.waiting_per_peer == WAITING {
+                    self.limits.waiting_per_peer = WAITING.max(self.limits.message.saturating_mul(2));
+                }
+            }
             "max-waiting" => self.limits.waiting_per_peer = size(name, value)?,
             "drain" => self.limits.drain = span(name, value)?,
             _ => return Err(bad()),

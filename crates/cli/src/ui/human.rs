@@ -113,8 +113,10 @@ impl Human {
     }
 
     /// A sentence about one leg. Those that are not the peer's are numbered, as their messages are.
-    fn of_leg(&self, event: &Event<'_>, leg: Leg, key: &str) {
-        let sentence = self.words.plain(key);
+    fn of_leg(&self, event: &Event<'_>, leg: Leg, key: &str, args: &[(&str, &str)]) {
+        let safe: Vec<(&str, String)> = args.iter().map(|(name, value)| (*name, safe(value))).collect();
+        let args: Vec<(&str, &str)> = safe.iter().map(|(name, value)| (*name, value.as_str())).collect();
+        let sentence = self.words.say(key, &args);
         let text = if leg == PEER { sentence } else { format!("/{leg} {sentence}") };
         self.moment(event.at, event.session, &text);
     }
@@ -257,19 +259,24 @@ impl Observer for Human {
             Kind::Authenticated { user, mechanism, .. } => {
                 self.sentence(event, "event-authenticated", &[("user", user), ("mechanism", mechanism)]);
             }
-            Kind::HalfClosed { leg, direction } => {
-                let key = match direction {
-                    Direction::In => "event-half-closed-in",
-                    Direction::Out => "event-half-closed-out",
+            Kind::HalfClosed { leg, direction, farewell } => {
+                let key = match (direction, farewell.is_some()) {
+                    (Direction::In, false) => "event-half-closed-in",
+                    (Direction::Out, false) => "event-half-closed-out",
+                    (Direction::In, true) => "event-said-close-in",
+                    (Direction::Out, true) => "event-said-close-out",
                 };
-                self.of_leg(event, leg, key);
+                let (code, name, reason) = farewell.map_or_else(Default::default, |it| {
+                    (it.code.to_string(), it.name, if it.reason.is_empty() { "-" } else { it.reason })
+                });
+                self.of_leg(event, leg, key, &[("code", &code), ("name", name), ("reason", reason)]);
             }
             Kind::Reset { leg, direction } => {
                 let key = match direction {
                     Direction::In => "event-reset-in",
                     Direction::Out => "event-reset-out",
                 };
-                self.of_leg(event, leg, key);
+                self.of_leg(event, leg, key, &[]);
             }
             Kind::Timeout { what } => self.sentence(event, "event-timeout", &[("what", what)]),
             Kind::Refused { remote, reason } => {

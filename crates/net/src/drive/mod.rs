@@ -6,6 +6,7 @@
 
 mod apply;
 mod closing;
+mod websocket;
 pub(crate) mod demux;
 pub(crate) mod port;
 pub(crate) mod queue;

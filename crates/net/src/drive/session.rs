@@ -221,6 +221,9 @@ impl Session {
         }
         if self.is_finished() {
             self.stage = Stage::Over;
+            if self.peer.port.socket().is_some_and(|socket| socket.lingers()) {
+                self.linger();
+            }
             return Turn::Again;
         }
         again |= self.stage == Stage::Open && self.read(PEER, cx, lent);
@@ -248,7 +251,8 @@ impl Session {
         match outcome {
             Poll::Ready(Ok(finished)) => {
                 if finished && side.port.has_fin() {
-                    world.show(self.id, Kind::HalfClosed { leg, direction: Direction::Out });
+                    let farewell = side.port.farewell();
+                    world.show(self.id, Kind::HalfClosed { leg, direction: Direction::Out, farewell });
                 }
                 self.last = world.clock.now();
                 true
@@ -270,7 +274,7 @@ impl Session {
     /// hear that its peer has gone.
     fn tell_drained(&mut self, cx: &mut Context<'_>, lent: &mut Lent) -> bool {
         let mut sides = std::iter::once(&mut self.peer).chain(&mut self.others);
-        let drained = |side: &&mut Side| side.wants_more && side.queue.is_empty() && side.fin == Fin::Open;
+        let drained = |side: &&mut Side| side.wants_more && side.is_drained() && side.fin == Fin::Open;
         let Some(side) = sides.find(drained) else { return false };
         if self.world.is_held_up(self.prints) {
             self.arm(self.world.clock.now() + BLOCKED);
@@ -291,7 +295,7 @@ impl Session {
             return false;
         }
         let (partner, pass) = (side.partner, side.pass);
-        if self.side(partner).is_some_and(|partner| !partner.queue.is_empty()) {
+        if self.side(partner).is_some_and(|partner| !partner.is_drained()) {
             return false;
         }
         if self.world.is_held_up(self.prints) {
@@ -303,7 +307,7 @@ impl Session {
         }
         let Some(side) = self.side(leg) else { return false };
         let got = match side.port.poll_read(cx, &mut lent.buffer) {
-            Poll::Pending => return false,
+            Poll::Pending => return self.keep_alive(leg, cx, lent),
             Poll::Ready(got) => got,
         };
         let now = self.world.clock.now();
@@ -332,14 +336,28 @@ impl Session {
                 }
                 self.machine.datagram(now, leg, &mut lent.buffer[..count], &mut lent.out)
             }
+            Got::Message(sort, mut data) => {
+                self.mirror(leg, sort);
+                if let Some(side) = self.side(leg) {
+                    side.bytes_in += data.len() as u64;
+                }
+                self.machine.message(now, leg, &mut data, &mut lent.out)
+            }
             Got::Line(mut line) => self.machine.datagram(now, leg, &mut line, &mut lent.out),
             Got::Eof => {
                 if self.side(leg).is_some_and(|side| side.port.has_fin()) {
-                    self.world.show(self.id, Kind::HalfClosed { leg, direction: Direction::In });
+                    let direction = Direction::In;
+                    self.world.show(self.id, Kind::HalfClosed { leg, direction, farewell: None });
                 }
                 self.pass_eof(leg);
                 self.machine.eof(now, leg, &mut lent.out)
             }
+            Got::Leave(leave) => {
+                self.hear_leave(leg, &leave);
+                self.pass_eof(leg);
+                self.machine.eof(now, leg, &mut lent.out)
+            }
+            Got::Bad(fault) => Err(fault),
         };
         self.apply(cx, lent);
         if let Err(fault) = outcome {
@@ -422,7 +440,7 @@ impl Session {
     fn draining(&self) -> Option<Leg> {
         let sides = || std::iter::once(&self.peer).chain(&self.others);
         let stdio = sides().find(|side| side.pass && side.port.is_stdio())?;
-        let is_sent = sides().all(|side| side.leg != stdio.partner || side.queue.is_empty());
+        let is_sent = sides().all(|side| side.leg != stdio.partner || side.is_drained());
         (!stdio.eof && stdio.fin == Fin::Sent && is_sent).then_some(stdio.leg)
     }
 
@@ -441,8 +459,10 @@ impl Session {
             side.fin = Fin::Sent;
             return;
         }
-        if side.port.is_stdio() && error.kind() == io::ErrorKind::BrokenPipe {
-            // Nobody reads stdout any more. That is an end, and no failure.
+        if (side.port.is_stdio() || side.eof && side.port.socket().is_some())
+            && error.kind() == io::ErrorKind::BrokenPipe
+        {
+            // Nobody reads stdout any more, or a peer that has said its Close. That is an end, and no failure.
             side.port = Port::Gone;
             self.stage = Stage::Closing;
             return;
@@ -554,8 +574,8 @@ impl Session {
 
     /// Whether an RST of a leg could go unseen: it is not read, and something else keeps the session open.
     fn is_deaf(&self, side: &Side) -> bool {
-        let held = side.eof || !side.reading || self.others.iter().any(|other| !other.queue.is_empty());
-        held && (!self.others.is_empty() || !side.reading) && side.port.is_stream()
+        let held = side.eof || !side.reading || self.others.iter().any(|other| !other.is_drained());
+        held && (!self.others.is_empty() || !side.reading) && side.port.is_connection()
     }
 
     /// Looks whether a leg that is not read was cut.
@@ -581,6 +601,9 @@ impl Session {
             && self.stage == Stage::Open
         {
             next = next.min(self.last + idle);
+        }
+        if self.stage == Stage::Open {
+            next = next.min(self.silent_until());
         }
         if self.stage == Stage::Open && self.is_deaf(&self.peer) {
             next = next.min(self.world.clock.now() + LOOK);

@@ -9,6 +9,7 @@
 mod proxy;
 mod shake;
 pub(crate) mod via;
+pub(crate) mod ws;
 
 use std::future::Future;
 use std::pin::Pin;
@@ -23,7 +24,7 @@ use crate::stream::Stream;
 use crate::transport::Role;
 
 /// Every layer, in the order `list` shows them.
-pub const ALL: &[&Entry] = &[&proxy::ENTRY_1, &proxy::ENTRY_2];
+pub const ALL: &[&Entry] = &[&ws::ENTRY, &proxy::ENTRY_1, &proxy::ENTRY_2];
 
 /// What a layer makes of what it wraps.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -104,6 +105,8 @@ pub(crate) struct Scene<'a> {
     pub(crate) leg: Leg,
     /// Whom we connect for, where we relay: the client's end, and the one it came to.
     pub(crate) behalf: Option<(Address, Address)>,
+    /// The longest message a layer that carries messages takes, in bytes.
+    pub(crate) message: usize,
     /// What its faults are about: `connect tls://…`, or the peer's address.
     pub(crate) subject: &'a str,
     /// Who is told of `Tls`, `Upgraded` and `Authenticated`.

@@ -1,5 +1,6 @@
 //! Close codes (RFC 6455, section 7.4, and IANA's registry "WebSocket Close Code Number").
 
+use sockeye_core::event::Farewell;
 use sockeye_core::{Code, Fault, Note};
 
 /// We are done.
@@ -79,6 +80,11 @@ pub(crate) const fn name(code: u16) -> &'static str {
         4000..=4999 => "private",
         _ => "unknown",
     }
+}
+
+/// The words of an end, for the event.
+pub(crate) const fn farewell(code: u16, reason: &str) -> Farewell<'_> {
+    Farewell { code, name: name(code), reason }
 }
 
 /// What we say when the session ends because of a fault.

@@ -122,6 +122,11 @@ impl Socket {
         }
     }
 
+    /// Makes these bytes come first, as a message: a handshake read them too early.
+    pub(crate) fn put_back(&mut self, bytes: &[u8]) {
+        self.left = Bytes::copy_from_slice(bytes);
+    }
+
     /// The connection below.
     pub(crate) fn below(&self) -> &Stream {
         self.inner.get_ref()
@@ -146,7 +151,9 @@ impl Socket {
 
     /// The code that our Close will have, unless it is out already.
     pub(crate) const fn leave_with(&mut self, code: u16) {
-        self.code = code;
+        if !self.closed {
+            self.code = code;
+        }
     }
 
     /// The code of our Close.
@@ -161,6 +168,9 @@ impl Socket {
 
     /// The next message, or the end.
     pub(crate) fn poll_heard(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<Heard>> {
+        if !self.left.is_empty() {
+            return heard(self.sort.unwrap_or(Sort::Text), std::mem::take(&mut self.left));
+        }
         loop {
             if self.answers {
                 ready!(self.poll_flush(cx))?;
@@ -229,9 +239,14 @@ impl Socket {
         Ok(Heard::Bad(Box::new(fault)))
     }
 
-    /// Sends one message, whole. Once either side has said its end nobody hears it, and it goes nowhere.
+    /// Sends one message, whole. After the peer's Close nobody reads it, which is a broken pipe; after ours it goes
+    /// nowhere.
     pub(crate) fn poll_say(&mut self, cx: &mut Context<'_>, data: &[u8]) -> Poll<io::Result<usize>> {
-        if self.closed || self.theirs != Theirs::Open {
+        if self.theirs == Theirs::Ended {
+            return Poll::Ready(Err(io::ErrorKind::BrokenPipe.into()));
+        }
+        if self.closed {
+            self.taken = false;
             return Poll::Ready(Ok(data.len()));
         }
         if !self.taken {
