@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::path::Path;
 
 use socket2::Socket;
-use sockeye_core::{Address, Code, Endpoint, Fault, Host, Medium, Params, Place};
+use sockeye_core::{Address, Code, Endpoint, Fault, Host, Medium, Place};
 
 use crate::datagram::Datagram;
 use crate::errno;
@@ -58,13 +58,14 @@ pub fn bind(endpoint: &Endpoint, backlog: u32) -> Result<Bound, Fault> {
 /// The endpoint with what was open filled in.
 fn url(endpoint: &Endpoint, sockets: &Sockets) -> String {
     let mut endpoint = endpoint.clone();
-    endpoint.params = Params::default();
+    let params = std::mem::take(&mut endpoint.params);
     let local = match sockets {
         Sockets::Streams(listeners) => listeners.first().and_then(|listener| listener.local().ok()),
         Sockets::Datagrams(sockets) => sockets.first().and_then(|socket| socket.local().ok()),
     };
-    if let (Place::Host { host, port, .. }, Some(Address::Ip(local))) = (&mut endpoint.place, local) {
+    if let (Place::Host { host, port, path }, Some(Address::Ip(local))) = (&mut endpoint.place, local) {
         *port = local.port();
+        *path = params.path.or(path.take());
         if matches!(host, Host::Loopback | Host::Any) {
             *host = Host::Ip(local.ip());
         }

@@ -208,7 +208,7 @@ impl Socket {
         }
         let _sent_or_later = self.poll_flush(cx);
         if leave.code == PROTOCOL_ERROR && leave.reason == VIOLATION && !was_closed {
-            return Heard::Bad(Box::new(broken(PROTOCOL_ERROR, &"close code")));
+            return Heard::Bad(Box::new(broken(PROTOCOL_ERROR, &"invalid close-code")));
         }
         Heard::End(leave)
     }
@@ -229,7 +229,8 @@ impl Socket {
                 let fault = Fault::new(Code::WsOversize, "").arg("size", size).arg("max", max_size);
                 (TOO_BIG, fault)
             }
-            Error::Utf8(words) => (INVALID_DATA, broken(INVALID_DATA, &words)),
+            Error::Utf8(_) => (INVALID_DATA, broken(INVALID_DATA, &"invalid UTF-8")),
+            Error::Protocol(words) => (PROTOCOL_ERROR, broken(PROTOCOL_ERROR, &words)),
             error => (PROTOCOL_ERROR, broken(PROTOCOL_ERROR, &error)),
         };
         self.theirs = Theirs::Lost;
