@@ -257,9 +257,9 @@ impl Ui for Json {
 mod tests {
     use super::*;
     use serde_json::Map;
-    use sockeye::core::event::Totals;
     use sockeye::core::event::Farewell;
-use sockeye::core::{Code, How};
+    use sockeye::core::event::Totals;
+    use sockeye::core::{Code, How};
 
     const SCHEMA: &str = include_str!("../../../../docs/events.schema.json");
 

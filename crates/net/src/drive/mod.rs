@@ -6,9 +6,9 @@
 
 mod apply;
 mod closing;
-mod websocket;
 pub(crate) mod demux;
 pub(crate) mod port;
 pub(crate) mod queue;
 pub(crate) mod session;
 pub(crate) mod side;
+mod websocket;

@@ -152,8 +152,9 @@ impl Rules {
         let mut extra = String::new();
         match refusal.why {
             Why::Method => extra.push_str("Allow: GET\r\n"),
-            Why::NotUpgrade | Why::Version => extra
-                .push_str("Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"),
+            Why::NotUpgrade | Why::Version => {
+                extra.push_str("Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n")
+            }
             _ => {}
         }
         let (english, chinese) = refusal.why.words();
@@ -394,7 +395,7 @@ mod tests {
         let refusal = judge(&["Sec-WebSocket-Protocol: mqtt"]).unwrap_err();
         assert_eq!(refusal.why, Why::Subprotocol);
         assert!(rules.answer(&refusal).contains("Offer one of: chat.v2, chat\n"));
-        let open = super::Rules::read(&"ws://127.0.0.1:9000".parse().unwrap()).unwrap();
+        let open = Rules::read(&"ws://127.0.0.1:9000".parse().unwrap()).unwrap();
         let grant = open.judge(&request("GET / HTTP/1.1", &["Sec-WebSocket-Protocol: mqtt"])).unwrap();
         assert!(grant.facts.contains(&("declined-subprotocol", "mqtt".to_owned())));
     }

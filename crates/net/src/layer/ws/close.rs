@@ -38,8 +38,8 @@ impl Leave {
 
     /// The fault it stands for, if it is one.
     pub(crate) fn fault(&self) -> Option<Fault> {
-        let is_error =
-            matches!(self.code, 1002 | 1003 | 1006..=1015 | 3000 | 3003 | 3008) || name(self.code) == "unknown";
+        let is_error = matches!(self.code, 1002 | 1003 | 1006..=1015 | 3000 | 3003 | 3008)
+            || name(self.code) == "unknown";
         is_error.then(|| {
             let fault = Fault::new(Code::WsClosed, "").arg("code", self.code).arg("name", name(self.code));
             if self.reason.is_empty() { fault } else { fault.detail(&self.reason) }

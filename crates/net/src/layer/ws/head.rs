@@ -227,9 +227,15 @@ mod tests {
 
     #[test]
     fn what_is_no_http_is_told_at_once() {
-        for bytes in
-            [&b"\x16\x03\x01\x02\x00"[..], b"hello\n", b"hello", b"SSH-2.0-x\r\n", b"GET /\r\n", b" GET", b"\r\n"]
-        {
+        for bytes in [
+            &b"\x16\x03\x01\x02\x00"[..],
+            b"hello\n",
+            b"hello",
+            b"SSH-2.0-x\r\n",
+            b"GET /\r\n",
+            b" GET",
+            b"\r\n",
+        ] {
             assert!(matches!(drip(bytes, From::Client), Err(Unread::Foreign(_))), "{bytes:?}");
         }
         for bytes in [&b"SSH-2.0-x\r\n"[..], b"GET / HTTP/1.1\r\n", b"\x15\x03", b"HT\n"] {

@@ -35,7 +35,11 @@ pub(super) const ENTRY: Entry = Entry {
     shape: Makes::Messages,
     connects_with: &["path", "header", "subprotocol", "origin"],
     listens_with: &["path", "subprotocol", "origin"],
-    examples: &["ws://127.0.0.1:9000/chat", "ws+unix:///run/chat.sock?path=/chat", "ws://:9000?subprotocol=chat.v2,chat"],
+    examples: &[
+        "ws://127.0.0.1:9000/chat",
+        "ws+unix:///run/chat.sock?path=/chat",
+        "ws://:9000?subprotocol=chat.v2,chat",
+    ],
     prepare: |endpoint, role| Ok(Box::new(Ws::read(endpoint, role)?)),
 };
 

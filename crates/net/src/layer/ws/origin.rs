@@ -109,9 +109,8 @@ fn host_of(authority: &str) -> Option<Host> {
 
 /// Whether this is nothing, or a colon and a port.
 fn is_port(text: &str) -> bool {
-    text.strip_prefix(':').map_or(text.is_empty(), |port| {
-        port.len() <= 5 && port.bytes().all(|byte| byte.is_ascii_digit())
-    })
+    text.strip_prefix(':')
+        .map_or(text.is_empty(), |port| port.len() <= 5 && port.bytes().all(|byte| byte.is_ascii_digit()))
 }
 
 /// The host of a web page's origin. `null` and other schemes have none: any page can be made one of those.
@@ -184,7 +183,8 @@ mod tests {
         let list = Origins::read("https://A.example/, null");
         let check = |origin| list.check(origin, "whatever", None);
         assert_eq!((check("https://a.example"), check("null")), (Ok(()), Ok(())));
-        for other in ["http://a.example", "https://a.example:8443", "https://b.a.example", "http://localhost"] {
+        for other in ["http://a.example", "https://a.example:8443", "https://b.a.example", "http://localhost"]
+        {
             assert_eq!(check(other), Err(Stranger::Origin), "{other}");
         }
         assert_eq!(Origins::read("https://a.example,*"), Origins::Any);

@@ -429,7 +429,8 @@ mod tests {
 
     #[test]
     fn an_answer_is_what_it_answers_unless_it_cannot_be() {
-        let sort = |known, data: &[u8]| if message(known, data).is_text() { Sort::Text } else { Sort::Binary };
+        let sort =
+            |known, data: &[u8]| if message(known, data).is_text() { Sort::Text } else { Sort::Binary };
         assert_eq!(sort(None, "é".as_bytes()), Sort::Text);
         assert_eq!(sort(None, b"\xff"), Sort::Binary);
         assert_eq!(sort(Some(Sort::Binary), b"a"), Sort::Binary);

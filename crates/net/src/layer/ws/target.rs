@@ -19,7 +19,8 @@ pub(super) fn encoded(path: &str) -> String {
     let bytes = path.as_bytes();
     let mut out = String::with_capacity(bytes.len());
     for (at, byte) in bytes.iter().enumerate() {
-        let is_escape = *byte == b'%' && bytes[at + 1..].iter().take_while(|b| b.is_ascii_hexdigit()).count() >= 2;
+        let is_escape =
+            *byte == b'%' && bytes[at + 1..].iter().take_while(|b| b.is_ascii_hexdigit()).count() >= 2;
         if is_escape || byte.is_ascii_alphanumeric() || b"/-._~!$&'()*+,;=:@?".contains(byte) {
             out.push(char::from(*byte));
         } else {
@@ -86,11 +87,11 @@ mod tests {
 
     #[test]
     fn the_parameter_wins_and_a_slash_is_added() {
-        let path = |text: &str| super::path(&text.parse().unwrap());
-        assert_eq!(path("ws://h:1/chat").as_deref(), Some("/chat"));
-        assert_eq!(path("ws://h:1/chat?path=other").as_deref(), Some("/other"));
-        assert_eq!(path("ws+unix:///run/x?path=/chat").as_deref(), Some("/chat"));
-        assert_eq!(path("ws://h:1"), None);
+        let read = |text: &str| path(&text.parse().unwrap());
+        assert_eq!(read("ws://h:1/chat").as_deref(), Some("/chat"));
+        assert_eq!(read("ws://h:1/chat?path=other").as_deref(), Some("/other"));
+        assert_eq!(read("ws+unix:///run/x?path=/chat").as_deref(), Some("/chat"));
+        assert_eq!(read("ws://h:1"), None);
     }
 
     #[test]
