@@ -49,6 +49,10 @@ error-unknown-layer = { $name } is no layer that is built in
     .near = did you mean { $near }?
 error-unfit-layer = { $name } needs a stream, and { $scheme } carries datagrams
     .hint = use it over tcp or unix; DTLS is not built in
+error-passwords-differ = the two passwords are not the same
+    .hint = nothing was changed; type the same password twice
+error-unknown-user = { $path } has no user { $name }
+    .hint = sockeye user list shows who is there
 error-unknown-parameter = endpoints have no parameter { $name }
     .hint = `sockeye --help` names the parameters, which are flags too
     .near = did you mean { $near }?
@@ -64,6 +68,9 @@ error-unknown-framing = { $name } is no framing
     .near = did you mean { $near }? `sockeye list framings` shows what there is
 error-bad-framing = { $value } cannot be read as a framing
     .hint = it is written { $syntax }; `sockeye list framings` has examples
+error-bad-network = { $value } is no network
+    .hint = a network is an address, such as 10.0.0.5, or a prefix, such as 10.0.0.0/8 or 2001:db8::/32; commas between several
+    .near = after the prefix all bits are zero: did you mean { $near }? An address alone stands without a slash
 error-unfit-framing = the framing { $framing } does not fit { $scheme }
     .hint = datagrams are whole messages already; streams take any framing but dgram
 error-unknown-service = { $name } is no service
@@ -97,6 +104,17 @@ error-bad-certificate-name = a certificate cannot be for { $name }
     .hint = a server is a name such as app.example, *.app.example or an address, without scheme and port, and other alphabets as xn--…; a client or authority is a line of 1 to 64 characters
 error-without-tls = { $endpoint } is without TLS, so nobody shows a certificate there
     .hint = write tls://host:port, or just host:port
+error-contradiction = { $name } and { $other } do not go together
+    .hint = { $name ->
+        [self-signed] it makes a certificate by itself: leave one of them out
+       *[other] pin believes one key, ca the authorities of a file, insecure everybody: keep the one you mean
+      }
+error-bad-server-name = { $name } is no name that TLS can ask for
+    .hint = it takes a DNS name or an address, without scheme and port; other alphabets as xn--…; --sni gives another name
+error-bad-pin = { $value } is no pin
+    .hint = a pin is sha256: and 44 characters of base64; `sockeye cert show` and -v tell that of a certificate
+error-without-certificate = a TLS server needs a certificate to show
+    .hint = --cert FILE --key FILE, or --self-signed for one that is made for this run; `sockeye cert all` makes files
 error-no-file = there is no file { $path }
     .hint = check the name and the directory
 error-bad-file = { $path } cannot be read
@@ -109,7 +127,7 @@ error-exec-not-allowed = { $path } would run programs
 error-file-exists = { $path } is there already, so nothing was written
     .hint = --dir DIR writes elsewhere; --force overwrites, and what was signed or pinned with the old key is lost
 error-unwritable = { $path } cannot be written
-    .hint = what stands in parentheses is the system's own reason; --dir DIR writes elsewhere
+    .hint = what stands in parentheses is the system's own reason; --dir DIR or --keylog FILE writes elsewhere
 error-bad-certificate = { $what ->
     [no-pem] { $path } has no certificate or key in it: no line -----BEGIN …-----
     [der] { $path } is DER, and PEM is wanted
@@ -128,9 +146,13 @@ error-bad-certificate = { $what ->
     [expired] the certificate in { $path } has expired, or is not valid yet
     [name] the name of the authority in { $path } cannot be written again as it stands
     [empty] { $path } shows no certificate
+    [section] the certificate in line { $line } of { $path } cannot be read
    *[x509] a certificate in { $path } cannot be read
   }
     .hint = { $what ->
+        [no-pem] PEM is text with a line -----BEGIN CERTIFICATE----- or the like; is it the right file?
+        [truncated] the file seems to be cut: copy it again, whole
+        [base64] the file seems to be damaged: copy it again, as it is
         [der] `openssl x509 -inform der -in FILE -out FILE.pem` turns it into PEM, for a key `openssl pkey`
         [key] are certificate and key swapped? The certificate begins with -----BEGIN CERTIFICATE-----
         [certificate] are certificate and key swapped? The key begins with -----BEGIN PRIVATE KEY-----
@@ -142,6 +164,14 @@ error-bad-certificate = { $what ->
         [name] let the program that made the authority sign, or make another with `sockeye cert ca`
         [empty] the server may want a name (SNI) or another protocol first
        *[other] is it the right file, and whole? `sockeye cert show FILE` shows what is in one
+      }
+error-half-identity = { $what ->
+    [certificate] the key { $path } is given without its certificate
+   *[key] { $path } has a certificate, and no private key belongs to it
+  }
+    .hint = { $what ->
+        [certificate] --cert FILE gives the certificate
+       *[key] --key FILE gives the key; it may also stand in the certificate's file
       }
 error-no-authority = there is no authority to sign with: { $path } is missing
     .hint = `sockeye cert ca` makes one, `sockeye cert all` everything at once; --ca and --ca-key name one that is elsewhere
@@ -219,11 +249,11 @@ error-no-proxy-header = no { $layer } header came first
     .hint = listen without { $layer } if clients connect directly; a relay must be told to send the header
 error-bad-proxy-header = the { $layer } header breaks the rules
     .hint = the relay in front of this server sends it; see the PROXY protocol in its manual
-error-via-refused = { $reason }
+error-via-refused = the proxy did not connect: { $reason }
     .hint = the proxy was reached; what it may connect to, and whether that answers, is its matter
-error-via-login = { $reason }
+error-via-login = the proxy wants another login: { $reason }
     .hint = name the user as in socks5://USER@HOST:PORT; the password is asked for, or read from SOCKEYE_VIA_PASSWORD
-error-not-a-proxy = { $reason }
+error-not-a-proxy = what answers there is no such proxy ({ $reason })
     .hint = check the host, the port and the kind: socks5:// or http://
 error-needed = { $layer } needs --{ $name }
     .hint = see sockeye serve --help, under the flags of the layers
@@ -239,9 +269,9 @@ error-auth-binding = the login belongs to another TLS connection
     .hint = something between the two ends opens the encryption: a TLS proxy, or an attack
 error-auth-later = too many logins have failed from here; wait and try again
     .hint = the server bars an address for a while, longer each time
-error-no-auth = { $reason }
+error-no-auth = the other end does not speak sockeye-auth ({ $reason })
     .hint = is there an auth layer at the other end? Both ends must name it, as in auth+tls://
-error-bad-auth = { $reason }
+error-bad-auth = the other end breaks the rules of sockeye-auth ({ $reason })
     .hint = the protocol is in docs/auth.md
 error-server-unproven = the server does not know the password it let us in by
     .hint = this is not the server that keeps your password; do not talk to it
@@ -249,6 +279,112 @@ error-timeout = no answer after { $after }
     .hint = the peer is silent: does it wait for a line ending or more, or never answer? -t waits longer
 error-idle = nothing moved for { $after }
     .hint = --idle sets how long a silent session may last
+error-session-time = the session was open for { $after }, and no longer is allowed
+    .hint = --max-session-time sets how long a session may last
+error-frame-timeout = a frame ({ $framing }) was begun and not ended within { $after }
+    .hint = the peer drips, hangs, or uses another framing (-F raw shows what it sends); --frame-timeout allows more time
+error-no-trust = this machine has no authorities to trust
+    .hint = install the package ca-certificates, name authorities with --ca FILE, or one key with --pin
+error-plain-text = { $what ->
+    [binary] the { $role } does not speak TLS: it began with { $text }
+   *[text] the { $role } speaks plain text: it said "{ $text }"
+  }
+    .hint = { $what ->
+        [http] it speaks HTTP without TLS: use tcp:// (or ws://), or its other port, often 443
+        [http-request] it speaks HTTP without TLS: it should use https://, or listen on tcp://
+        [ssh] that is SSH, which encrypts by itself: use tcp://, or ssh
+        [starttls] such servers switch to TLS when asked (STARTTLS), which is not built in; try the port that begins with TLS (465, 993, 995, 990)
+       *[other] { $role ->
+            [client] it should connect by TLS (tls://), or listen on tcp:// instead
+           *[server] use tcp:// instead of tls://, or check the port
+          }
+      }
+error-echoes = what stands there is no TLS server: it sends back what it is sent
+    .hint = it is an echo server: use tcp:// instead of tls://
+error-certificate-expired = the certificate of { $name } expired on { $when } (days ago: { $days })
+    .hint = { $role ->
+        [client] the client needs a new certificate; is this machine's clock right?
+       *[server] the server needs a new certificate; is this machine's clock right? --pin believes its key regardless
+      }
+error-certificate-not-yet-valid = the certificate of { $name } is valid only from { $when }
+    .hint = is the clock right, on this machine and where the certificate was made?
+error-certificate-wrong-name = the certificate is not for { $asked }, but for { $offered }
+    .hint = { $what ->
+        [common-name] it has that name as a common name only, which no longer counts (RFC 9525): it needs alternative names; --pin believes its key regardless
+       *[names] --sni NAME asks for and checks another name; or connect by a name that it has
+      }
+error-certificate-unknown-issuer = the certificate of { $name } is from { $issuer }, which is not trusted
+    .hint = { $role ->
+        [client] --client-ca names the authorities whose clients may come in
+       *[server] --ca FILE trusts that authority; --pin { $got } trusts this key, if you have it from somebody you believe
+      }
+error-certificate-self-signed = the certificate of { $name } is self-signed: nobody vouches for it
+    .hint = { $role ->
+        [client] put it into the file of --client-ca, if it may come in
+       *[server] --pin { $got } trusts this key, if you have it from somebody you believe
+      }
+error-certificate-wrong-purpose = the certificate of { $name } is no { $role }'s: it is for { $offered }
+    .hint = { $role ->
+        [client] the client needs a certificate with the purpose clientAuth; did it give a server's?
+       *[server] the server needs a certificate with the purpose serverAuth; does it show a client's?
+      }
+error-certificate-bad-signature = a signature does not fit the certificate of { $name }
+    .hint = it may be from another authority of the same name, have been changed, or not be the { $role }'s own
+error-certificate-of-authority = the { $role } shows an authority's certificate ({ $name }) as its own
+    .hint = { $role ->
+        [client] it needs a certificate of its own (CA:FALSE), signed by that authority
+       *[server] it needs one of its own (CA:FALSE): `sockeye cert server NAME`, or openssl req with -addext basicConstraints=CA:FALSE; --pin { $got } trusts this key
+      }
+error-certificate-unusable = the certificate of the { $role } cannot be used
+    .hint = what stands in parentheses is the library's own reason; `sockeye cert show` tells what a certificate says
+error-certificate-missing = the client has given no certificate, and one is required
+    .hint = the client needs --cert FILE --key FILE, of an authority in the file of --client-ca
+error-certificate-required = the server requires a certificate of ours
+    .hint = --cert FILE --key FILE gives one; the server's people know which authority has to sign it
+error-pin-mismatch = the server has another key: wanted { $wanted }, got { $got }
+    .hint = if it has a new key, ask its people for the new pin; if not, somebody stands in between
+error-tls-too-old = the { $role } knows only versions of TLS that are not safe any more, or none in common with us
+    .hint = TLS 1.2 and 1.3 are spoken here: the { $role } must be told to, or renewed
+error-tls-nothing-in-common = there is no common { $what ->
+    [suite] cipher suite
+    [group] group for the key exchange
+   *[signature] way of signing
+  } with the { $role }
+    .hint = the { $role } allows only old or unusual ones: look at its TLS settings, and at the kind of the server's key
+error-alpn-mismatch = there is no common application protocol (ALPN): { $role ->
+    [client] the client offers { $offered }, and { $wanted } is accepted here
+   *[server] the server accepts none of { $wanted }
+  }
+    .hint = --alpn names them, best first; without it any will do
+error-tls-alert = the { $role } refused us: { $alert }
+    .hint = { $alert ->
+        [unknown_ca] { $role ->
+            [client] the client does not trust our certificate's authority: give it our authority (--ca), or our pin (--pin)
+           *[server] the server does not trust our certificate's authority: give it one of an authority that it trusts
+          }
+        [bad_certificate] the { $role } does not like our certificate: is it for the right name and purpose?
+        [certificate_unknown] the { $role } does not like our certificate: its own log says why
+        [unsupported_certificate] our certificate has the wrong purpose or kind for the { $role }: a server's needs serverAuth, a client's clientAuth
+        [certificate_expired] our certificate has expired, or one of the clocks is wrong
+        [certificate_revoked] our certificate was revoked: get a new one
+        [access_denied] the { $role } knows us and does not let us in; with pins: our key is not the one it wants
+        [decrypt_error] a signature did not fit: our certificate may be of an authority that has the same name as the one that is trusted
+        [handshake_failure] there is nothing in common (versions, cipher suites), or the { $role } wants a certificate: see --cert
+        [unrecognized_name] the server does not know the name that was asked for: --sni gives another
+        [certificate_required] the { $role } requires a certificate of ours: see --cert and --key
+        [internal_error] something went wrong in the { $role }: its own log says what
+       *[other] the { $role }'s own log may say why
+      }
+error-tls-cut = the { $role } ended the connection within the TLS handshake ({ $what ->
+    [fin] FIN
+   *[rst] RST
+  })
+    .hint = { $role ->
+        [client] it may not trust our certificate and not say so, or only look whether the port is open
+       *[server] it may not speak TLS, want another name (--sni) or a certificate (--cert), or be overloaded; its own log may say
+      }
+error-tls-broken = the { $role } breaks the rules of TLS
+    .hint = what stands in parentheses is the library's own reason; something in between may change the bytes
 error-reset = the peer cut the connection (RST)
     .hint = it closed with input unread, crashed, or turned you away; its own log may say why
 error-broken = the connection broke
@@ -291,6 +427,8 @@ error-early-fin = the peer closed before it answered
     .hint = it may dislike the message, expect a framing or line ending, or have had enough
 error-overflow = the peer does not read: { $waiting } bytes wait for it, { $max } are allowed
     .hint = its program is stuck or too slow; --max-waiting allows more
+error-hoards = all sessions together hold over { $max } bytes, and this one most of them: { $size }
+    .hint = it sends long messages slowly, or does not read; --max-memory allows more, --max-message and --max-waiting bound each session
 error-internal = a service failed by a fault of its own
     .hint = this is a bug in sockeye: please report what you did
 error-over-limit = { $limit ->
@@ -299,7 +437,7 @@ error-over-limit = { $limit ->
   }
     .hint = { $limit ->
         [descriptors] raise `ulimit -n`, or keep --max-at-once below it
-       *[other] --max-at-once, --max-per-address and --rate-per-address set the limits
+       *[other] `sockeye serve --help` names the flag that sets it
       }
 
 ## Help: headings and sentences of the whole program
@@ -326,6 +464,26 @@ verb-ask = send messages, print the replies, exit
 verb-ask-long = each MESSAGE goes out exactly as given; hex:48656c and b64:SGVs are bytes, text:hex:48 is those letters. A framed or datagram reply is one message; a raw reply is all that comes until FIN or silence
 verb-proxy = relay between two sockets
 verb-proxy-long = each connection to LISTEN is passed on to TARGET, both ways, ends included
+verb-cert = make development certificates, and show any
+verb-cert-long = an authority of your own in files, what it signs for servers and clients, and what certificates say. For your machines and tests: nobody else trusts them
+verb-cert-ca = make an authority (CA): ca.pem, ca.key
+verb-cert-ca-long = give ca.pem to whoever is to trust it; keep ca.key to yourself: who has it can pass for any server. It lasts 825 days unless told otherwise
+verb-cert-server = make a server's certificate: server.pem, server.key
+verb-cert-server-long = signed by ca.pem and ca.key of the directory, or by those given. Without NAME it is for localhost, 127.0.0.1 and ::1. It lasts 397 days unless told otherwise, and no longer than its authority
+verb-cert-client = make a client's certificate: client.pem, client.key
+verb-cert-client-long = signed by ca.pem and ca.key of the directory, or by those given. A server that is given ca.pem with --client-ca lets its holder in. It lasts 397 days unless told otherwise, and no longer than its authority
+verb-cert-all = make an authority, a server's and a client's certificate
+verb-cert-all-long = six files at once, or none; the server's names as with `cert server`
+verb-cert-show = show what is in files, or what a server shows
+verb-cert-show-long = each certificate in its order: names, days left, use, key, pin, fingerprint. Of keys only that they are there. Nothing is verified: use it to look, not to trust
+verb-user = keep the file of those who may log in
+verb-user-long = who may come in through the layer auth. The file keeps verifiers and digests, from which nobody can log in; a server reads it again when it changes
+verb-user-add = add a user, or give one a new password or token
+verb-user-add-long = asks for the password twice (or reads it from --password-file or SOCKEYE_PASSWORD); with --token it prints a new token, which is shown this once
+verb-user-list = show who is in the file
+verb-user-list-long = one line a user and credential
+verb-user-remove = take a user out
+verb-user-remove-long = password and token both; sessions that are open go on
 verb-list = show what is built in
 verb-list-long = TOPIC is one of { $topics }
 verb-nc = netcat's letters, meaning what they mean there
@@ -337,6 +495,10 @@ word-endpoint = host:port, :port (loopback), any:port (every interface), - or a 
 word-message = what to send
 word-listen = the endpoint to listen on
 word-target = the endpoint to pass on to
+word-cert-server = a name, a wildcard name such as *.app.example, or an address
+word-cert-client = what the client is called, 1 to 64 characters
+word-cert-place = a file in PEM or DER, - for stdin, host:port or a URL with TLS
+word-user = the user's name
 word-topic = what to show
 word-service = what to answer with
 word-args = words of the service
@@ -360,6 +522,7 @@ flag-bind = the address to connect from
 flag-mcast = multicast group to join, or the interface to send on
 flag-ttl = hops a datagram may go
 flag-nodelay = send small writes at once: true (the default) or false
+flag-keepalive = find out within this time that a silent TCP peer is gone: 30s; 0 is never
 flag-max-message = the longest message a framing takes, as in 64k or 1m
 flag-seed = where randomness starts, to repeat a run
 flag-generate = print complete-SHELL (bash, elvish, fish, powershell, zsh) or man, and exit
@@ -391,6 +554,10 @@ flag-header = a header field of the WebSocket upgrade; may stand several times
 flag-subprotocol = WebSocket subprotocols to offer or accept, best first
 flag-origin = the Origin to send, or those to accept; * accepts any
 flag-via = go through a proxy: socks5://[USER@]HOST:PORT or http://[USER@]HOST:PORT
+flag-user-file = the file of users; users.txt if not given
+flag-user-token = give a new token instead of a password, and print it
+flag-user-password-file = read the password from FILE, instead of asking for it
+flag-user-iterations = how often the password is hashed, 4096 to 10000000
 flag-user = the name to log in with; the password is asked for
 flag-password-file = read the password from FILE (or SOCKEYE_PASSWORD)
 flag-token-file = log in with the token in FILE (or SOCKEYE_TOKEN)
@@ -400,11 +567,22 @@ flag-users = serve: the file of those who may come in (sockeye user add)
 
 flag-once = end after one session
 flag-max-sessions = end after this many sessions
+flag-allow = networks that may come in, such as 10.0.0.0/8,::1; without it all may
+flag-deny = networks that may not, whatever --allow says
 flag-max-at-once = sessions at once, in all
-flag-max-per-address = sessions at once from one address
-flag-rate-per-address = new sessions a second from one address
+flag-max-per-address = sessions at once from one address (IPv6: from one /64)
+flag-rate-per-address = new connections a second from one address (IPv6: from one /64)
+flag-max-pending = handshakes at once: from the first N on % are turned away, at the last N all; 512:30:2048
+flag-tls-timeout = how long a TLS handshake may take; 10s
+flag-header-timeout = how long a WebSocket upgrade or PROXY header may take; 5s
+flag-auth-timeout = how long a login may take; 10s
+flag-frame-timeout = how long a frame that was begun may take to be whole; without it for ever
+flag-max-session-time = end a session after this long, whatever it does
+flag-max-rate = bytes a second that are read from one peer
 flag-max-waiting = bytes that may wait for one slow peer
+flag-max-memory = bytes that all sessions may hold: waiting, or of messages not whole yet; 256m
 flag-drain = how long sessions may go on after an interrupt
+flag-metrics = answer GET /metrics there, for Prometheus
 flag-allow-exec = let sockeye.toml run programs
 
 ## Flags of connect and ask
@@ -412,6 +590,58 @@ flag-allow-exec = let sockeye.toml run programs
 flag-eol = what ends a typed line: lf, crlf, cr, nul or none
 flag-number = messages that make a reply, when framed
 flag-quiet = silence that ends a raw reply
+
+## Flags of cert
+
+flag-cert-dir = the directory of the files, made if it is not there; without it the current one
+flag-cert-days = days they are valid, 1 to 3650; of each with `cert all`
+flag-cert-force = overwrite files that are there
+flag-cert-name = what the authority is called; without it, who made it, where and when
+flag-cert-ca = the certificate of the authority that signs; --ca-key goes with it
+flag-cert-ca-key = its private key
+
+## What certificates say
+
+cert-nameless = (no name)
+cert-names = names
+cert-common-name = { $name } (common name alone)
+cert-more = { $count } more
+cert-issuer = issuer
+cert-itself = itself
+cert-numbered = { $name } (number { $number } here)
+cert-valid = valid
+cert-left = { $from } to { $to } (days left: { $days })
+cert-expired = { $from } to { $to } (EXPIRED, days ago: { $days })
+cert-early = { $from } to { $to } (NOT VALID YET)
+cert-use = use
+cert-signs = signing certificates
+cert-signs-path = signing certificates (authorities below it: { $path })
+cert-use-server = server
+cert-use-client = client
+cert-use-any = anything
+cert-use-unsaid = anything (it does not say)
+cert-key = key
+cert-key-usages = key usage
+cert-signature = signature
+cert-serial = serial
+cert-pin = pin
+cert-fingerprint = SHA-256
+cert-private-key = private key ({ $label }, line { $line }), not shown
+cert-locked-key = private key, locked by a password ({ $label }, line { $line })
+cert-section = { $label } (line { $line })
+
+note-cert-wrote = wrote { $path }
+note-cert-wrote-key = wrote { $path } (private: you alone can read it)
+note-cert-long = a server's certificate for more than { $days } days is refused by Apple's systems
+note-user-added = { $name } may come in ({ $path })
+note-user-changed = { $name } has a new password ({ $path })
+note-user-token = { $name } has a new token ({ $path }); it is shown this once
+note-user-removed = { $name } is out ({ $path })
+user-password = password, hashed
+user-tokens = token, digest
+ask-again = the same once more, for { $name }:{" "}
+note-cert-next = next: { $command }
+note-cert-order = { $path }: the certificates are not in order: a server's own comes first, then whoever signed it, and so on
 
 ## Letters of nc
 
@@ -444,6 +674,8 @@ transport-udp = datagrams over IPv4 or IPv6, multicast and broadcast too
 transport-unix = a stream on this machine, by file
 transport-unixgram = datagrams on this machine, by file
 transport-stdio = this program's stdin and stdout, written -
+
+layer-tls = encrypts, and proves who the server is (and the client, if asked)
 
 framing-raw = no framing: a message is what one read gave
 framing-dgram = each datagram is a message
@@ -484,7 +716,27 @@ service-forward = passes everything on to another endpoint
 event-connecting = trying { $remote }
 event-resolved = { $name } is { $addresses }
 event-accepted = { $remote } came to { $local }
+ask-password = password for { $name }:{" "}
 event-connected = connected to { $remote } from { $local }
+event-tls = { $version }, { $suite }{ $group ->
+    [none] {""}
+   *[other] , { $group }
+  }{ $alpn ->
+    [none] {""}
+   *[other] , ALPN { $alpn }
+  }{ $name ->
+    [none] {""}
+   *[other] , name { $name }
+  }{ $trust ->
+    [chain] , certificate checked
+    [pin] , key pinned
+   *[none] , certificate not checked
+  }{ $resumed ->
+    [yes] , resumed
+   *[no] {""}
+  }
+event-tls-certificate = certificate { $number }: { $subject }; for { $names }; issued by { $issuer }; expires { $until } (days left: { $days }); { $pin }
+event-tls-truncated = the peer ended TLS without close_notify: something may have been cut off
 event-upgraded = { $to } stands: { $facts }
 event-authenticated = { $user } is who it says, by { $mechanism }
 event-half-closed-in = the peer will send no more
@@ -508,14 +760,15 @@ note-nc-open = connection to { $host } port { $port } ({ $transport }) succeeded
 note-nc-shut = connection to { $host } port { $port } ({ $transport }) failed: { $why }
 note-datagram-too-long = not sent: a datagram of { $size } bytes is too long, at most { $max } fit
 note-ws-closed = the peer closed with { $code } ({ $name }): { $reason }
+note-tls-self-signed = made a certificate for this run; to connect with it: `sockeye connect { $url } --pin { $pin }`
+note-tls-insecure = warning: { $endpoint } is not checked (--insecure): anyone in between can read and change everything; --pin or --ca would prevent that
+note-tls-expired = warning: the certificate in { $path } expired on { $when } (days ago: { $days }): peers will refuse it
+note-tls-not-yet-valid = warning: the certificate in { $path } is valid only from { $when }: peers will refuse it until then
 note-draining = stopping: { $sessions } still open, for at most { $limit }; interrupt again to end at once
-note-refused = turned { $remote } away by { $limit ->
-    [sessions] --max-at-once
-    [per-address] --max-per-address
-    [rate] --rate-per-address
-    [descriptors] the limit of descriptors (ulimit -n)
-   *[other] { $limit }
-  } ({ $count } so far)
+note-refused = refused connections: { $count } ({ $reasons }); the last from { $remote }
+note-refused-in-all = refused connections in all: { $count } ({ $reasons })
+note-left-out = errors left out here, as they come too fast: { $count } ({ $codes })
+note-metrics = metrics on { $url }
 note-chat-came = #{ $number } ({ $peer }) is here
 note-chat-waits = #{ $number } ({ $peer }) waits in line; waiting: { $count }
 note-chat-next = #{ $number } ({ $peer }) is next and spoken to now; waiting: { $count }

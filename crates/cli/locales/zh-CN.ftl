@@ -49,6 +49,10 @@ error-unknown-layer = 没有内置名为 { $name } 的层
     .near = 是不是 { $near }？
 error-unfit-layer = { $name } 需要流，而 { $scheme } 传送的是数据报
     .hint = 请用在 tcp 或 unix 上；没有内置 DTLS
+error-passwords-differ = 两次输入的密码不同
+    .hint = 没有作任何改动；请把同一个密码输入两次
+error-unknown-user = { $path } 里没有用户 { $name }
+    .hint = sockeye user list 列出有哪些用户
 error-unknown-parameter = 端点没有参数 { $name }
     .hint = `sockeye --help` 列出所有参数，它们也都是选项
     .near = 是不是 { $near }？
@@ -64,6 +68,9 @@ error-unknown-framing = 没有名为 { $name } 的分帧方式
     .near = 是不是 { $near }？用 `sockeye list framings` 查看有哪些
 error-bad-framing = 分帧方式 { $value } 写得不对
     .hint = 写法是 { $syntax }；`sockeye list framings` 里有例子
+error-bad-network = { $value } 不是网段
+    .hint = 网段是一个地址（如 10.0.0.5）或一个前缀（如 10.0.0.0/8、2001:db8::/32）；多个之间用逗号隔开
+    .near = 前缀之后的位必须全是零：是不是 { $near }？单个地址不用写斜杠
 error-unfit-framing = 分帧方式 { $framing } 不适用于 { $scheme }
     .hint = 数据报本来就是完整的消息；流可用 dgram 以外的任何分帧方式
 error-unknown-service = 没有名为 { $name } 的服务
@@ -97,6 +104,17 @@ error-bad-certificate-name = 不能为 { $name } 签发证书
     .hint = 服务端写域名（例如 app.example、*.app.example）或地址，不带协议和端口，中文域名写成 xn--… 的形式；客户端和 CA 的名字是一行 1 到 64 个字符
 error-without-tls = { $endpoint } 没有 TLS，那里不会出示证书
     .hint = 写作 tls://主机:端口，或只写 主机:端口
+error-contradiction = { $name } 和 { $other } 不能一起用
+    .hint = { $name ->
+        [self-signed] 它会自己生成证书：两个只留一个
+       *[other] pin 只信一个公钥，ca 信文件里的 CA，insecure 谁都信：只留你要的那一个
+      }
+error-bad-server-name = { $name } 不能作为 TLS 的服务器名
+    .hint = 服务器名是域名或地址，不带协议和端口；中文域名写成 xn--… 的形式；--sni 可另给一个名字
+error-bad-pin = { $value } 不是 pin
+    .hint = pin 写作 sha256: 加 44 个 base64 字符；`sockeye cert show` 和 -v 会显示证书的 pin
+error-without-certificate = TLS 服务端要有证书可以出示
+    .hint = 用 --cert 文件 --key 文件，或用 --self-signed 为这次运行临时生成；`sockeye cert all` 可生成证书文件
 error-no-file = 没有文件 { $path }
     .hint = 请检查文件名和目录
 error-bad-file = 文件 { $path } 读不懂
@@ -109,7 +127,7 @@ error-exec-not-allowed = { $path } 要运行程序
 error-file-exists = { $path } 已经存在，所以什么都没有写
     .hint = --dir 目录 可写到别处；--force 会覆盖它，用旧密钥签发或固定（pin）过的都会作废
 error-unwritable = { $path } 写不进去
-    .hint = 括号里是系统给出的原因；--dir 目录 可写到别处
+    .hint = 括号里是系统给出的原因；--dir 目录 或 --keylog 文件 可写到别处
 error-bad-certificate = { $what ->
     [no-pem] { $path } 里既没有证书也没有密钥：找不到 -----BEGIN …----- 这样的行
     [der] { $path } 是 DER，而这里要 PEM
@@ -128,9 +146,13 @@ error-bad-certificate = { $what ->
     [expired] { $path } 里的证书已过期，或尚未生效
     [name] { $path } 里 CA 的名称无法原样写出
     [empty] { $path } 没有出示证书
+    [section] { $path } 第 { $line } 行的证书读不懂
    *[x509] { $path } 里有一个证书读不懂
   }
     .hint = { $what ->
+        [no-pem] PEM 是文本，其中有 -----BEGIN CERTIFICATE----- 这样的行；文件对不对？
+        [truncated] 文件好像不完整：请重新复制整个文件
+        [base64] 文件好像损坏了：请原样重新复制
         [der] 用 `openssl x509 -inform der -in 文件 -out 文件.pem` 转成 PEM，密钥则用 `openssl pkey`
         [key] 证书和密钥是不是写反了？证书以 -----BEGIN CERTIFICATE----- 开头
         [certificate] 证书和密钥是不是写反了？私钥以 -----BEGIN PRIVATE KEY----- 开头
@@ -142,6 +164,14 @@ error-bad-certificate = { $what ->
         [name] 请用原来生成这个 CA 的程序来签发，或用 `sockeye cert ca` 另建一个
         [empty] 服务端可能要求先给出域名（SNI），或先用别的协议
        *[other] 文件对不对、完整不完整？用 `sockeye cert show 文件` 查看里面有什么
+      }
+error-half-identity = { $what ->
+    [certificate] 只给了私钥 { $path }，没有给证书
+   *[key] { $path } 里有证书，却没有私钥
+  }
+    .hint = { $what ->
+        [certificate] 用 --cert 文件 给出证书
+       *[key] 用 --key 文件 给出私钥；私钥也可以和证书放在同一个文件里
       }
 error-no-authority = 没有可用来签发的 CA：缺少 { $path }
     .hint = `sockeye cert ca` 生成 CA，`sockeye cert all` 一次全部生成；CA 在别处时用 --ca 和 --ca-key 指明
@@ -221,9 +251,9 @@ error-bad-proxy-header = { $layer } 头部不合规则
     .hint = 头部由这台服务器前面的中继发送；请查它的手册中关于 PROXY 协议的部分
 error-via-refused = 代理没有连通：{ $reason }
     .hint = 代理本身已连上；它可以连到哪里、那里是否应答，由代理决定
-error-via-login = 代理要求登录：{ $reason }
+error-via-login = 代理要求另外的登录：{ $reason }
     .hint = 用户写作 socks5://USER@HOST:PORT；密码会另外询问，或从 SOCKEYE_VIA_PASSWORD 读取
-error-not-a-proxy = 对方不是这种代理：{ $reason }
+error-not-a-proxy = 那里应答的不是这种代理（{ $reason }）
     .hint = 检查主机、端口和种类：socks5:// 或 http://
 error-needed = { $layer } 需要 --{ $name }
     .hint = 见 sockeye serve --help 中各层的选项
@@ -239,9 +269,9 @@ error-auth-binding = 这次登录属于另一条 TLS 连接
     .hint = 两端之间有东西解开了加密：TLS 代理，或者攻击
 error-auth-later = 从这里登录失败的次数太多；请稍后再试
     .hint = 服务器会暂时拒绝这个地址，一次比一次久
-error-no-auth = 对端没有进行身份验证：{ $reason }
+error-no-auth = 对端不使用 sockeye-auth（{ $reason }）
     .hint = 对端有 auth 层吗？两端都要写上，例如 auth+tls://
-error-bad-auth = 身份验证不合规则：{ $reason }
+error-bad-auth = 对端违反了 sockeye-auth 的规则（{ $reason }）
     .hint = 协议见 docs/auth.md
 error-server-unproven = 服务器放行了，却证明不了它知道密码
     .hint = 这不是保存您密码的那台服务器；不要与它通信
@@ -249,6 +279,151 @@ error-timeout = { $after } 后仍没有回答
     .hint = 对端一声不吭：是在等换行或更多数据，还是从不回答？-t 可以等得更久
 error-idle = { $after } 内没有任何数据
     .hint = --idle 设定会话可以安静多久
+error-session-time = 会话已持续 { $after }，不能再长了
+    .hint = --max-session-time 设定会话最长多久
+error-frame-timeout = 一个 { $framing } 帧开了头，{ $after } 内却没有收完
+    .hint = 对端发得太慢、卡住了，或用了别的分帧方式（-F raw 可看它发了什么）；--frame-timeout 可给更多时间
+error-no-trust = 本机没有可信任的 CA
+    .hint = 请安装 ca-certificates 软件包，或用 --ca 文件 指明 CA，或用 --pin 指明一个公钥
+error-plain-text = { $what ->
+    [binary] { $role ->
+        [client] 客户端
+       *[server] 服务端
+      }说的不是 TLS：它以 { $text } 开头
+   *[text] { $role ->
+        [client] 客户端
+       *[server] 服务端
+      }说的是明文：“{ $text }”
+  }
+    .hint = { $what ->
+        [http] 它说的是不带 TLS 的 HTTP：请改用 tcp://（或 ws://），或换成它的另一个端口（通常是 443）
+        [http-request] 它说的是不带 TLS 的 HTTP：请让它用 https://，或在这里改为监听 tcp://
+        [ssh] 那是 SSH，它自己会加密：请改用 tcp://，或用 ssh
+        [starttls] 这类服务端要先请求才转为 TLS（STARTTLS），这里没有内置；请试一开始就用 TLS 的端口（465、993、995、990）
+       *[other] { $role ->
+            [client] 它应当用 TLS 来连（tls://），或者这里改为监听 tcp://
+           *[server] 请把 tls:// 换成 tcp://，或检查端口
+          }
+      }
+error-echoes = 那里不是 TLS 服务端：它把收到的原样送回
+    .hint = 那是回显（echo）服务：请把 tls:// 换成 tcp://
+error-certificate-expired = { $name } 的证书已于 { $when } 过期（{ $days } 天前）
+    .hint = { $role ->
+        [client] 客户端需要换新证书；本机的时钟准吗？
+       *[server] 服务端需要换新证书；本机的时钟准吗？--pin 可以不论期限只认公钥
+      }
+error-certificate-not-yet-valid = { $name } 的证书要到 { $when } 才生效
+    .hint = 本机和签发证书的机器，时钟都准吗？
+error-certificate-wrong-name = 证书不是给 { $asked } 的，而是给 { $offered } 的
+    .hint = { $what ->
+        [common-name] 它只在通用名（CN）里写了名字，这已不再算数（RFC 9525）：需要写在备用名称里；--pin 可以只认公钥
+       *[names] 用 --sni 名字 请求并核对另一个名字；或用证书里有的名字来连接
+      }
+error-certificate-unknown-issuer = { $name } 的证书由 { $issuer } 签发，而它不受信任
+    .hint = { $role ->
+        [client] 用 --client-ca 指明哪些 CA 签发的客户端可以进来
+       *[server] 用 --ca 文件 信任这个 CA；如果从可信的人那里得知这个公钥，可用 --pin { $got } 信任它
+      }
+error-certificate-self-signed = { $name } 的证书是自签名的：没有人为它担保
+    .hint = { $role ->
+        [client] 如果允许它进来，请把它放进 --client-ca 的文件
+       *[server] 如果从可信的人那里得知这个公钥，可用 --pin { $got } 信任它
+      }
+error-certificate-wrong-purpose = { $name } 的证书不能当{ $role ->
+    [client] 客户端
+   *[server] 服务端
+  }证书用：它的用途是 { $offered }
+    .hint = { $role ->
+        [client] 客户端证书要有 clientAuth 用途；是不是误用了服务端的证书？
+       *[server] 服务端证书要有 serverAuth 用途；它是不是出示了客户端的证书？
+      }
+error-certificate-bad-signature = { $name } 的证书，签名对不上
+    .hint = 它可能出自另一个同名的 CA，被改动过，或者根本不是{ $role ->
+        [client] 客户端
+       *[server] 服务端
+      }自己的证书
+error-certificate-of-authority = { $role ->
+    [client] 客户端
+   *[server] 服务端
+  }把 CA 证书（{ $name }）当作自己的证书出示
+    .hint = { $role ->
+        [client] 它需要一张由那个 CA 签发的、自己的证书（CA:FALSE）
+       *[server] 它需要自己的证书（CA:FALSE）：`sockeye cert server 名字`，或在 openssl req 里加 -addext basicConstraints=CA:FALSE；--pin { $got } 可以信任这个公钥
+      }
+error-certificate-unusable = { $role ->
+    [client] 客户端
+   *[server] 服务端
+  }的证书不能用
+    .hint = 括号里是程序库给出的原因；`sockeye cert show` 可查看证书的内容
+error-certificate-missing = 客户端没有出示证书，而这里要求出示
+    .hint = 客户端要用 --cert 文件 --key 文件，证书须由 --client-ca 文件里的 CA 签发
+error-certificate-required = 服务端要求我们出示证书
+    .hint = 用 --cert 文件 --key 文件 给出证书；该由哪个 CA 签发，要问服务端的管理者
+error-pin-mismatch = 服务端的公钥不对：要的是 { $wanted }，得到的是 { $got }
+    .hint = 如果它换了密钥，请向管理者要新的 pin；如果没有，就是有人夹在中间
+error-tls-too-old = { $role ->
+    [client] 客户端
+   *[server] 服务端
+  }只会已不安全的旧版 TLS，或与我们没有共同的版本
+    .hint = 这里使用 TLS 1.2 和 1.3：请在{ $role ->
+        [client] 客户端
+       *[server] 服务端
+      }启用，或升级它
+error-tls-nothing-in-common = 与{ $role ->
+    [client] 客户端
+   *[server] 服务端
+  }没有共同的{ $what ->
+    [suite] 密码套件
+    [group] 密钥交换组
+   *[signature] 签名方式
+  }
+    .hint = { $role ->
+        [client] 客户端
+       *[server] 服务端
+      }只允许过旧或少见的种类：请检查它的 TLS 设置，以及服务端密钥的种类
+error-alpn-mismatch = 没有共同的应用层协议（ALPN）：{ $role ->
+    [client] 客户端提供 { $offered }，而这里接受 { $wanted }
+   *[server] { $wanted } 服务端都不接受
+  }
+    .hint = 用 --alpn 列出协议，最优先的在前；不给则不限
+error-tls-alert = { $role ->
+    [client] 客户端
+   *[server] 服务端
+  }拒绝了我们：{ $alert }
+    .hint = { $alert ->
+        [unknown_ca] { $role ->
+            [client] 客户端不信任我们证书的 CA：请把我们的 CA 交给它（--ca），或把 pin 告诉它（--pin）
+           *[server] 服务端不信任我们证书的 CA：请出示由它信任的 CA 签发的证书
+          }
+        [bad_certificate] 对端不接受我们的证书：名字和用途对吗？
+        [certificate_unknown] 对端不接受我们的证书：它自己的日志会说明原因
+        [unsupported_certificate] 我们的证书用途或种类不对：服务端要 serverAuth，客户端要 clientAuth
+        [certificate_expired] 我们的证书已过期，或有一方的时钟不准
+        [certificate_revoked] 我们的证书已被吊销：请换新证书
+        [access_denied] 对端认得我们，但不让进；如果它用 pin，就是我们的公钥不是它要的那个
+        [decrypt_error] 签名对不上：签发我们证书的 CA，可能与对端信任的那个只是同名
+        [handshake_failure] 没有共同的版本或密码套件，或者对端要我们出示证书：见 --cert
+        [unrecognized_name] 服务端不认识所请求的名字：用 --sni 换一个
+        [certificate_required] 对端要求我们出示证书：见 --cert 和 --key
+        [internal_error] 对端内部出了错：它自己的日志会说明原因
+       *[other] 对端自己的日志也许会说明原因
+      }
+error-tls-cut = { $role ->
+    [client] 客户端
+   *[server] 服务端
+  }在 TLS 握手中断开了连接（{ $what ->
+    [fin] FIN
+   *[rst] RST
+  }）
+    .hint = { $role ->
+        [client] 它可能不信任我们的证书而没有明说，或者只是来看看端口开没开
+       *[server] 它可能不说 TLS，要别的名字（--sni）或要证书（--cert），或者太忙；它自己的日志也许有说明
+      }
+error-tls-broken = { $role ->
+    [client] 客户端
+   *[server] 服务端
+  }违反了 TLS 的规则
+    .hint = 括号里是程序库给出的原因；也可能途中有东西改动了数据
 error-reset = 对端切断了连接（RST）
     .hint = 它没读完就关闭了、崩溃了，或不接受你；它自己的日志也许说明了原因
 error-broken = 连接断了
@@ -291,6 +466,8 @@ error-early-fin = 对端没有回答就关闭了
     .hint = 它可能不接受这条消息，在等分帧或换行，或不想再谈了
 error-overflow = 对端不读数据：积压 { $waiting } 字节，上限 { $max } 字节
     .hint = 它的程序卡住了或太慢；--max-waiting 可放宽上限
+error-hoards = 所有会话合计占用超过 { $max } 字节，其中这一个最多：{ $size } 字节
+    .hint = 它慢慢地发长消息，或者不读数据；--max-memory 可放宽总量，--max-message 和 --max-waiting 限制每个会话
 error-internal = 服务自身出了错
     .hint = 这是 sockeye 的缺陷：请报告你做了什么
 error-over-limit = { $limit ->
@@ -299,7 +476,7 @@ error-over-limit = { $limit ->
   }
     .hint = { $limit ->
         [descriptors] 请调大 `ulimit -n`，或让 --max-at-once 小于它
-       *[other] 上限由 --max-at-once、--max-per-address 和 --rate-per-address 设定
+       *[other] `sockeye serve --help` 里有设定它的选项
       }
 
 ## 帮助：全程序的标题与句子
@@ -326,6 +503,26 @@ verb-ask = 发送消息，打印回答，然后退出
 verb-ask-long = 每个 MESSAGE 原样发出；hex:48656c 与 b64:SGVs 表示字节，text:hex:48 则是这几个字符本身。分帧或数据报的回答是一条消息；原始流的回答是直到 FIN 或静默为止的全部内容
 verb-proxy = 在两个套接字之间转发
 verb-proxy-long = 连到 LISTEN 的每个连接都转给 TARGET，双向进行，半关闭也照样传递
+verb-cert = 生成开发用证书，查看任何证书
+verb-cert-long = 存在文件里的自建 CA、它为服务端和客户端签发的证书，以及证书里写了什么。只供自己的机器和测试使用：别人不会信任它们
+verb-cert-ca = 生成 CA：ca.pem、ca.key
+verb-cert-ca-long = 把 ca.pem 交给要信任它的一方；ca.key 自己保管好：拿到它的人能冒充任何服务端。默认有效 825 天
+verb-cert-server = 生成服务端证书：server.pem、server.key
+verb-cert-server-long = 由目录里的 ca.pem 和 ca.key 签发，也可以另行指定。不写 NAME 时用于 localhost、127.0.0.1 和 ::1。默认有效 397 天，且不超过 CA 的有效期
+verb-cert-client = 生成客户端证书：client.pem、client.key
+verb-cert-client-long = 由目录里的 ca.pem 和 ca.key 签发，也可以另行指定。服务端用 --client-ca 指定 ca.pem 后，就接受它的持有者。默认有效 397 天，且不超过 CA 的有效期
+verb-cert-all = 一次生成 CA、服务端证书和客户端证书
+verb-cert-all-long = 六个文件要么全部写出，要么一个不写；服务端的名字与 `cert server` 相同
+verb-cert-show = 查看文件里的证书，或服务端出示的证书
+verb-cert-show-long = 按原有顺序列出每个证书：名字、剩余天数、用途、密钥、pin、指纹。对密钥只说有没有。这里不做任何验证：只供查看，不能据此信任
+verb-user = 管理可以登录的用户文件
+verb-user-long = 谁可以通过 auth 层进入。文件里只有校验值和摘要，拿到文件也无法登录；文件改动后服务器会重新读取
+verb-user-add = 添加用户，或给用户换新的密码或令牌
+verb-user-add-long = 密码会询问两次（或从 --password-file、SOCKEYE_PASSWORD 读取）；用 --token 则打印新的令牌，只显示这一次
+verb-user-list = 列出文件里有谁
+verb-user-list-long = 每个用户的每种凭据一行
+verb-user-remove = 删除用户
+verb-user-remove-long = 密码和令牌一起删除；已经建立的会话继续
 verb-list = 列出内置的东西
 verb-list-long = TOPIC 可取 { $topics }
 verb-nc = netcat 的字母选项，含义与那里相同
@@ -337,6 +534,10 @@ word-endpoint = 主机:端口、:端口（本机回环）、any:端口（所有�
 word-message = 要发送的内容
 word-listen = 要监听的端点
 word-target = 要转发到的端点
+word-cert-server = 域名、通配符域名（例如 *.app.example）或地址
+word-cert-client = 客户端的名字，1 到 64 个字符
+word-cert-place = PEM 或 DER 文件，- 表示标准输入，也可以是 主机:端口 或带 TLS 的 URL
+word-user = 用户名
 word-topic = 要列出什么
 word-service = 用什么来应答
 word-args = 服务的参数
@@ -360,6 +561,7 @@ flag-bind = 从哪个地址连出
 flag-mcast = 要加入的组播组，或从哪个网卡发出
 flag-ttl = 数据报最多经过多少跳
 flag-nodelay = 小块数据立即发出：true（默认）或 false
+flag-keepalive = 静默的 TCP 对端消失后，最迟多久发现：30s；0 表示不探测
 flag-max-message = 一条消息最长多少，例如 64k 或 1m
 flag-seed = 随机数的种子，用来重复同一次运行
 flag-generate = 打印 complete-SHELL（bash、elvish、fish、powershell、zsh）或 man，然后退出
@@ -391,6 +593,10 @@ flag-header = WebSocket 升级请求的首部字段；可以给多次
 flag-subprotocol = 提供或接受的 WebSocket 子协议，最优先的在前
 flag-origin = 要发送的 Origin，或接受哪些 Origin；* 表示全部接受
 flag-via = 经由代理：socks5://[USER@]HOST:PORT 或 http://[USER@]HOST:PORT
+flag-user-file = 用户文件；不给则为 users.txt
+flag-user-token = 不用密码，生成新的令牌并打印出来
+flag-user-password-file = 从 FILE 读取密码，不再询问
+flag-user-iterations = 密码散列多少次，4096 到 10000000
 flag-user = 登录用的名字；密码会另外询问
 flag-password-file = 从 FILE 读取密码（或用 SOCKEYE_PASSWORD）
 flag-token-file = 用 FILE 里的令牌登录（或用 SOCKEYE_TOKEN）
@@ -400,11 +606,22 @@ flag-users = serve：允许谁进入的名单文件（sockeye user add）
 
 flag-once = 一次会话后结束
 flag-max-sessions = 这么多次会话后结束
+flag-allow = 允许哪些网段进入，如 10.0.0.0/8,::1；不给就全部允许
+flag-deny = 不许哪些网段进入，优先于 --allow
 flag-max-at-once = 同时的会话总数
-flag-max-per-address = 同一地址同时的会话数
-flag-rate-per-address = 同一地址每秒新建的会话数
+flag-max-per-address = 同一地址（IPv6 为同一 /64）同时的会话数
+flag-rate-per-address = 同一地址（IPv6 为同一 /64）每秒的新连接数
+flag-max-pending = 同时握手的连接数：到前一个 N 起按 % 拒绝，到后一个 N 全部拒绝；512:30:2048
+flag-tls-timeout = TLS 握手最长多久；10s
+flag-header-timeout = WebSocket 升级或 PROXY 头最长多久；5s
+flag-auth-timeout = 登录最长多久；10s
+flag-frame-timeout = 开了头的帧要在多久内收完；不给就不限
+flag-max-session-time = 会话最长多久，到时无论如何都结束
+flag-max-rate = 每秒最多从一个对端读多少字节
 flag-max-waiting = 一个慢的对端最多积压多少字节
+flag-max-memory = 所有会话合计最多占用多少字节：积压的，和没收完的消息；256m
 flag-drain = 收到中断后，会话还可以进行多久
+flag-metrics = 在此应答 GET /metrics，供 Prometheus 抓取
 flag-allow-exec = 允许 sockeye.toml 运行程序
 
 ## connect 与 ask 的选项
@@ -412,6 +629,58 @@ flag-allow-exec = 允许 sockeye.toml 运行程序
 flag-eol = 输入的行以什么结尾：lf、crlf、cr、nul 或 none
 flag-number = 分帧时，一个回答由几条消息组成
 flag-quiet = 静默多久算原始回答结束
+
+## cert 的选项
+
+flag-cert-dir = 文件所在的目录，没有就新建；不给则用当前目录
+flag-cert-days = 有效天数，1 到 3650；用于 `cert all` 时对每个证书都有效
+flag-cert-force = 覆盖已有的文件
+flag-cert-name = CA 的名称；不给则写明由谁、在哪台机器、哪天生成
+flag-cert-ca = 用来签发的 CA 证书；要与 --ca-key 一起给
+flag-cert-ca-key = 该 CA 的私钥
+
+## 证书里写了什么
+
+cert-nameless = （没有名称）
+cert-names = 名字
+cert-common-name = { $name }（只有通用名 CN）
+cert-more = 另有 { $count } 个
+cert-issuer = 签发者
+cert-itself = 自己
+cert-numbered = { $name }（这里的第 { $number } 个）
+cert-valid = 有效期
+cert-left = { $from } 至 { $to }（还剩 { $days } 天）
+cert-expired = { $from } 至 { $to }（已过期 { $days } 天）
+cert-early = { $from } 至 { $to }（尚未生效）
+cert-use = 用途
+cert-signs = 签发证书
+cert-signs-path = 签发证书（其下最多还可有 { $path } 级 CA）
+cert-use-server = 服务端
+cert-use-client = 客户端
+cert-use-any = 任何用途
+cert-use-unsaid = 任何用途（证书未作限定）
+cert-key = 密钥
+cert-key-usages = 密钥用法
+cert-signature = 签名
+cert-serial = 序列号
+cert-pin = 公钥 pin
+cert-fingerprint = SHA-256 指纹
+cert-private-key = 私钥（{ $label }，第 { $line } 行），不显示
+cert-locked-key = 有密码保护的私钥（{ $label }，第 { $line } 行）
+cert-section = { $label }（第 { $line } 行）
+
+note-cert-wrote = 已写入 { $path }
+note-cert-wrote-key = 已写入 { $path }（私钥，只有你能读）
+note-cert-long = 有效期超过 { $days } 天的服务端证书，苹果的系统不接受
+note-user-added = { $name } 可以进入了（{ $path }）
+note-user-changed = { $name } 有了新密码（{ $path }）
+note-user-token = { $name } 有了新令牌（{ $path }）；只显示这一次
+note-user-removed = { $name } 已删除（{ $path }）
+user-password = 密码（只存散列）
+user-tokens = 令牌（只存摘要）
+ask-again = 请再输入一次 { $name } 的密码：
+note-cert-next = 接下来：{ $command }
+note-cert-order = { $path }：证书的顺序不对：先是服务端自己的，接着是签发它的，依此类推
 
 ## nc 的字母
 
@@ -444,6 +713,8 @@ transport-udp = 数据报，走 IPv4 或 IPv6，也可组播与广播
 transport-unix = 本机的流，以文件为名
 transport-unixgram = 本机的数据报，以文件为名
 transport-stdio = 本程序的标准输入与标准输出，写作 -
+
+layer-tls = 加密，并证明服务端是谁（需要时也证明客户端）
 
 framing-raw = 不分帧：一次读到什么就是一条消息（会有粘包）
 framing-dgram = 每个数据报是一条消息
@@ -484,7 +755,27 @@ service-forward = 把一切转给另一个端点
 event-connecting = 正在尝试 { $remote }
 event-resolved = { $name } 的地址是 { $addresses }
 event-accepted = { $remote } 连到 { $local }
+ask-password = { $name } 的密码：
 event-connected = 已从 { $local } 连到 { $remote }
+event-tls = { $version }，{ $suite }{ $group ->
+    [none] {""}
+   *[other] ，{ $group }
+  }{ $alpn ->
+    [none] {""}
+   *[other] ，ALPN { $alpn }
+  }{ $name ->
+    [none] {""}
+   *[other] ，名字 { $name }
+  }{ $trust ->
+    [chain] ，证书已核对
+    [pin] ，公钥与 pin 相符
+   *[none] ，证书未核对
+  }{ $resumed ->
+    [yes] ，沿用先前的会话
+   *[no] {""}
+  }
+event-tls-certificate = 证书 { $number }：{ $subject }；适用于 { $names }；由 { $issuer } 签发；{ $until } 到期（还有 { $days } 天）；{ $pin }
+event-tls-truncated = 对端没有用 close_notify 结束 TLS：数据可能被截断了
 event-upgraded = { $to } 已建立：{ $facts }
 event-authenticated = { $user } 的身份已由 { $mechanism } 证实
 event-half-closed-in = 对端不再发送
@@ -508,14 +799,15 @@ note-nc-open = 连接 { $host } 端口 { $port }（{ $transport }）成功
 note-nc-shut = 连接 { $host } 端口 { $port }（{ $transport }）失败：{ $why }
 note-datagram-too-long = 未发送：{ $size } 字节的数据报太长，最多 { $max } 字节
 note-ws-closed = 对端以 { $code }（{ $name }）关闭：{ $reason }
+note-tls-self-signed = 已为这次运行生成证书；连接时用：`sockeye connect { $url } --pin { $pin }`
+note-tls-insecure = 警告：不核对 { $endpoint } 的身份（--insecure）：夹在中间的任何人都能偷看和篡改一切；改用 --pin 或 --ca 可以避免
+note-tls-expired = 警告：{ $path } 里的证书已于 { $when } 过期（{ $days } 天前）：对端会拒绝它
+note-tls-not-yet-valid = 警告：{ $path } 里的证书要到 { $when } 才生效：在那之前对端会拒绝它
 note-draining = 正在停止：{ $sessions } 个会话还可以进行 { $limit }；再按一次中断键立即结束
-note-refused = 因为 { $limit ->
-    [sessions] --max-at-once
-    [per-address] --max-per-address
-    [rate] --rate-per-address
-    [descriptors] 文件描述符用完（ulimit -n）
-   *[other] { $limit }
-  } 拒绝了 { $remote }（已有 { $count } 次）
+note-refused = 拒绝了 { $count } 个连接（{ $reasons }），最近一个来自 { $remote }
+note-refused-in-all = 一共拒绝了 { $count } 个连接（{ $reasons }）
+note-left-out = 错误来得太快，这里略去 { $count } 个（{ $codes }）
+note-metrics = 指标见 { $url }
 note-chat-came = { $number } 号（{ $peer }）来了
 note-chat-waits = { $number } 号（{ $peer }）在排队；排队人数：{ $count }
 note-chat-next = 轮到 { $number } 号（{ $peer }）了；排队人数：{ $count }

@@ -9,7 +9,9 @@ use sockeye::core::{Code, framing};
 use sockeye::list::{Topic, rows};
 
 use crate::fault::ARGUMENTS;
-use crate::grammar::flags::{ASK, COMMON, CONNECT, Flag, LAYERS, NC, SERVE, SERVE_FILE};
+use crate::grammar::flags::{
+    ASK, CERT, CERT_NAME, CERT_SIGNER, COMMON, CONNECT, Flag, LAYERS, NC, SERVE, SERVE_FILE,
+};
 use crate::grammar::verbs;
 
 const EN: &str = include_str!("../locales/en.ftl");
@@ -160,9 +162,9 @@ fn everything_in_a_registry_has_its_sentences() {
         has(&format!("service-{}", entry.name));
         entry.options.iter().for_each(|option| has(&format!("service-{}-{}", entry.name, option.long)));
     }
-    for verb in verbs::ALL {
-        has(&format!("verb-{}", verb.name));
-        has(&format!("verb-{}-long", verb.name));
+    for (path, verb) in verbs::every() {
+        has(&verbs::key(&path));
+        has(&format!("{}-long", verbs::key(&path)));
         verb.words.iter().for_each(|word| has(word.key));
     }
     for flag in flags() {
@@ -171,7 +173,7 @@ fn everything_in_a_registry_has_its_sentences() {
 }
 
 fn flags() -> impl Iterator<Item = &'static Flag> {
-    [COMMON, LAYERS, SERVE, SERVE_FILE, CONNECT, ASK, NC].into_iter().flatten()
+    [COMMON, LAYERS, SERVE, SERVE_FILE, CONNECT, ASK, CERT, CERT_NAME, CERT_SIGNER, NC].into_iter().flatten()
 }
 
 #[test]
@@ -203,7 +205,7 @@ fn every_key_is_said_and_every_key_said_exists() {
             assert!(en.contains_key(key), "{key} is missing");
         }
     }
-    let families = ["error-", "note-", "framing-", "service-", "transport-", "topic-", "verb-"];
+    let families = ["error-", "note-", "framing-", "service-", "layer-", "transport-", "topic-", "verb-"];
     let code: String = texts.concat();
     for key in en.keys().filter(|key| !key.contains('.')) {
         let said =

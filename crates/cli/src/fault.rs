@@ -21,33 +21,45 @@ pub(crate) enum Weight {
 /// Every argument a fault may have. What a fault leaves out is filled in empty, so that no sentence shows a bare name.
 pub(crate) const ARGUMENTS: &[&str] = &[
     "address",
+    "alert",
+    "asked",
     "after",
     "bytes",
     "character",
     "charset",
     "code",
     "command",
+    "days",
     "endpoint",
     "framing",
+    "got",
     "have",
     "help",
+    "issuer",
     "layer",
     "limit",
     "line",
     "max",
     "name",
     "near",
+    "offered",
+    "other",
     "owner",
     "path",
     "port",
+    "reason",
+    "role",
     "scheme",
     "size",
     "status",
     "syntax",
+    "text",
     "value",
     "verb",
     "waiting",
+    "wanted",
     "what",
+    "when",
 ];
 
 /// The lines that tell a person of `fault`: the sentence, the hint, and with `verbose` where it happened.
@@ -112,7 +124,7 @@ fn argument<'a>(fault: &'a Fault, name: &str) -> Cow<'a, str> {
 
 /// Text that keeps to its line. Backslashes stay single: patterns and paths have them, and some arguments are escaped
 /// already.
-fn safe(text: &str) -> String {
+pub(crate) fn safe(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     escape(text, Shape::Text, &mut out);
     out.replace('\n', "\\n").replace('\t', "\\t")

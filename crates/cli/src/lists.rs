@@ -35,9 +35,9 @@ fn all(topic: Topic) -> Vec<Row> {
     if topic != Topic::Verbs {
         return rows(topic);
     }
-    let rows = verbs::ALL.iter().map(|verb| Row {
-        name: verb.name.to_owned(),
-        key: format!("verb-{}", verb.name),
+    let rows = verbs::every().into_iter().map(|(path, verb)| Row {
+        key: verbs::key(&path),
+        name: path,
         examples: verb.examples.iter().map(|example| (*example).to_owned()).collect(),
     });
     rows.collect()

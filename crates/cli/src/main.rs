@@ -5,6 +5,7 @@
 
 #[cfg(test)]
 mod catalogue;
+mod cert;
 mod exit;
 mod fault;
 mod generate;
@@ -12,6 +13,7 @@ mod grammar;
 mod lists;
 mod run;
 mod ui;
+mod user;
 mod words;
 
 fn main() -> std::process::ExitCode {

@@ -11,6 +11,7 @@ use clap::error::ErrorKind;
 use sockeye::core::{Code, Fault, SessionId, Side};
 use sockeye::{Bounds, End, Eol, Source, Views, ask, connect, nc, proxy, serve};
 
+use crate::cert;
 use crate::exit;
 use crate::fault::{Weight, lines};
 use crate::generate;
@@ -22,6 +23,7 @@ use crate::ui::json::Json;
 use crate::ui::output::Output;
 use crate::ui::paint::{Paint, When};
 use crate::ui::terminal::{Editor, Found, history};
+use crate::user;
 use crate::words::{Language, Words};
 
 /// What the process was started with, besides its arguments.
@@ -60,6 +62,9 @@ fn variable(name: &str) -> Option<String> {
 pub(crate) fn main() -> ExitCode {
     let found = Found::now();
     let place = Place::here();
+    if let Some(path) = variable("SSLKEYLOGFILE").filter(|path| !path.is_empty()) {
+        sockeye::log_tls_secrets_to(path);
+    }
     let (args, lost) = arguments();
     let tongue = language(&args).unwrap_or_else(|_| Language::of_environment(variable));
     let words = || Words::new(tongue);
@@ -241,6 +246,8 @@ impl Run {
             Some(("ask", matches)) => self.ask(matches),
             Some(("proxy", matches)) => self.proxy(matches),
             Some(("nc", matches)) => self.nc(matches),
+            Some(("cert", matches)) => self.cert(matches),
+            Some(("user", matches)) => user::run(matches, &self.words, &self.stdout, &self.views),
             Some(("list", matches)) => {
                 let text = lists::text(&self.words, read::value(matches, "TOPIC"))?;
                 self.stdout.push(text.as_bytes());
@@ -285,8 +292,8 @@ impl Run {
             from_terminal: self.place.stdin,
             shown: self.is_shown(matches),
         };
-        let plan = connect::plan(&request)?;
         end_on_signal(&self.found);
+        let plan = connect::plan(&request, &self.views)?;
         // Opened only once nothing more can be refused: from here on the terminal is the editor's.
         let editor = if self.place.stdin { self.editor() } else { None };
         connect::run(plan, editor, &self.views)
@@ -350,6 +357,16 @@ impl Run {
             end_on_signal(&self.found);
         }
         nc::run(&request, &self.views)
+    }
+
+    fn cert(&self, matches: &ArgMatches) -> Result<End, Fault> {
+        end_on_signal(&self.found);
+        let shape = if read::has(deepest(matches), "json") { cert::Shape::Json } else { cert::Shape::Text };
+        cert::run(
+            &cert::Sink { words: &self.words, stdout: &self.stdout, views: &self.views, shape },
+            matches,
+        )?;
+        Ok(End::Done)
     }
 
     /// Whether what comes in must pass the people's side, or the programs', instead of going straight to stdout.

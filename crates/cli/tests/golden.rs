@@ -111,6 +111,11 @@ fn files_are_refused_with_what_to_mend() {
 }
 
 #[test]
+fn certificates_are_refused_with_what_to_mend() {
+    check("cert.txt");
+}
+
+#[test]
 fn help_is_what_it_was() {
     check("help.txt");
 }

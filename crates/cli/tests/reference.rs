@@ -20,12 +20,9 @@ fn said(language: &str, words: &[&str]) -> String {
     String::from_utf8(output.stdout).unwrap()
 }
 
-/// The first word of every line that begins one.
+/// What every line that begins one names: its words up to the gap.
 fn names(rows: &str) -> Vec<&str> {
-    rows.lines()
-        .filter(|line| !line.starts_with(' '))
-        .filter_map(|line| line.split_whitespace().next())
-        .collect()
+    rows.lines().filter(|line| !line.starts_with(' ')).filter_map(|line| line.split("  ").next()).collect()
 }
 
 /// One page: help of everything, each part of it once, then the lists.
@@ -43,9 +40,11 @@ fn page(language: &str, title: &str) -> String {
     };
     section("sockeye", &["--help"]);
     for verb in names(&said(language, &["list", "verbs"])) {
-        section(&format!("sockeye {verb}"), &[verb, "--help"]);
+        let words: Vec<&str> = verb.split(' ').chain(["--help"]).collect();
+        section(&format!("sockeye {verb}"), &words);
     }
     for service in names(&said(language, &["list", "services"])) {
+        let service = service.split(' ').next().unwrap_or(service);
         section(&format!("sockeye serve ENDPOINT {service}"), &["serve", ":0", service, "--help"]);
     }
     for topic in ["transports", "framings", "codes"] {

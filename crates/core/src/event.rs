@@ -5,6 +5,7 @@ use crate::leg::Leg;
 use crate::note::Note;
 use crate::peer::{Address, SessionId};
 use crate::tick::Tick;
+use crate::tls::Tls;
 
 /// How a thing is known. Nothing is shown as more certain than it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -115,6 +116,19 @@ pub enum Kind<'a> {
         /// The peer's end.
         remote: &'a Address,
     },
+    /// TLS stands.
+    Tls {
+        /// Which leg of the session.
+        leg: Leg,
+        /// What was agreed on, and who the peer is.
+        facts: &'a Tls,
+    },
+    /// The peer's direction of TLS ended with a FIN alone, without the `close_notify` that tells a whole stream from one
+    /// that was cut short (RFC 8446 section 6.1). Simple peers do so all the time.
+    TlsTruncated {
+        /// Which leg of the session.
+        leg: Leg,
+    },
     /// A layer below the conversation stands: `ws`, `proxy1`, `proxy2`, `via`.
     Upgraded {
         /// Which leg of the session.
@@ -167,7 +181,7 @@ pub enum Kind<'a> {
     Refused {
         /// The peer.
         remote: &'a Address,
-        /// The limit that refused it: `sessions`, `per-address`, `rate`, `descriptors`.
+        /// The limit that refused it: `denied`, `backoff`, `sessions`, `per-address`, `rate`, `pending` or `max-sessions`.
         reason: &'a str,
     },
     /// The session is over.
@@ -190,6 +204,8 @@ impl Kind<'_> {
             Self::Resolved { .. } => "resolved",
             Self::Connecting { .. } => "connecting",
             Self::Connected { .. } => "connected",
+            Self::Tls { .. } => "tls",
+            Self::TlsTruncated { .. } => "tls-truncated",
             Self::Upgraded { .. } => "upgraded",
             Self::Authenticated { .. } => "authenticated",
             Self::Message { .. } => "message",

@@ -113,6 +113,8 @@ codes! {
     RepeatedParameter = "repeated-parameter", Usage, Here, Usage;
     /// An endpoint parameter or flag whose value cannot be read. Arguments: `name`, `value`.
     BadValue = "bad-value", Usage, Here, Usage;
+    /// A network that cannot be read. Arguments: `value`, `near`.
+    BadNetwork = "bad-network", Usage, Here, Usage;
     /// A parameter that means nothing on this transport. Arguments: `name`, `scheme`.
     UnfitParameter = "unfit-parameter", Usage, Here, Usage;
     /// A framing that does not exist. Arguments: `name`, `near`.
@@ -133,6 +135,10 @@ codes! {
     Needed = "needed", Usage, Here, Usage;
     /// A password that was neither given nor can be asked for. Arguments: `name` (the user).
     NoPassword = "no-password", Usage, Here, Usage;
+    /// Two passwords typed to be the same are not.
+    PasswordsDiffer = "passwords-differ", Usage, Here, Usage;
+    /// A user that is not in the file. Arguments: `name`, `path`.
+    UnknownUser = "unknown-user", Usage, Here, Usage;
     /// A token that would go over the wire for anybody to read.
     TokenInClear = "token-in-clear", Usage, Here, Usage;
     /// A pattern that is no regular expression, or has no answer. Arguments: `value`.
@@ -154,6 +160,15 @@ codes! {
     /// An endpoint without TLS, where a certificate is asked for. Arguments: `endpoint`.
     WithoutTls = "without-tls", Usage, Here, Usage;
 
+    /// Two parameters of which one makes the other pointless. Arguments: `name`, `other`.
+    Contradiction = "contradiction", Usage, Here, Usage;
+    /// A name that TLS cannot ask for. Arguments: `name`.
+    BadServerName = "bad-server-name", Usage, Here, Usage;
+    /// A pin that cannot be read. Arguments: `value`.
+    BadPin = "bad-pin", Usage, Here, Usage;
+    /// A TLS server without a certificate. Arguments: `endpoint`.
+    WithoutCertificate = "without-certificate", Usage, Here, Usage;
+
     /// A file that is not there. Arguments: `path`.
     NoFile = "no-file", File, Here, File;
     /// A file that cannot be read, or does not parse. Arguments: `path`.
@@ -169,6 +184,9 @@ codes! {
     /// A certificate or key that cannot be read, or is not what is wanted. Arguments: `what` (which of these), `path`,
     /// `line`, `name` (a label of PEM), `max`.
     BadCertificate = "bad-certificate", File, Here, File;
+    /// A certificate without its key, or a key without its certificate. Arguments: `what` (`key` or `certificate`: what
+    /// is missing), `path`.
+    HalfIdentity = "half-identity", File, Here, File;
     /// No authority that could sign a certificate. Arguments: `path`.
     NoAuthority = "no-authority", File, Here, File;
 
@@ -232,6 +250,54 @@ codes! {
     /// Nothing moved for too long. Arguments: `after`.
     Idle = "idle", Application, Peer, Timeout;
 
+    /// The session was open for as long as one may be. Arguments: `after`.
+    SessionTime = "session-time", Application, Here, Timeout;
+    /// A frame was begun and not ended in time. Arguments: `framing`, `after`.
+    FrameTimeout = "frame-timeout", Framing, Peer, Timeout;
+    /// This machine has no authorities to trust.
+    NoTrust = "no-trust", Security, Here, Security;
+    /// The peer speaks no TLS. Arguments: `role`, `what` (what it seems to speak), `text` (how it began, escaped).
+    PlainText = "plain-text", Security, Peer, Security;
+    /// The peer sends back what it is sent.
+    Echoes = "echoes", Security, Peer, Security;
+    /// The peer's certificate has expired. Arguments: `role`, `name`, `when`, `days`.
+    CertificateExpired = "certificate-expired", Security, Peer, Security;
+    /// The peer's certificate is not valid yet. Arguments: `role`, `name`, `when`.
+    CertificateNotYet = "certificate-not-yet-valid", Security, Peer, Security;
+    /// The certificate is for other names. Arguments: `asked`, `offered`.
+    CertificateName = "certificate-wrong-name", Security, Peer, Security;
+    /// Nobody that is trusted vouches for the certificate. Arguments: `role`, `name`, `issuer`, `got` (its pin).
+    CertificateIssuer = "certificate-unknown-issuer", Security, Peer, Security;
+    /// The certificate is vouched for by itself alone. Arguments: `role`, `name`, `got` (its pin).
+    CertificateSelfSigned = "certificate-self-signed", Security, Peer, Security;
+    /// The certificate is for another use. Arguments: `role`, `name`, `offered`.
+    CertificatePurpose = "certificate-wrong-purpose", Security, Peer, Security;
+    /// A signature that does not fit: the peer does not have the key, or the certificate was changed. Arguments: `role`,
+    /// `name`.
+    CertificateSignature = "certificate-bad-signature", Security, Peer, Security;
+    /// An authority's own certificate where a peer's is wanted. Arguments: `role`, `name`, `got` (its pin).
+    CertificateIsAuthority = "certificate-of-authority", Security, Peer, Security;
+    /// A certificate that cannot be used for another reason; `detail` has the library's words. Arguments: `role`, `name`.
+    CertificateUnusable = "certificate-unusable", Security, Peer, Security;
+    /// The client gave no certificate, and one is required.
+    CertificateMissing = "certificate-missing", Security, Peer, Security;
+    /// The server requires a certificate of ours.
+    CertificateRequired = "certificate-required", Security, Here, Security;
+    /// The peer has another key than it should. Arguments: `wanted`, `got`.
+    PinMismatch = "pin-mismatch", Security, Peer, Security;
+    /// The peer knows only older versions of TLS than are safe. Arguments: `role`.
+    TlsTooOld = "tls-too-old", Security, Peer, Security;
+    /// Both have no way of encrypting in common. Arguments: `role`, `what`.
+    TlsNothingInCommon = "tls-nothing-in-common", Security, Peer, Security;
+    /// Both have no application protocol in common. Arguments: `role`, `wanted` (ours), `offered` (the client's).
+    AlpnMismatch = "alpn-mismatch", Security, Peer, Security;
+    /// The peer refused us. Arguments: `role`, `alert` (RFC 8446 section 6).
+    TlsAlert = "tls-alert", Security, Unknown, Security;
+    /// The peer ended the connection within the handshake. Arguments: `role`, `what` (`fin` or `rst`).
+    TlsCut = "tls-cut", Security, Peer, Security;
+    /// Bytes against the rules of TLS; `detail` has the library's words. Arguments: `role`.
+    TlsBroken = "tls-broken", Security, Peer, Security;
+
     /// The peer cut the connection (RST).
     Reset = "reset", Transport, Peer, Session;
     /// The connection broke for another reason; `detail` has the system's words.
@@ -258,6 +324,8 @@ codes! {
     EarlyFin = "early-fin", Application, Peer, Session;
     /// The peer does not read, and its share of memory is full. Arguments: `waiting`, `max`.
     Overflow = "overflow", Transport, Peer, Session;
+    /// All sessions together hold too much memory, and this one most of it. Arguments: `size`, `max`.
+    Hoards = "hoards", Transport, Peer, Session;
     /// A service failed by a fault of its own; `detail` has the words.
     Internal = "internal", Application, Here, Session;
     /// Refused by a limit. Arguments: `limit`.

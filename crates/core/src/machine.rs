@@ -17,7 +17,7 @@ use crate::outbox::Outbox;
 use crate::peer::SessionId;
 use crate::tick::Tick;
 
-/// When the answers to one read of the peer have come to this many bytes, the rest of it waits until they are written:
+/// When the answers to one read of the peer have come to this many bytes at the latest, the rest of it waits until they are written:
 /// a read of many short questions with long answers would take memory without bound otherwise.
 const BURST: usize = 256 * 1024;
 
@@ -27,6 +27,7 @@ pub struct Machine {
     lane: Lane,
     max: u32,
     seen: u32,
+    burst: u32,
     over: bool,
     behind: bool,
     /// What waits while the peer's leg is behind is the rest of one whole message.
@@ -72,6 +73,7 @@ impl Machine {
             lane,
             max: to_u32(max.min(LONGEST)),
             seen: 0,
+            burst: to_u32(BURST),
             over: false,
             behind: false,
             whole: false,
@@ -81,6 +83,14 @@ impl Machine {
             others: None,
             watch: None,
         }
+    }
+
+    /// Lets the answers to one read grow to so many bytes before the rest of it waits until they are written. Default
+    /// 256 KiB.
+    #[must_use]
+    pub fn bursting(mut self, bytes: usize) -> Self {
+        self.burst = to_u32(bytes.clamp(1, BURST));
+        self
     }
 
     /// Shows every message to `observer`.
@@ -120,6 +130,11 @@ impl Machine {
     pub fn held(&self) -> usize {
         let others = self.others.as_deref().map_or(&[][..], |others| &others.carries);
         self.carry.capacity() + others.iter().map(|carry| carry.bytes.capacity()).sum::<usize>()
+    }
+
+    /// Whether the peer's last read ended within a frame (or, see [`Machine::is_behind`], before one that waits).
+    pub const fn is_within_frame(&self) -> bool {
+        !self.carry.is_empty()
     }
 
     /// A leg that the conversation asked for is connected.
@@ -256,7 +271,7 @@ impl Machine {
                     self.deliver(now, leg, &bytes[at + start..at + end], out);
                     at += used;
                     seen = 0;
-                    if out.bytes().len() >= BURST && leg == PEER && at < bytes.len() {
+                    if out.bytes().len() >= self.burst as usize && leg == PEER && at < bytes.len() {
                         self.behind = true;
                         return Ok(Left { start: at, end: bytes.len(), seen });
                     }

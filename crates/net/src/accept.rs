@@ -10,10 +10,12 @@ use std::time::Duration;
 use sockeye_core::event::Totals;
 use sockeye_core::{Address, Code, Fault, Kind, PEER, SessionId, Tick};
 
+use crate::complaints::About;
 use crate::drive::port::Port;
 use crate::drive::session::Session;
+use crate::entrant::Entrant;
 use crate::errno::is_exhausted;
-use crate::guard::Slot;
+use crate::guard::{Reason, Slot};
 use crate::layer::{Link, Scene};
 use crate::plan::{Caller, Plan};
 use crate::stream::{Listener, Stream};
@@ -62,42 +64,76 @@ pub(crate) async fn run(plan: Rc<Plan>, listener: Listener) {
 
 /// Starts a session for a stream, if there is a place for it.
 fn admit(plan: &Rc<Plan>, stream: Stream, remote: Address) {
-    let Some(slot) = plan.enter(&remote) else { return };
-    let id = World::number();
-    let link = Link::new(stream, remote);
-    let (transport, local, remote) = (link.stream.transport(), &link.local, &link.remote);
-    plan.world.show(id, Kind::Accepted { transport, local, remote });
+    let world = &plan.world;
+    let accepted = |id, link: &Link| {
+        let (transport, local, remote) = (link.stream.transport(), &link.local, &link.remote);
+        world.show(id, Kind::Accepted { transport, local, remote });
+    };
     if plan.layers.is_empty() {
-        begin(plan, id, slot, link);
-    } else {
-        tokio::task::spawn_local(greet(Rc::clone(plan), id, slot, link));
+        let Some(slot) = plan.enter(&remote) else { return };
+        let (id, link) = (World::number(), Link::new(stream, remote));
+        accepted(id, &link);
+        return begin(plan, id, slot, link);
+    }
+    let known = Some(&remote).filter(|_| !plan.layers.tell_remote());
+    match plan.guard.greet(known, world.clock.now()) {
+        Ok(place) => {
+            let (id, link) = (World::number(), Link::new(stream, remote));
+            accepted(id, &link);
+            let entrant = Entrant::new(world, &plan.guard, place, link.remote.clone());
+            tokio::task::spawn_local(greet(Rc::clone(plan), id, entrant, link));
+        }
+        Err(reason) => world.refuse(SessionId::default(), &remote, reason),
     }
 }
 
-/// Makes the handshakes, then starts the session as a task of its own, which is smaller. A server that stops waits for
-/// no handshake.
-async fn greet(plan: Rc<Plan>, id: SessionId, slot: Slot, link: Link) {
+/// Makes the handshakes, then starts the session as a task of its own, which is smaller. A server that stops, or that
+/// has begun the last session it is to serve, waits for no handshake.
+async fn greet(plan: Rc<Plan>, id: SessionId, entrant: Entrant, link: Link) {
     let world = &plan.world;
     let subject = link.remote.to_string();
     let on_event = |kind: Kind<'_>| world.show(id, kind);
-    let message = world.limits.message;
-    let scene = Scene { leg: PEER, behalf: None, message, subject: &subject, on_event: &on_event };
-    let mut ending = world.ending.subscribe();
+    let (message, door) = (world.limits.message, &entrant);
+    let scene = Scene { leg: PEER, behalf: None, message, door, subject: &subject, on_event: &on_event };
     let wrapped = tokio::select! {
+        biased;
         wrapped = plan.layers.wrap(link, &scene, &world.limits.handshakes) => Some(wrapped),
-        _ = ending.wait_for(|ending| *ending) => None,
+        () = nobody_waits(&plan) => None,
     };
-    match wrapped {
-        Some(Ok(link)) => return begin(&plan, id, slot, link),
-        Some(Err(fault)) => {
+    let ended = match (wrapped, entrant.refusal()) {
+        (_, Some(reason)) => Err(reason),
+        (Some(Ok(link)), None) => match entrant.settle() {
+            Ok(slot) => return begin(&plan, id, plan.began(slot), link),
+            Err(reason) => Err(reason),
+        },
+        (Some(Err(fault)), None) => {
             world.show(id, Kind::Error(&fault));
-            world.fault(id, &fault);
+            world.complain(About::Handshake, id, &fault);
+            Ok(())
         }
-        None => world.show(id, Kind::Timeout { what: "drain" }),
+        (None, None) if plan.guard.may_begin() => {
+            world.show(id, Kind::Timeout { what: "drain" });
+            Ok(())
+        }
+        (None, None) => Err(Reason::MaxSessions),
+    };
+    if let Err(reason) = ended {
+        world.refuse(id, &entrant.remote(), reason);
     }
     world.show(id, Kind::Closed { totals: Totals::default() });
-    drop(slot);
+    drop(entrant);
     world.forget(id);
+}
+
+/// Comes when no handshake is worth waiting for: the server ends, or no session may begin any more.
+async fn nobody_waits(plan: &Plan) {
+    let mut stop = plan.stop.subscribe();
+    let mut ending = plan.world.ending.subscribe();
+    // Neither sender is dropped while its plan is there.
+    let _ = stop.wait_for(|stop| *stop).await;
+    if plan.guard.may_begin() {
+        let _ = ending.wait_for(|ending| *ending).await;
+    }
 }
 
 /// Starts a session on a connection that has all its layers.
@@ -135,7 +171,7 @@ impl Future for Served {
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         let outcome = std::task::ready!(Pin::new(&mut self.0).poll(cx));
         if let Err(fault) = outcome {
-            self.0.tell(&fault);
+            self.0.complain(&fault);
         }
         Poll::Ready(())
     }

@@ -85,7 +85,11 @@ async fn talk(
     let world = World::new(options.limits, options.front, options.observer);
     tokio::task::spawn_local(timer::run(Rc::clone(&world)));
     let id = World::number();
-    let opened = leg::dial(&world, id, &Target::new(&options.endpoint)?, leg::options(&world)).await?;
+    let target = Target::new(&options.endpoint)?;
+    for note in target.announce() {
+        world.note(id, &note);
+    }
+    let opened = leg::dial(&world, id, &target, leg::options(&world)).await?;
     let machine =
         Machine::new(conversation, opened.lane, world.limits.message).watched(id, world.observer.clone());
     let idle = options.endpoint.params.idle.or(world.limits.idle);

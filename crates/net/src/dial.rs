@@ -7,13 +7,13 @@ use std::task::Poll;
 use std::time::Duration;
 
 use sockeye_core::limits::{Handshakes, MESSAGE};
-use sockeye_core::{Address, Endpoint, Fault, Kind, Leg, PEER, Tick};
+use sockeye_core::{Address, Endpoint, Fault, Kind, Leg, Note, PEER, Tick};
 use tokio::time::{Instant, sleep_until, timeout};
 
 use crate::datagram::Datagram;
 use crate::errno;
 use crate::eyeballs::{Race, Step};
-use crate::layer::{Layers, Link, Scene, via};
+use crate::layer::{Layers, Link, Open, Scene, via};
 use crate::stream::Stream;
 use crate::transport::{self, Entry, Role};
 
@@ -105,6 +105,11 @@ impl Target {
         &self.endpoint
     }
 
+    /// What to tell people before it is dialled for the first time.
+    pub(crate) fn announce(&self) -> Vec<Note> {
+        self.layers.announce(&self.endpoint.bare().to_string())
+    }
+
     /// Connects; see [`dial`].
     pub async fn dial(&self, options: Options, on_event: &dyn Fn(Kind<'_>)) -> Result<Conn, Fault> {
         let endpoint = self.proxy.as_ref().unwrap_or(&self.endpoint);
@@ -127,9 +132,9 @@ impl Target {
             Conn::Stream(stream) if !self.layers.is_empty() => {
                 let remote = stream.remote().unwrap_or(Address::Unix(None));
                 let behalf = options.behalf.clone();
+                let (subject, on_event) = (&*call.subject, call.on_event);
                 let message = options.message;
-                let (subject, on_event) = (call.subject.as_str(), call.on_event);
-                let scene = Scene { leg: call.leg, behalf, message, subject, on_event };
+                let scene = Scene { leg: call.leg, behalf, message, door: &Open, subject, on_event };
                 let link = self.layers.wrap(Link::new(stream, remote), &scene, &options.handshakes).await?;
                 Ok(Conn::Stream(link.stream))
             }

@@ -4,7 +4,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
-use sockeye_core::{Address, Kind, Lane, Machine, Note, Peer, Service, SessionId};
+use sockeye_core::{Address, Lane, Machine, Peer, Service, SessionId};
 use tokio::sync::watch;
 
 use crate::guard::{Guard, Slot};
@@ -22,11 +22,8 @@ pub(crate) struct Plan {
     pub(crate) layers: Layers,
     pub(crate) lane: Lane,
     pub(crate) idle: Option<Duration>,
-    /// End after this many sessions.
-    pub(crate) sessions: Option<u64>,
     /// Becomes true when nobody is to be let in any more.
     pub(crate) stop: watch::Sender<bool>,
-    pub(crate) refusals: Refusals,
 }
 
 /// Somebody who has come in.
@@ -38,33 +35,24 @@ pub(crate) struct Caller {
     pub(crate) user: Option<Box<str>>,
 }
 
-/// Who was turned away, told once a second at most.
-#[derive(Default)]
-pub(crate) struct Refusals {
-    count: std::cell::Cell<u64>,
-    told: std::cell::Cell<Option<sockeye_core::Tick>>,
-}
-
 impl Plan {
-    /// Whether another session may begin; the last one that may stops all listeners.
-    pub(crate) fn may_begin(&self) -> bool {
-        self.sessions.is_none_or(|sessions| self.guard.begun() < sessions)
-    }
-
-    /// A place for the peer. `None`: turned away, counted and told.
+    /// A place for a peer without handshakes to make. `None`: turned away, counted and told.
     pub(crate) fn enter(&self, remote: &Address) -> Option<Slot> {
         match self.guard.enter(remote, self.world.clock.now()) {
-            Ok(slot) => {
-                if !self.may_begin() {
-                    self.stop.send_replace(true);
-                }
-                Some(slot)
-            }
+            Ok(slot) => Some(self.began(slot)),
             Err(reason) => {
-                self.refuse(remote, reason);
+                self.world.refuse(SessionId::default(), remote, reason);
                 None
             }
         }
+    }
+
+    /// A session has its place: the last one that may begin stops all listeners.
+    pub(crate) fn began(&self, slot: Slot) -> Slot {
+        if !self.guard.may_begin() {
+            self.stop.send_replace(true);
+        }
+        slot
     }
 
     /// The machine of a new session with somebody who has come in.
@@ -74,21 +62,7 @@ impl Plan {
             Peer { session: id, transport, datagrams: self.lane.medium.is_datagrams(), local, remote, user };
         let conversation = self.service.start(&peer);
         Machine::new(conversation, self.lane, self.world.limits.message)
+            .bursting(self.world.burst)
             .watched(id, self.world.observer.clone())
-    }
-
-    #[cold]
-    fn refuse(&self, remote: &Address, reason: &'static str) {
-        let id = SessionId::default();
-        self.world.show(id, Kind::Refused { remote, reason });
-        let count = self.refusals.count.get() + 1;
-        let now = self.world.clock.now();
-        let quiet = self.refusals.told.get().is_some_and(|told| now.since(told) < Duration::from_secs(1));
-        self.refusals.count.set(if quiet { count } else { 0 });
-        if !quiet {
-            self.refusals.told.set(Some(now));
-            let note = Note::new("refused").arg("remote", remote).arg("limit", reason).arg("count", count);
-            self.world.front.note(id, &note);
-        }
     }
 }

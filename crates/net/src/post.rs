@@ -16,6 +16,8 @@ pub(crate) enum Letter {
     Stop,
     /// The server is ending: close now.
     Close,
+    /// All sessions hold too much memory together, and this one most of it.
+    Cut,
 }
 
 /// A mailbox of one session, or of all sessions of a datagram socket.

@@ -15,8 +15,10 @@ use crate::drive::demux::Demux;
 use crate::front::Front;
 use crate::guard::Guard;
 use crate::layer::Layers;
+use crate::metrics::Metrics;
+use crate::metrics::responder::Responder;
 use crate::operator::{self, Source};
-use crate::plan::{Plan, Refusals};
+use crate::plan::Plan;
 use crate::post::Letter;
 use crate::signals::Signals;
 use crate::timer;
@@ -67,12 +69,12 @@ pub struct Server {
     world: Rc<World>,
     guard: Rc<Guard>,
     stop: watch::Sender<bool>,
-    max_sessions: Option<u64>,
     operator: Option<Source>,
     desks: Vec<Arc<dyn Service>>,
     bound: Vec<(Rc<Plan>, Bound)>,
     /// Taken over before the first listener is said to be ready: who reads that line may signal at once.
     signals: Option<Signals>,
+    responder: Option<Responder>,
 }
 
 impl Server {
@@ -80,15 +82,28 @@ impl Server {
     pub fn new(options: Options) -> Result<Self, Fault> {
         Ok(Self {
             runtime: runtime()?,
-            guard: Guard::new(options.limits.clone()),
+            guard: Guard::new(options.limits.clone(), options.max_sessions),
             world: World::new(options.limits, options.front, options.observer),
             stop: watch::Sender::new(false),
-            max_sessions: options.max_sessions,
             operator: options.operator,
             desks: Vec::new(),
             bound: Vec::new(),
             signals: None,
+            responder: None,
         })
+    }
+
+    /// Where chance begins, to repeat a run: who is turned away among many at their handshakes.
+    pub fn seed(&self, seed: u64) {
+        self.guard.seed(seed);
+    }
+
+    /// Counts, and answers who asks for the counts at this endpoint: a plain stream. Where that is, is told when the
+    /// server runs.
+    pub fn metrics(&mut self, endpoint: &Endpoint) -> Result<(), Fault> {
+        self.responder = Some(self.runtime.block_on(async { Responder::bind(endpoint) })?);
+        self.world.metrics.get_or_init(Metrics::new);
+        Ok(())
     }
 
     /// Takes the listener's addresses and tells that they are ready: at the endpoint that is given back, with its real
@@ -105,6 +120,9 @@ impl Server {
         let (url, service) = (&bound.url, &listener.name);
         self.world.show(SessionId::default(), Kind::Listening { url, service });
         self.world.front.listening(url, service);
+        for note in layers.announce(url) {
+            self.world.note(SessionId::default(), &note);
+        }
         let mut desk = None;
         if listener.service.reads_operator() {
             desk = Some(self.desks.len());
@@ -118,9 +136,7 @@ impl Server {
             layers,
             lane: endpoint.lane(bound.medium),
             idle: endpoint.params.idle.or(self.world.limits.idle),
-            sessions: self.max_sessions,
             stop: self.stop.clone(),
-            refusals: Refusals::default(),
         };
         let url = bound.url.clone();
         self.bound.push((Rc::new(plan), bound));
@@ -130,10 +146,14 @@ impl Server {
     /// Serves until a signal, or until the sessions asked for have ended. A session over stdin and stdout that failed is
     /// the server's own failure.
     pub fn run(self) -> Result<End, Fault> {
-        let Self { runtime, world, guard, stop, operator, desks, bound, signals, .. } = self;
+        let Self { runtime, world, guard, stop, operator, desks, bound, signals, responder } = self;
         let end = runtime.block_on(async {
             let mut signals = signals.map_or_else(Signals::listen, Ok)?;
             tokio::task::spawn_local(timer::run(Rc::clone(&world)));
+            if let Some(responder) = responder {
+                world.note(SessionId::default(), &Note::new("metrics").arg("url", &responder.url));
+                responder.start(&world, &guard);
+            }
             let mut loops = Vec::new();
             for (plan, bound) in bound {
                 start(&plan, bound, &mut loops);
@@ -142,7 +162,9 @@ impl Server {
                 let world = Rc::clone(&world);
                 tokio::task::spawn_local(async move { operator::attend(&world, &desks, source).await });
             }
-            Ok(serve(&world, &guard, &stop, loops, &mut signals).await)
+            let end = serve(&world, &guard, &stop, loops, &mut signals).await;
+            world.tell_rest();
+            Ok(end)
         });
         let outcome = world.outcome.take();
         runtime.shutdown_background();
@@ -226,7 +248,8 @@ async fn drain(world: &Rc<World>, guard: &Rc<Guard>, signals: &mut Signals) -> E
 }
 
 async fn all_ended(world: &World, guard: &Guard) {
-    while guard.live() > 0 {
+    // A handshake under way may still become a session, unless enough have begun.
+    while guard.live() > 0 || (guard.pending() > 0 && guard.may_begin()) {
         world.ended.notified().await;
     }
 }

@@ -1,6 +1,6 @@
 //! What all sessions of one thread share: the people's side, the clock, the timer, the lent buffers, and who is there.
 
-use std::cell::{Cell, RefCell};
+use std::cell::{Cell, OnceCell, RefCell};
 use std::collections::HashMap;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -11,13 +11,20 @@ use sockeye_core::{Event, Fault, How, Kind, Limits, Note, Observer, Outbox, Sess
 use tokio::sync::{Notify, watch};
 
 use crate::clock::{Clock, wall};
+use crate::complaints::{About, Complaints};
 use crate::dial::Target;
 use crate::front::Front;
+use crate::memory::Memory;
+use crate::metrics::Metrics;
 use crate::post::{Letter, Post};
+use crate::refusals::Refusals;
 use crate::timer::Timer;
 
 /// How much one read may bring: 64 KiB, the most a UDP datagram can carry, and what measured best for streams.
 pub(crate) const READ: usize = 64 * 1024;
+
+/// The longest that answers grow before they are written; a bound on what waits for a peer makes it less.
+const BURST: usize = 256 * 1024;
 
 /// How often stdout is looked at again while it is blocked.
 pub(crate) const BLOCKED: Duration = Duration::from_millis(5);
@@ -38,6 +45,17 @@ pub(crate) struct World {
     pub(crate) lent: RefCell<Lent>,
     /// Bytes waiting to be written, in all sessions.
     pub(crate) waiting: Cell<usize>,
+    /// What sessions hold, and who holds it.
+    pub(crate) memory: Memory,
+    /// How much one read of a stream may bring, and how long the answers to it may grow before they are written: so much
+    /// that neither takes a peer that reads over its bound.
+    pub(crate) burst: usize,
+    /// What is counted, if somebody wants to know.
+    pub(crate) metrics: OnceCell<Metrics>,
+    /// Who was turned away.
+    pub(crate) refusals: Refusals,
+    /// What went wrong with peers, by [`crate::complaints::About`].
+    pub(crate) complaints: [Complaints; 2],
     /// Which of the services that read the operator's lines was heard last.
     pub(crate) desk: Cell<usize>,
     /// What went wrong in the session over stdin and stdout: where there is one, it is what the program was run for.
@@ -65,6 +83,11 @@ impl World {
         Rc::new(Self {
             front,
             observer,
+            memory: Memory::new(limits.memory),
+            burst: (limits.waiting_per_peer / 2).clamp(1, BURST),
+            metrics: OnceCell::new(),
+            refusals: Refusals::default(),
+            complaints: Complaints::all(),
             limits,
             clock: Clock::start(),
             timer: Timer::default(),
@@ -90,6 +113,9 @@ impl World {
             return Ok(Rc::clone(known));
         }
         let target = Rc::new(Target::new(&to.parse()?)?);
+        for note in target.announce() {
+            self.note(SessionId::default(), &note);
+        }
         let mut targets = self.targets.borrow_mut();
         if targets.len() >= TARGETS {
             targets.clear();
@@ -140,6 +166,30 @@ impl World {
     /// Tells people that something went wrong.
     pub(crate) fn fault(&self, session: SessionId, fault: &Fault) {
         self.front.fault(session, fault);
+    }
+
+    /// Tells what was left untold, when the server ends.
+    pub(crate) fn tell_rest(&self) {
+        self.tell_refusals();
+        self.tell_left_out(About::Handshake);
+        self.tell_left_out(About::Session);
+        self.sum_up_refusals();
+    }
+
+    /// A datagram from a peer was lost here.
+    #[cold]
+    pub(crate) fn dropped_in(&self) {
+        if let Some(metrics) = self.metrics.get() {
+            metrics.dropped_in();
+        }
+    }
+
+    /// A datagram to a peer was lost here.
+    #[cold]
+    pub(crate) fn dropped_out(&self) {
+        if let Some(metrics) = self.metrics.get() {
+            metrics.dropped_out();
+        }
     }
 
     /// Shows an event to the observer, if there is one.

@@ -13,6 +13,7 @@ use sockeye_wire::notation;
 
 use crate::bounds::Bounds;
 use crate::given::{self, Params};
+use crate::secrets;
 use crate::shown::Shown;
 use crate::views::Views;
 
@@ -67,6 +68,7 @@ pub fn run(request: &Request, views: &Views) -> Result<End, Fault> {
         apart: request.apart,
         open: false,
     };
+    secrets::fill(&mut endpoint, &*views.watcher);
     let options = Options {
         verb: "ask",
         endpoint,

@@ -79,7 +79,9 @@ fn entry(path: &str, table: &Table, set: &mut BTreeMap<String, String>) -> Resul
             "args" => args = words(value).ok_or_else(|| bad(path, key))?,
             name if given::is_param(name) => params.push((key.clone(), text()?)),
             name if Bounds::NAMES.contains(&name) => {
-                let value = text()?;
+                // Lists may be written as lists.
+                let list = || words(value).filter(|items| !items.is_empty()).map(|items| items.join(","));
+                let value = text().or_else(|fault| list().ok_or(fault))?;
                 if set.get(name).is_some_and(|known| *known != value) {
                     return Err(bad(path, format_args!("{name}: {} / {value}", set[name])));
                 }
@@ -155,6 +157,9 @@ mod tests {
         assert!(entry.params.contains(&("frame".to_owned(), "line".to_owned())));
         assert!(entry.params.contains(&("idle".to_owned(), "2".to_owned())));
         assert_eq!(file.bounds.max_sessions, Some(1));
+        let lists = "allow = [\"10.0.0.0/8\", \"::1\"]\ndeny = \"10.1.0.0/16\"\nmax-pending = 7\n";
+        let limits = read("sockeye.toml", &format!("{ECHO}{lists}")).unwrap().bounds.limits;
+        assert_eq!((limits.allow.len(), limits.deny.len(), limits.pending.full), (2, 1, 7));
     }
 
     #[test]
@@ -171,6 +176,8 @@ mod tests {
         assert!(fails("serve = 1\n").detail.unwrap().contains("serve"));
         assert_eq!(fails("").code, Code::BadFile);
         assert_eq!(fails(&format!("{ECHO}frame = [1]\n")).code, Code::BadFile);
+        assert_eq!(fails(&format!("{ECHO}allow = []\n")).code, Code::BadFile);
+        assert_eq!(fails(&format!("{ECHO}allow = [\"10.0.0.1/8\"]\n")).value("near"), "10.0.0.0/8");
         assert_eq!(fails(&format!("{ECHO}frame = \"pink\"\n")).code, Code::UnknownFraming);
         assert!(fails(&format!("{ECHO}once = true\n{ECHO}once = false\n")).detail.unwrap().contains("once"));
     }

@@ -10,6 +10,7 @@ use sockeye_net::{End, operator::Source};
 
 use crate::bounds::Bounds;
 use crate::given::{self, Params};
+use crate::secrets;
 use crate::shown::Shown;
 use crate::talk::{AtEof, Eol, Manner, Talk};
 use crate::typing;
@@ -54,10 +55,11 @@ enum Way {
     Lines,
 }
 
-/// Understands a request.
-pub fn plan(request: &Request) -> Result<Plan, Fault> {
-    let endpoint = given::endpoint(&request.endpoint, &request.params)?;
+/// Understands a request. Asks for the secrets it needs, while nobody else reads the terminal.
+pub fn plan(request: &Request, views: &Views) -> Result<Plan, Fault> {
+    let mut endpoint = given::endpoint(&request.endpoint, &request.params)?;
     let lane = given::lane(&endpoint, Role::Connect)?;
+    secrets::fill(&mut endpoint, &*views.watcher);
     let way = way(request, &endpoint, lane);
     let manner = Manner {
         eol: eol(request, lane),

@@ -6,22 +6,26 @@
 
 pub mod ask;
 pub mod bounds;
+pub mod cert;
 pub mod config;
 pub mod connect;
 pub mod given;
 pub mod list;
 pub mod nc;
 pub mod proxy;
+pub mod secrets;
 pub mod serve;
 mod shown;
 mod talk;
 mod typing;
+pub mod user;
 pub mod views;
 
 pub use bounds::Bounds;
 pub use sockeye_core as core;
 pub use sockeye_net::operator::{Source, Typed};
 pub use sockeye_net::signals::on_next as on_next_signal;
+pub use sockeye_net::tls::log_secrets_to as log_tls_secrets_to;
 pub use sockeye_net::{End, Front};
 pub use sockeye_service as service;
 pub use sockeye_wire as wire;

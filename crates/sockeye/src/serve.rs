@@ -87,6 +87,10 @@ pub fn run(request: &Request, operator: impl FnOnce() -> Source, views: &Views) 
         front: views.front(),
         observer: views.observer.clone(),
     })?;
+    server.seed(request.seed);
+    if let Some(endpoint) = &plan.bounds.metrics {
+        server.metrics(endpoint)?;
+    }
     let mut bound = 0;
     let mut first = None;
     for listener in plan.listeners {

@@ -2,13 +2,20 @@
 
 use std::sync::Arc;
 
+use sockeye_core::endpoint::Secret;
 use sockeye_core::{Fault, Observer};
 use sockeye_net::Front;
+
+use crate::secrets::Want;
 
 /// The people's side of a use case: a driver's, and what is told before a driver runs.
 pub trait Watcher: Front {
     /// Something went wrong, and it goes on without: a port of the welcome set that is taken.
     fn warning(&self, fault: &Fault);
+
+    /// A secret, from the environment or asked for where somebody can be. Called before anything is opened; it may wait
+    /// for a person.
+    fn secret(&self, want: Want<'_>) -> Option<Secret>;
 }
 
 /// Who is shown what.

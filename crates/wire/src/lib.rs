@@ -1,10 +1,9 @@
 //! What stands between bytes and the people who read and write them, and what two ends say before a session begins,
 //! without I/O.
 //!
-//! [`mod@certificate`] reads what certificates say, [`charset`] turns text into bytes and back, [`mod@escape`] makes a
-//! peer's bytes safe to show, [`notation`] reads bytes as people write them, [`mod@hexdump`] lays them out in columns.
-//! Start with [`mod@escape`]: everything a peer says passes
-//! through it on its way to a terminal.
+//! [`charset`] turns text into bytes and back, [`mod@escape`] makes a peer's bytes safe to show, [`notation`] reads bytes
+//! as people write them, [`mod@hexdump`] lays them out in columns, [`mod@certificate`] reads what certificates say. Start
+//! with [`mod@escape`]: everything a peer says passes through it on its way to a terminal.
 //!
 //! The handshakes share one shape, [`gate`]: [`mod@proxy`] (whose connection this is), [`via`] (through a proxy) and
 //! [`auth`] (who is there), which stands on [`scram`].

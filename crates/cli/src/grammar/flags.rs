@@ -42,6 +42,10 @@ const fn value(long: &'static str, word: &'static str, key: &'static str) -> Fla
     Flag { long, short: None, takes: Takes::Value(word), key }
 }
 
+const fn values(long: &'static str, word: &'static str, key: &'static str) -> Flag {
+    Flag { long, short: None, takes: Takes::Values(word), key }
+}
+
 const fn lettered(letter: char, flag: Flag) -> Flag {
     Flag { short: Some(letter), ..flag }
 }
@@ -66,6 +70,7 @@ pub(crate) const COMMON: &[Flag] = &[
     value("mcast", "GROUP[@IF]", "flag-mcast"),
     value("ttl", "HOPS", "flag-ttl"),
     value("nodelay", "BOOL", "flag-nodelay"),
+    value("keepalive", "TIME", "flag-keepalive"),
     value("max-message", "SIZE", "flag-max-message"),
     value("seed", "N", "flag-seed"),
     value("generate", "WHAT", "flag-generate"),
@@ -84,7 +89,7 @@ pub(crate) const LAYERS: &[Flag] = &[
     switch("self-signed", "flag-self-signed"),
     value("keylog", "FILE", "flag-keylog"),
     value("path", "PATH", "flag-path"),
-    Flag { long: "header", short: None, takes: Takes::Values("NAME:VALUE"), key: "flag-header" },
+    values("header", "NAME:VALUE", "flag-header"),
     value("subprotocol", "NAME,...", "flag-subprotocol"),
     value("origin", "ORIGIN,...", "flag-origin"),
     value("via", "URL", "flag-via"),
@@ -98,11 +103,22 @@ pub(crate) const LAYERS: &[Flag] = &[
 pub(crate) const SERVE: &[Flag] = &[
     switch("once", "flag-once"),
     value("max-sessions", "N", "flag-max-sessions"),
+    values("allow", "NET,...", "flag-allow"),
+    values("deny", "NET,...", "flag-deny"),
     value("max-at-once", "N", "flag-max-at-once"),
     value("max-per-address", "N", "flag-max-per-address"),
     value("rate-per-address", "N", "flag-rate-per-address"),
+    value("max-pending", "N|N:%:N", "flag-max-pending"),
+    value("tls-timeout", "TIME", "flag-tls-timeout"),
+    value("header-timeout", "TIME", "flag-header-timeout"),
+    value("auth-timeout", "TIME", "flag-auth-timeout"),
+    value("frame-timeout", "TIME", "flag-frame-timeout"),
+    value("max-session-time", "TIME", "flag-max-session-time"),
+    value("max-rate", "SIZE", "flag-max-rate"),
     value("max-waiting", "SIZE", "flag-max-waiting"),
+    value("max-memory", "SIZE", "flag-max-memory"),
     value("drain", "TIME", "flag-drain"),
+    value("metrics", "ENDPOINT", "flag-metrics"),
 ];
 
 /// Flags of `serve` alone.
@@ -114,6 +130,30 @@ pub(crate) const CONNECT: &[Flag] = &[value("eol", "EOL", "flag-eol")];
 /// Flags of `ask`.
 pub(crate) const ASK: &[Flag] =
     &[lettered('n', value("number", "N", "flag-number")), value("quiet", "TIME", "flag-quiet")];
+
+/// Flags of every `cert` that makes something.
+pub(crate) const CERT: &[Flag] = &[
+    value("dir", "DIR", "flag-cert-dir"),
+    value("days", "N", "flag-cert-days"),
+    switch("force", "flag-cert-force"),
+];
+
+/// Flags of a `cert` that makes an authority.
+pub(crate) const CERT_NAME: &[Flag] = &[value("name", "NAME", "flag-cert-name")];
+
+/// Flags of a `cert` that signs.
+pub(crate) const CERT_SIGNER: &[Flag] =
+    &[value("ca", "FILE", "flag-cert-ca"), value("ca-key", "FILE", "flag-cert-ca-key")];
+
+/// Flags of every `user`.
+pub(crate) const USER: &[Flag] = &[value("users", "FILE", "flag-user-file")];
+
+/// Flags of `user add`.
+pub(crate) const USER_ADD: &[Flag] = &[
+    switch("token", "flag-user-token"),
+    value("password-file", "FILE", "flag-user-password-file"),
+    value("iterations", "N", "flag-user-iterations"),
+];
 
 /// Letters of `nc`.
 pub(crate) const NC: &[Flag] = &[

@@ -85,15 +85,21 @@ pub(crate) fn root(words: &Words) -> String {
     page.text
 }
 
-/// The page of a verb.
-pub(crate) fn verb(words: &Words, verb: &Verb) -> String {
+/// The page of a verb, or of a word that one goes on with; `path` is all the words that lead to it.
+pub(crate) fn verb(words: &Words, verb: &Verb, path: &str) -> String {
     let mut page = Page { words, text: String::new() };
-    page.line(&format!("sockeye {}: {}", verb.name, words.plain(&format!("verb-{}", verb.name))));
+    let key = verbs::key(path);
+    page.line(&format!("sockeye {path}: {}", words.plain(&key)));
     let topics: Vec<&str> = Topic::ALL.iter().map(|(name, _)| *name).collect();
-    page.line(&words.say(&format!("verb-{}-long", verb.name), &[("topics", &topics.join(", "))]));
+    page.line(&words.say(&format!("{key}-long"), &[("topics", &topics.join(", "))]));
     page.heading("help-usage");
-    page.line(&format!("  sockeye {}", usage_of(verb)));
-    page.heading("help-words");
+    page.line(&format!("  sockeye {}", usage_of(verb, path)));
+    if !(verb.words.is_empty() && verb.subs.is_empty()) {
+        page.heading("help-words");
+    }
+    for sub in verb.subs {
+        page.row(sub.name, &words.plain(&format!("{key}-{}", sub.name)));
+    }
     for word in verb.words {
         page.row(word.name, &words.plain(word.key));
     }
@@ -141,15 +147,19 @@ pub(crate) fn service(words: &Words, entry: &Entry) -> String {
 }
 
 /// The words of a verb as usage shows them.
-fn usage_of(verb: &Verb) -> String {
+fn usage_of(verb: &Verb, path: &str) -> String {
     if verb.has_services() {
-        return format!("{} [ENDPOINT SERVICE [...]]", verb.name);
+        return format!("{path} [ENDPOINT SERVICE [...]]");
     }
-    let mut text = verb.name.to_owned();
+    if !verb.subs.is_empty() {
+        return format!("{path} {} [...]", verb.choices());
+    }
+    let mut text = path.to_owned();
     for word in verb.words {
         let shown = match word.times {
             Times::One => format!(" {}", word.name),
             Times::Maybe => format!(" [{}]", word.name),
+            Times::Any => format!(" [{}...]", word.name),
             Times::Many => format!(" {}...", word.name),
         };
         text.push_str(&shown);

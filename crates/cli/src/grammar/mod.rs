@@ -48,7 +48,7 @@ pub(crate) fn command(words: Option<&Words>) -> Command {
         .arg(help.help(described.say("flag-help")))
         .arg(version.help(described.say("flag-version")));
     for verb in verbs::ALL {
-        root = root.subcommand(verb_command(verb, &described));
+        root = root.subcommand(verb_command(verb, verb.name, &described));
     }
     described.page(root, help::root)
 }
@@ -61,8 +61,9 @@ fn bare(name: &'static str) -> Command {
         .args_override_self(true)
 }
 
-fn verb_command(verb: &'static Verb, described: &Described<'_>) -> Command {
-    let mut command = bare(verb.name).about(described.say(&format!("verb-{}", verb.name)));
+/// The grammar of a verb, or of a word that one goes on with; `path` is all the words that lead to it.
+fn verb_command(verb: &'static Verb, path: &str, described: &Described<'_>) -> Command {
+    let mut command = bare(verb.name).about(described.say(&verbs::key(path)));
     for flag in verb.all_flags() {
         command = command.arg(argument(flag, described).global(verb.has_services()));
     }
@@ -74,7 +75,10 @@ fn verb_command(verb: &'static Verb, described: &Described<'_>) -> Command {
             command = command.subcommand(service_command(entry, described));
         }
     }
-    described.page(command, |words| help::verb(words, verb))
+    for sub in verb.subs {
+        command = command.subcommand(verb_command(sub, &format!("{path} {}", sub.name), described));
+    }
+    described.page(command, |words| help::verb(words, verb, path))
 }
 
 fn service_command(entry: &'static Entry, described: &Described<'_>) -> Command {
@@ -123,6 +127,7 @@ fn positional(word: &'static Word, described: &Described<'_>) -> Arg {
     match word.times {
         Times::One => arg.required(true),
         Times::Maybe => arg,
+        Times::Any => arg.num_args(1..).action(ArgAction::Append),
         Times::Many => arg.required(true).num_args(1..).action(ArgAction::Append),
     }
 }
@@ -162,7 +167,8 @@ mod tests {
     fn no_flag_takes_an_optional_value() {
         let mut root = command(None);
         root.build();
-        for verb in root.get_subcommands() {
+        let subs = root.get_subcommands().flat_map(Command::get_subcommands);
+        for verb in root.get_subcommands().chain(subs) {
             for arg in verb.get_arguments().filter(|arg| !arg.is_positional()) {
                 let count = arg.get_num_args();
                 assert!(

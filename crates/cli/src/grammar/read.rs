@@ -45,7 +45,7 @@ fn pairs(matches: &ArgMatches, names: &[&str]) -> Vec<(String, String)> {
     for name in names {
         let given = values(matches, name);
         if !given.is_empty() {
-            // Only header fields may stand several times; the last of other flags wins in the parser.
+            // Header fields and networks may stand several times; the last of other flags wins in the parser.
             pairs.push(((*name).to_owned(), given.join("\n")));
         } else if has(matches, name) {
             pairs.push(((*name).to_owned(), "true".to_owned()));

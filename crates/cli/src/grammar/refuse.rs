@@ -5,6 +5,8 @@ use clap::{Arg, Command};
 use sockeye::core::fault::nearest;
 use sockeye::core::{Code, Fault};
 
+use super::verbs;
+
 /// The fault of what the parser refused. `path` is the verb, and the service, that the arguments name.
 pub(crate) fn fault(error: &Error, root: &Command, path: &[String]) -> Fault {
     let subject = path.join(" ");
@@ -14,7 +16,10 @@ pub(crate) fn fault(error: &Error, root: &Command, path: &[String]) -> Fault {
             let near = near_flag(root, path, &named);
             Fault::new(Code::UnknownFlag, subject).arg("near", near).arg("name", named)
         }
-        ErrorKind::InvalidSubcommand => unknown_service(&name_of(error, ContextKind::InvalidSubcommand)),
+        ErrorKind::InvalidSubcommand => {
+            let name = name_of(error, ContextKind::InvalidSubcommand);
+            unknown_sub(&subject, &name).unwrap_or_else(|| unknown_service(&name))
+        }
         // After `serve ENDPOINT`, a word that nobody knows was to be a service.
         ErrorKind::UnknownArgument if path == ["serve"] => unknown_service(&named),
         ErrorKind::TooManyValues if named.starts_with('-') => usage(subject, "no-value", &named),
@@ -34,6 +39,13 @@ pub(crate) fn fault(error: &Error, root: &Command, path: &[String]) -> Fault {
 /// The fault of words that do not fit the grammar; `what` chooses the sentence.
 pub(crate) fn usage(subject: impl Into<String>, what: &str, name: &str) -> Fault {
     Fault::new(Code::Usage, subject).arg("what", what).arg("name", name)
+}
+
+/// The fault of a word that a verb does not go on with, if it goes on with any.
+fn unknown_sub(verb: &str, name: &str) -> Option<Fault> {
+    let subs = verbs::find(verb).map(|verb| verb.subs).filter(|subs| !subs.is_empty())?;
+    let near = nearest(name, subs.iter().map(|sub| sub.name)).unwrap_or_default();
+    Some(Fault::new(Code::UnknownSubcommand, "").arg("verb", verb).arg("name", name).arg("near", near))
 }
 
 fn unknown_service(name: &str) -> Fault {

@@ -1,6 +1,8 @@
 //! Every verb, once: its words, its flags, its examples.
 
-use super::flags::{ASK, CONNECT, Flag, LAYERS, NC, SERVE, SERVE_FILE};
+use super::flags::{
+    ASK, CERT, CERT_NAME, CERT_SIGNER, CONNECT, Flag, LAYERS, NC, SERVE, SERVE_FILE, USER, USER_ADD,
+};
 
 /// One word of a verb.
 #[derive(Clone, Copy, Debug)]
@@ -20,15 +22,19 @@ pub(crate) enum Times {
     One,
     /// Once or not.
     Maybe,
+    /// As often as wanted, or not.
+    Any,
     /// At least once.
     Many,
 }
 
-/// One verb.
+/// One verb, or a word that a verb goes on with.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Verb {
-    /// Its name; its sentences are `verb-NAME` and `verb-NAME-long`.
+    /// Its name; its sentences are `verb-NAME` and `verb-NAME-long`, in a verb `verb-VERB-NAME` and so on.
     pub(crate) name: &'static str,
+    /// What it goes on with, if it is nothing by itself: `cert show`.
+    pub(crate) subs: &'static [Self],
     /// Its words, in order.
     pub(crate) words: &'static [Word],
     /// Its own flags, in groups.
@@ -50,6 +56,12 @@ impl Verb {
     pub(crate) fn has_services(&self) -> bool {
         self.name == "serve"
     }
+
+    /// The words it goes on with, as usage shows them: `ca|server`.
+    pub(crate) fn choices(&self) -> String {
+        let names: Vec<&str> = self.subs.iter().map(|sub| sub.name).collect();
+        names.join("|")
+    }
 }
 
 const fn word(name: &'static str, key: &'static str, times: Times) -> Word {
@@ -60,6 +72,7 @@ const fn word(name: &'static str, key: &'static str, times: Times) -> Word {
 pub(crate) const ALL: &[Verb] = &[
     Verb {
         name: "serve",
+        subs: &[],
         words: &[word("ENDPOINT", "word-endpoint", Times::Maybe)],
         flags: &[SERVE, SERVE_FILE],
         opens: true,
@@ -71,6 +84,7 @@ pub(crate) const ALL: &[Verb] = &[
     },
     Verb {
         name: "connect",
+        subs: &[],
         words: &[word("ENDPOINT", "word-endpoint", Times::One)],
         flags: &[CONNECT],
         opens: true,
@@ -82,6 +96,7 @@ pub(crate) const ALL: &[Verb] = &[
     },
     Verb {
         name: "ask",
+        subs: &[],
         words: &[word("ENDPOINT", "word-endpoint", Times::One), word("MESSAGE", "word-message", Times::Many)],
         flags: &[ASK],
         opens: true,
@@ -93,6 +108,7 @@ pub(crate) const ALL: &[Verb] = &[
     },
     Verb {
         name: "proxy",
+        subs: &[],
         words: &[word("LISTEN", "word-listen", Times::One), word("TARGET", "word-target", Times::One)],
         flags: &[SERVE],
         opens: true,
@@ -100,6 +116,7 @@ pub(crate) const ALL: &[Verb] = &[
     },
     Verb {
         name: "nc",
+        subs: &[],
         words: &[word("HOST", "word-host", Times::Maybe), word("PORT", "word-port", Times::Maybe)],
         flags: &[NC],
         opens: false,
@@ -110,13 +127,130 @@ pub(crate) const ALL: &[Verb] = &[
         ],
     },
     Verb {
+        name: "cert",
+        subs: CERTS,
+        words: &[],
+        flags: &[],
+        opens: false,
+        examples: &[
+            "sockeye cert all",
+            "sockeye cert server app.example 192.0.2.7",
+            "sockeye cert show server.pem",
+        ],
+    },
+    Verb {
+        name: "user",
+        subs: USERS,
+        words: &[],
+        flags: &[],
+        opens: false,
+        examples: &[
+            "sockeye user add lin",
+            "sockeye serve auth+tls://:4433 echo --self-signed --users users.txt",
+        ],
+    },
+    Verb {
         name: "list",
+        subs: &[],
         words: &[word("TOPIC", "word-topic", Times::Maybe)],
         flags: &[],
         opens: false,
         examples: &["sockeye list", "sockeye list framings"],
     },
 ];
+
+/// What `cert` goes on with.
+const CERTS: &[Verb] = &[
+    Verb {
+        name: "ca",
+        subs: &[],
+        words: &[],
+        flags: &[CERT, CERT_NAME],
+        opens: false,
+        examples: &["sockeye cert ca", "sockeye cert ca --dir certs --name 'Test CA' --days 30"],
+    },
+    Verb {
+        name: "server",
+        subs: &[],
+        words: &[word("NAME", "word-cert-server", Times::Any)],
+        flags: &[CERT, CERT_SIGNER],
+        opens: false,
+        examples: &[
+            "sockeye cert server",
+            "sockeye cert server app.example '*.app.example' 192.0.2.7",
+            "sockeye cert server --dir certs --ca my-ca.pem --ca-key my-ca.key",
+        ],
+    },
+    Verb {
+        name: "client",
+        subs: &[],
+        words: &[word("NAME", "word-cert-client", Times::One)],
+        flags: &[CERT, CERT_SIGNER],
+        opens: false,
+        examples: &["sockeye cert client alice", "sockeye cert client alice --dir certs --days 30"],
+    },
+    Verb {
+        name: "all",
+        subs: &[],
+        words: &[word("NAME", "word-cert-server", Times::Any)],
+        flags: &[CERT, CERT_NAME],
+        opens: false,
+        examples: &["sockeye cert all", "sockeye cert all --dir certs localhost app.example"],
+    },
+    Verb {
+        name: "show",
+        subs: &[],
+        words: &[word("PLACE", "word-cert-place", Times::Many)],
+        flags: &[],
+        opens: false,
+        examples: &[
+            "sockeye cert show ca.pem server.pem",
+            "sockeye cert show tls://localhost:4433",
+            "sockeye cert show --json server.pem",
+        ],
+    },
+];
+
+const USERS: &[Verb] = &[
+    Verb {
+        name: "add",
+        subs: &[],
+        words: &[word("NAME", "word-user", Times::One)],
+        flags: &[USER, USER_ADD],
+        opens: false,
+        examples: &["sockeye user add lin", "sockeye user add robot --token --users /etc/sockeye/users.txt"],
+    },
+    Verb {
+        name: "list",
+        subs: &[],
+        words: &[],
+        flags: &[USER],
+        opens: false,
+        examples: &["sockeye user list"],
+    },
+    Verb {
+        name: "remove",
+        subs: &[],
+        words: &[word("NAME", "word-user", Times::One)],
+        flags: &[USER],
+        opens: false,
+        examples: &["sockeye user remove lin"],
+    },
+];
+
+/// Every verb, and after each what it goes on with, by all its words: `cert`, `cert ca`.
+pub(crate) fn every() -> Vec<(String, &'static Verb)> {
+    let with_subs = |verb: &'static Verb| {
+        let subs = verb.subs.iter().map(|sub| (format!("{} {}", verb.name, sub.name), sub));
+        std::iter::once((verb.name.to_owned(), verb)).chain(subs)
+    };
+    ALL.iter().flat_map(with_subs).collect()
+}
+
+/// The catalogue's key of a verb by all its words: `verb-cert-ca`.
+pub(crate) fn key(path: &str) -> String {
+    format!("verb-{}", path.replace(' ', "-"))
+}
 
 /// The verb of this name.
 pub(crate) fn find(name: &str) -> Option<&'static Verb> {

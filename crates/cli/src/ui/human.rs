@@ -4,8 +4,12 @@ use std::fmt::Write as _;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use sockeye::core::endpoint::Secret;
 use sockeye::core::event::Totals;
-use sockeye::core::{Direction, Event, Fault, Kind, Leg, Note, OPERATOR, Observer, PEER, SessionId, Tick};
+use sockeye::core::{
+    Direction, Event, Fault, Kind, Leg, Note, OPERATOR, Observer, PEER, SessionId, Tick, Tls,
+};
+use sockeye::secrets::{self, Want};
 use sockeye::wire::escape::{Escaper, Shape, escape, escape_bytes};
 use sockeye::wire::hexdump::Hexdump;
 use sockeye::{Front, Watcher};
@@ -19,6 +23,9 @@ use crate::words::Words;
 
 /// Bytes of a message that `-vv` shows; `-vvv` shows all.
 const GLANCE: usize = 256;
+
+/// Names of a certificate that `-v` shows; `--json` has all.
+const NAMES: usize = 8;
 
 /// How things are shown.
 #[derive(Clone, Copy, Debug)]
@@ -79,6 +86,13 @@ impl Human {
         self.manner.paint.0
     }
 
+    /// Asks whoever sits at the terminal, be stdin a pipe or not. `None`: nobody does, or nothing was typed.
+    fn ask(&self, key: &str, user: &str) -> Option<Secret> {
+        self.screen.flush();
+        let prompt = self.words.say(key, &[("name", &safe(user))]);
+        rpassword::prompt_password(prompt).ok().and_then(secrets::given)
+    }
+
     /// Writes a line on stderr. On a shared screen it begins below payload that has not ended its line.
     fn line(&self, text: &str) {
         if self.manner.shared {
@@ -113,7 +127,11 @@ impl Human {
     }
 
     /// A sentence about one leg. Those that are not the peer's are numbered, as their messages are.
-    fn of_leg(&self, event: &Event<'_>, leg: Leg, key: &str, args: &[(&str, &str)]) {
+    fn of_leg(&self, event: &Event<'_>, leg: Leg, key: &str) {
+        self.sentence_of_leg(event, leg, key, &[]);
+    }
+
+    fn sentence_of_leg(&self, event: &Event<'_>, leg: Leg, key: &str, args: &[(&str, &str)]) {
         let safe: Vec<(&str, String)> = args.iter().map(|(name, value)| (*name, safe(value))).collect();
         let args: Vec<(&str, &str)> = safe.iter().map(|(name, value)| (*name, value.as_str())).collect();
         let sentence = self.words.say(key, &args);
@@ -139,6 +157,38 @@ impl Human {
             glance(data, &mut text);
         }
         self.moment(event.at, event.session, &text);
+    }
+
+    /// TLS in one line, and a line for each certificate.
+    fn tls(&self, event: &Event<'_>, leg: Leg, facts: &Tls) {
+        let or_none = |value: &Option<String>| value.clone().unwrap_or_else(|| "none".to_owned());
+        let (group, alpn, name) = (or_none(&facts.group), or_none(&facts.alpn), or_none(&facts.server_name));
+        let args = [
+            ("version", facts.version.as_str()),
+            ("suite", &facts.suite),
+            ("group", &group),
+            ("alpn", &alpn),
+            ("name", &name),
+            ("trust", facts.trust.word()),
+            ("resumed", if facts.resumed { "yes" } else { "no" }),
+        ];
+        self.sentence_of_leg(event, leg, "event-tls", &args);
+        for (at, one) in facts.chain.iter().enumerate() {
+            let mut names = one.names.iter().take(NAMES).cloned().collect::<Vec<_>>().join(", ");
+            if one.names.len() > NAMES {
+                let _ = write!(names, ", … (+{})", one.names.len() - NAMES);
+            }
+            let args = [
+                ("number", &*(at + 1).to_string()),
+                ("subject", &one.subject),
+                ("names", if names.is_empty() { "-" } else { &names }),
+                ("issuer", &one.issuer),
+                ("until", &one.not_after),
+                ("days", &one.days.to_string()),
+                ("pin", &one.pin),
+            ];
+            self.sentence_of_leg(event, leg, "event-tls-certificate", &args);
+        }
     }
 
     fn closed(&self, event: &Event<'_>, totals: &Totals) {
@@ -222,6 +272,17 @@ impl Watcher for Human {
     fn warning(&self, fault: &Fault) {
         self.show(fault, Weight::Warning, SessionId::default());
     }
+
+    fn secret(&self, want: Want<'_>) -> Option<Secret> {
+        let (variable, asked) = match want {
+            Want::Password { user } => ("SOCKEYE_PASSWORD", Some((user, "ask-password"))),
+            Want::Again { user } => ("SOCKEYE_PASSWORD", Some((user, "ask-again"))),
+            Want::Token => ("SOCKEYE_TOKEN", None),
+            Want::Via { user } => ("SOCKEYE_VIA_PASSWORD", Some((user, "ask-password"))),
+        };
+        let given = std::env::var(variable).ok().and_then(secrets::given);
+        given.or_else(|| asked.and_then(|(user, key)| self.ask(key, user)))
+    }
 }
 
 impl Observer for Human {
@@ -250,6 +311,8 @@ impl Observer for Human {
                 let (local, remote) = (local.to_string(), remote.to_string());
                 self.sentence(event, "event-connected", &[("local", &local), ("remote", &remote)]);
             }
+            Kind::Tls { leg, facts } => self.tls(event, leg, facts),
+            Kind::TlsTruncated { leg } => self.of_leg(event, leg, "event-tls-truncated"),
             Kind::Upgraded { to, facts, .. } => {
                 let facts: Vec<String> =
                     facts.iter().map(|(name, value)| format!("{name}={value}")).collect();
@@ -269,14 +332,14 @@ impl Observer for Human {
                 let (code, name, reason) = farewell.map_or_else(Default::default, |it| {
                     (it.code.to_string(), it.name, if it.reason.is_empty() { "-" } else { it.reason })
                 });
-                self.of_leg(event, leg, key, &[("code", &code), ("name", name), ("reason", reason)]);
+                self.sentence_of_leg(event, leg, key, &[("code", &code), ("name", name), ("reason", reason)]);
             }
             Kind::Reset { leg, direction } => {
                 let key = match direction {
                     Direction::In => "event-reset-in",
                     Direction::Out => "event-reset-out",
                 };
-                self.of_leg(event, leg, key, &[]);
+                self.of_leg(event, leg, key);
             }
             Kind::Timeout { what } => self.sentence(event, "event-timeout", &[("what", what)]),
             Kind::Refused { remote, reason } => {

@@ -7,10 +7,12 @@ use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
+use sockeye::core::endpoint::Secret;
 use sockeye::core::event::Farewell;
 use sockeye::core::{
-    Address, Direction, Event, Fault, Kind, Layer, Leg, Note, Observer, SessionId, Side, Tick,
+    Address, Direction, Event, Fault, Kind, Layer, Leg, Note, Observer, SessionId, Side, Tick, Tls,
 };
+use sockeye::secrets::Want;
 use sockeye::wire::escape::is_safe;
 use sockeye::wire::notation::to_hex;
 use sockeye::{Front, Watcher};
@@ -120,6 +122,12 @@ fn guarded(line: &str) -> String {
     out
 }
 
+/// A line about a thing rather than a moment: a certificate.
+pub(crate) fn thing(kind: &str, fields: &[(&str, Value)]) -> String {
+    let start = Line::start(Tick::ZERO, SessionId::default(), "captured", kind);
+    fields.iter().fold(start, |line, (name, value)| line.value(name, value)).end()
+}
+
 fn error(line: Line, severity: &str, fault: &Fault) -> Line {
     let line = line
         .text("severity", severity)
@@ -175,6 +183,8 @@ fn line(event: &Event<'_>) -> Line {
             .text("transport", transport)
             .address("local", local)
             .address("remote", remote),
+        Kind::Tls { leg, facts } => tls(line.number("leg", u64::from(leg)), facts),
+        Kind::TlsTruncated { leg } => line.number("leg", u64::from(leg)),
         Kind::Upgraded { leg, to, facts } => line.number("leg", u64::from(leg)).text("to", to).args(facts),
         Kind::Authenticated { leg, user, mechanism } => {
             line.number("leg", u64::from(leg)).text("user", user).text("mechanism", mechanism)
@@ -200,6 +210,30 @@ fn line(event: &Event<'_>) -> Line {
         Kind::Note(note) => line.text("note", note.key).args(&note.args),
         Kind::Error(fault) => error(line, "error", fault),
     }
+}
+
+/// What a TLS handshake agreed on. What there is none of is left out.
+fn tls(line: Line, facts: &Tls) -> Line {
+    let optional = [("group", &facts.group), ("alpn", &facts.alpn), ("server_name", &facts.server_name)];
+    let mut line = line.text("version", &facts.version).text("suite", &facts.suite);
+    for (name, value) in optional {
+        if let Some(value) = value {
+            line = line.text(name, value);
+        }
+    }
+    let chain = facts.chain.iter().map(|one| {
+        serde_json::json!({
+            "subject": one.subject,
+            "issuer": one.issuer,
+            "names": one.names,
+            "not_after": one.not_after,
+            "days": one.days,
+            "pin": one.pin,
+        })
+    });
+    line.value("resumed", &Value::from(facts.resumed))
+        .text("trust", facts.trust.word())
+        .value("chain", &Value::Array(chain.collect()))
 }
 
 impl Front for Json {
@@ -230,6 +264,10 @@ impl Watcher for Json {
         self.write(error(start, "warning", fault));
         self.people.warning(fault);
     }
+
+    fn secret(&self, want: Want<'_>) -> Option<Secret> {
+        self.people.secret(want)
+    }
 }
 
 impl Observer for Json {
@@ -259,6 +297,7 @@ mod tests {
     use serde_json::Map;
     use sockeye::core::event::Farewell;
     use sockeye::core::event::Totals;
+    use sockeye::core::tls::{Shown, Trust};
     use sockeye::core::{Code, How};
 
     const SCHEMA: &str = include_str!("../../../../docs/events.schema.json");
@@ -276,6 +315,7 @@ mod tests {
         let typed = rule["type"].as_str().is_none_or(|name| match name {
             "string" => value.is_string(),
             "integer" => value.is_u64(),
+            "boolean" => value.is_boolean(),
             "number" => value.is_number(),
             "array" => value.is_array(),
             "object" => value.is_object(),
@@ -302,6 +342,33 @@ mod tests {
         }
     }
 
+    fn facts() -> Tls {
+        let certificate = Shown {
+            subject: "CN=a\u{202e}b".to_owned(),
+            names: vec!["app.example".to_owned()],
+            days: -3,
+            ..Shown::default()
+        };
+        Tls {
+            version: "TLS 1.3".to_owned(),
+            suite: "TLS_AES_256_GCM_SHA384".to_owned(),
+            group: Some("X25519MLKEM768".to_owned()),
+            alpn: Some("h2".to_owned()),
+            server_name: Some("app.example".to_owned()),
+            resumed: false,
+            trust: Trust::Chain,
+            chain: vec![certificate],
+        }
+    }
+
+    /// Lines about what is in a file: a certificate, and a key.
+    fn things() -> Vec<String> {
+        let certificate = include_str!("../../tests/golden/files/certificates/authority.pem");
+        let key = include_str!("../../tests/golden/files/certificates/broken.key");
+        let listed = sockeye::cert::show::parse("a.pem", format!("{certificate}{key}").as_bytes()).unwrap();
+        crate::cert::objects(&listed, i64::MAX).lines().map(str::to_owned).collect()
+    }
+
     #[test]
     fn every_kind_of_line_is_as_the_schema_says() {
         let local = Address::Ip("127.0.0.1:1".parse().unwrap());
@@ -310,12 +377,15 @@ mod tests {
         let fault = Fault::new(Code::Reset, "connect").arg("after", "2s").detail("why");
         let note = Note::new("welcome").arg("a", "b");
         let addresses = [local.clone()];
+        let facts = facts();
         let kinds = [
             Kind::Listening { url: "tcp://127.0.0.1:1", service: "echo" },
             Kind::Accepted { transport, local: &local, remote: &remote },
             Kind::Resolved { name: "localhost", addresses: &addresses },
             Kind::Connecting { leg, transport, remote: &remote },
             Kind::Connected { leg, transport, local: &local, remote: &remote },
+            Kind::Tls { leg, facts: &facts },
+            Kind::TlsTruncated { leg },
             Kind::Upgraded { leg, to: "ws", facts: &[("path", "/".to_owned())] },
             Kind::Authenticated { leg, user: "lin", mechanism: "BEARER" },
             Kind::Message { leg, direction: Direction::In, data: b"\xff" },
@@ -335,6 +405,11 @@ mod tests {
         let mut seen = Vec::new();
         for kind in kinds {
             let line = read(kind);
+            check(&line);
+            seen.push(line["kind"].clone());
+        }
+        for line in things() {
+            let line: Map<String, Value> = serde_json::from_str(&line).unwrap();
             check(&line);
             seen.push(line["kind"].clone());
         }

@@ -3,7 +3,7 @@
 use std::rc::Rc;
 use std::task::Context;
 
-use sockeye_core::{Code, Effect, Fault, Leg, Op, PEER};
+use sockeye_core::{Effect, Leg, Op, PEER};
 
 use crate::drive::port::Port;
 use crate::drive::session::{Session, Stage};
@@ -124,23 +124,5 @@ impl Session {
                 side.pass = pass;
             }
         }
-    }
-
-    /// A peer that does not read costs its share of memory and is then cut, with a reason.
-    #[inline]
-    pub(super) fn is_over_its_share(&self) -> bool {
-        let limits = &self.world.limits;
-        let waiting = self.peer.queue.len();
-        waiting > limits.waiting_per_peer || (waiting > 0 && self.world.waiting.get() > limits.waiting)
-    }
-
-    #[cold]
-    pub(super) fn cut(&mut self, cx: &mut Context<'_>, lent: &mut Lent) {
-        let (waiting, max) = (self.peer.queue.len(), self.world.limits.waiting_per_peer);
-        let fault = Fault::new(Code::Overflow, self.subject(PEER)).arg("waiting", waiting).arg("max", max);
-        self.fault.get_or_insert(Box::new(fault));
-        self.peer.port.abort();
-        self.lose_peer(Code::Overflow, cx, lent);
-        self.stage = Stage::Over;
     }
 }

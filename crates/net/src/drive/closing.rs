@@ -106,9 +106,10 @@ impl Session {
         self.stage = Stage::Lingering;
     }
 
-    /// Whether the session ends because its peer was silent too long: it is not waited for any longer, and nothing is on
-    /// its way from it.
+    /// Whether the session ends because its time is up: its peer is not waited for any longer.
     fn is_given_up(&self) -> bool {
-        self.fault.as_deref().is_some_and(|fault| matches!(fault.code, Code::Timeout | Code::Idle))
+        let is_late =
+            |code| matches!(code, Code::Timeout | Code::Idle | Code::SessionTime | Code::FrameTimeout);
+        self.fault.as_deref().is_some_and(|fault| is_late(fault.code))
     }
 }

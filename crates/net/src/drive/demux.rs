@@ -19,11 +19,14 @@ use sockeye_core::{Address, Code, Effect, Fault, Input, Kind, Machine, Op, Outbo
 use tokio::time::Sleep;
 
 use crate::accept::Served;
+use crate::complaints::About;
 use crate::datagram::Datagram;
 use crate::drive::port::{Inlet, Port};
 use crate::drive::session::Session;
+use crate::drive::strict::Strict;
 use crate::errno;
 use crate::guard::Slot;
+use crate::metrics::Meter;
 use crate::plan::{Caller, Plan};
 use crate::post::{Letter, Post};
 use crate::world::{BLOCKED, Lent, World};
@@ -73,6 +76,27 @@ struct Known {
     bytes_in: u64,
     bytes_out: u64,
     slot: Option<Slot>,
+    strict: Option<Box<Strict>>,
+    meter: Option<Box<Meter>>,
+}
+
+impl Known {
+    /// What came and went so far.
+    fn totals(&self) -> Totals {
+        let (messages_in, messages_out) = self.machine.messages();
+        Totals { messages_in, messages_out, bytes_in: self.bytes_in, bytes_out: self.bytes_out }
+    }
+
+    /// Tells the metrics, where there are any, what is new.
+    fn measure(&mut self, world: &World) {
+        let totals = self.totals();
+        let (Some(metrics), Some(meter)) = (world.metrics.get(), &mut self.meter) else { return };
+        if let Some(after) = meter.answered(world.clock.now(), self.bytes_out) {
+            metrics.answered(after);
+        }
+        meter.waits_no_longer();
+        metrics.session(meter, totals);
+    }
 }
 
 /// What a conversation's operations mean for its place in the map.
@@ -125,7 +149,7 @@ impl Demux {
                     self.input(&address, now, Input::Stop, cx, lent);
                     self.remove(&address, None);
                 }
-                Letter::Close => self.remove(&address, None),
+                Letter::Close | Letter::Cut => self.remove(&address, None),
             }
         }
     }
@@ -140,6 +164,14 @@ impl Demux {
             return;
         }
         let Some(Entry::Here(known)) = self.peers.get(address) else { return };
+        if known.strict.as_deref().is_some_and(|strict| strict.met(now).is_some()) {
+            // A datagram peer is forgotten; if it goes on it is a new one.
+            self.plan.world.show(known.id, Kind::Timeout { what: "session" });
+            let gone = Input::Failed { leg: PEER, why: Code::SessionTime.word() };
+            self.input(address, now, gone, cx, lent);
+            self.remove(address, None);
+            return;
+        }
         if known.machine.deadline().is_some_and(|deadline| deadline <= now) {
             self.input(address, now, Input::Timeout, cx, lent);
         } else {
@@ -182,7 +214,9 @@ impl Demux {
             && Rc::strong_count(inlet) > 1
         {
             asked.set(local);
-            inlet.push(&lent.buffer[..count]);
+            if !inlet.push(&lent.buffer[..count]) {
+                self.plan.world.dropped_in();
+            }
             return;
         }
         if !matches!(self.peers.get(address), Some(Entry::Here(_))) && !self.welcome(address, now, cx, lent) {
@@ -190,9 +224,19 @@ impl Demux {
         }
         match self.peers.get_mut(address) {
             Some(Entry::Here(known)) => {
+                if let Some(strict) = &mut known.strict {
+                    if strict.waits(now).is_some() {
+                        self.plan.world.dropped_in();
+                        return;
+                    }
+                    strict.has_read(count, now);
+                }
                 known.last = now;
                 known.local = local;
                 known.bytes_in += count as u64;
+                if let Some(meter) = &mut known.meter {
+                    meter.asked(now, known.bytes_out);
+                }
                 let Lent { buffer, out } = lent;
                 let data = &mut buffer[..count];
                 let done = catch_unwind(AssertUnwindSafe(|| known.machine.datagram(now, PEER, data, out)));
@@ -213,7 +257,7 @@ impl Demux {
 
     /// Makes a conversation for a peer not seen before. `false`: turned away.
     fn welcome(&mut self, address: &Address, now: Tick, cx: &mut Context<'_>, lent: &mut Lent) -> bool {
-        if self.stopping || !self.plan.may_begin() {
+        if self.stopping || !self.plan.guard.may_begin() {
             return false;
         }
         self.sweep();
@@ -234,6 +278,8 @@ impl Demux {
             bytes_in: 0,
             bytes_out: 0,
             slot: Some(slot),
+            strict: Strict::new(&self.plan.world.limits, now),
+            meter: self.plan.world.metrics.get().map(|_| Box::new(Meter::new(now))),
         };
         self.peers.insert(address.clone(), Entry::Here(Box::new(known)));
         self.input(address, now, Input::Opened { leg: PEER }, cx, lent);
@@ -261,7 +307,14 @@ impl Demux {
             (Err(fault), _) => self.remove(address, Some(fault)),
             (_, After::Leave) => self.remove(address, None),
             (_, After::Move) => self.promote(address, cx, lent),
-            (_, After::Stay) => self.arm(address),
+            (_, After::Stay) => {
+                if let Some(Entry::Here(known)) = self.peers.get_mut(address)
+                    && known.meter.is_some()
+                {
+                    known.measure(&self.plan.world);
+                }
+                self.arm(address);
+            }
         }
         lent.out.reset();
     }
@@ -321,13 +374,17 @@ impl Demux {
                     return;
                 }
                 // A full Unix receiver does not say when it has room again, and others wait behind it.
-                Poll::Pending if matches!(*self.socket, Datagram::Unix(_)) => return,
+                Poll::Pending if matches!(*self.socket, Datagram::Unix(_)) => {
+                    return self.plan.world.dropped_out();
+                }
                 Poll::Pending => {}
             }
         }
         if self.unsent_bytes + bytes.len() <= WAITING {
             self.unsent_bytes += bytes.len();
             self.unsent.push_back(Unsent { to: to.clone(), from, bytes: bytes.into() });
+        } else {
+            self.plan.world.dropped_out();
         }
     }
 
@@ -359,6 +416,8 @@ impl Demux {
         let idle = Some(self.idle());
         let session = Session::new(&self.plan.world, known.id, known.machine, port, idle, known.slot);
         let mut session = session.with(address.clone()).at_desk(self.plan.desk).greeted();
+        session.strict = known.strict;
+        session.meter = known.meter;
         session.catch_up(cx, lent);
         tokio::task::spawn_local(Served(session));
         self.peers.insert(address.clone(), Entry::Elsewhere(inlet, asked));
@@ -377,14 +436,16 @@ impl Demux {
     }
 
     fn remove(&mut self, address: &Address, fault: Option<Fault>) {
-        let Some(Entry::Here(known)) = self.peers.remove(address) else { return };
+        let Some(Entry::Here(mut known)) = self.peers.remove(address) else { return };
         self.addresses.remove(&known.id);
         if let Some(fault) = fault {
             self.tell(known.id, address, fault);
         }
-        let (messages_in, messages_out) = known.machine.messages();
-        let (bytes_in, bytes_out) = (known.bytes_in, known.bytes_out);
-        let totals = Totals { messages_in, messages_out, bytes_in, bytes_out };
+        let totals = known.totals();
+        known.measure(&self.plan.world);
+        if let (Some(metrics), Some(meter)) = (self.plan.world.metrics.get(), &known.meter) {
+            metrics.session_ended(meter, self.plan.world.clock.now());
+        }
         self.plan.world.show(known.id, Kind::Closed { totals });
         drop(known.slot);
         self.plan.world.forget(known.id);
@@ -393,7 +454,7 @@ impl Demux {
     fn tell(&self, id: SessionId, address: &Address, fault: Fault) {
         let fault = fault.doing(address.to_string());
         self.plan.world.show(id, Kind::Error(&fault));
-        self.plan.world.fault(id, &fault);
+        self.plan.world.complain(About::Session, id, &fault);
     }
 
     /// Asks the timer for the peer's earliest time.
@@ -401,6 +462,9 @@ impl Demux {
         let idle = self.idle();
         let Some(Entry::Here(known)) = self.peers.get_mut(address) else { return };
         let mut next = known.last + idle;
+        if let Some(strict) = &known.strict {
+            next = next.min(strict.next());
+        }
         if let Some(deadline) = known.machine.deadline() {
             next = next.min(deadline);
         }

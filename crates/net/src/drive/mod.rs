@@ -5,10 +5,13 @@
 //! back-pressure rule.
 
 mod apply;
+mod bounds;
 mod closing;
 pub(crate) mod demux;
+mod measure;
 pub(crate) mod port;
 pub(crate) mod queue;
 pub(crate) mod session;
 pub(crate) mod side;
+pub(crate) mod strict;
 mod websocket;

@@ -118,15 +118,25 @@ impl Port {
     /// Whether something that was written waits inside.
     #[inline]
     pub(crate) fn has_unsent(&self) -> bool {
-        matches!(self, Self::Messages(socket) if socket.owes())
+        match self {
+            Self::Stream(stream) => stream.has_unsent(),
+            Self::Messages(socket) => socket.owes(),
+            _ => false,
+        }
     }
 
     /// Sends what waits inside.
     pub(crate) fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         match self {
+            Self::Stream(stream) => Pin::new(stream).poll_flush(cx),
             Self::Messages(socket) => socket.poll_flush(cx),
             _ => Poll::Ready(Ok(())),
         }
+    }
+
+    /// Whether the peer's end came in a way that may have cut something off.
+    pub(crate) fn is_truncated(&self) -> bool {
+        matches!(self, Self::Stream(stream) if stream.is_truncated())
     }
 
     /// Ends the direction to the peer: FIN, or a Close. Datagrams have none.

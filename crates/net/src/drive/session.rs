@@ -10,17 +10,19 @@ use std::rc::Rc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use sockeye_core::event::Totals;
 use sockeye_core::{
     Address, Code, Direction, Fault, Input, Kind, Leg, Machine, OPERATOR, PEER, Peer, SessionId, Tick,
 };
 
+use crate::complaints::About;
 use crate::drive::port::{Got, Port};
 use crate::drive::side::{Fin, Side};
+use crate::drive::strict::Strict;
 use crate::errno;
 use crate::guard::Slot;
+use crate::metrics::Meter;
 use crate::post::{Letter, Post};
-use crate::world::{BLOCKED, Lent, World};
+use crate::world::{BLOCKED, Lent, READ, World};
 
 /// After the peer's FIN, stdin still goes out until it is silent for this long. It may never end, so its end cannot be
 /// waited for; but what is on its way when a peer ends its own side first must not be lost.
@@ -53,18 +55,22 @@ pub(crate) struct Session {
     pub(super) fault: Option<Box<Fault>>,
     post: Rc<Post>,
     idle: Option<Duration>,
-    last: Tick,
+    pub(super) last: Tick,
     pub(super) until: Tick,
     armed: Tick,
     pub(super) discarded: u32,
     /// Reads of the peer, and for it, that a relay passed on without the conversation.
-    passed_in: u64,
-    passed_out: u64,
+    pub(super) passed_in: u64,
+    pub(super) passed_out: u64,
     pub(super) prints: bool,
     /// Which of the services that read the operator's lines this session belongs to.
     pub(super) desk: Option<u8>,
     greeted: bool,
     who: Option<Box<Who>>,
+    /// What the session holds, as the thread's books have it.
+    pub(super) booked: usize,
+    pub(super) strict: Option<Box<Strict>>,
+    pub(super) meter: Option<Box<Meter>>,
     _slot: Option<Slot>,
 }
 
@@ -117,6 +123,9 @@ impl Session {
             desk: None,
             greeted: false,
             who: None,
+            booked: 0,
+            strict: Strict::new(&world.limits, world.clock.now()),
+            meter: world.metrics.get().map(|_| Box::new(Meter::new(world.clock.now()))),
             _slot: slot,
         }
     }
@@ -160,9 +169,9 @@ impl Session {
         }
     }
 
-    /// Tells people why the session failed.
-    pub(crate) fn tell(&self, fault: &Fault) {
-        self.world.fault(self.id, fault);
+    /// Tells people why a server's session failed.
+    pub(crate) fn complain(&self, fault: &Fault) {
+        self.world.complain(About::Session, self.id, fault);
     }
 
     /// Adds a leg from the start: stdin, say.
@@ -305,17 +314,25 @@ impl Session {
         if leg == PEER && self.machine.is_behind() {
             return self.resume(cx, lent);
         }
-        let Some(side) = self.side(leg) else { return false };
-        let got = match side.port.poll_read(cx, &mut lent.buffer) {
+        let most = if leg == PEER { self.may_read() } else { Some(READ) };
+        let (Some(most), Some(side)) = (most, self.side(leg)) else { return false };
+        let got = match side.port.poll_read(cx, &mut lent.buffer[..most]) {
             Poll::Pending => return self.keep_alive(leg, cx, lent),
             Poll::Ready(got) => got,
         };
         let now = self.world.clock.now();
+        let (before, sent) = (self.peer.bytes_in, self.peer.bytes_out);
         self.last = now;
         match got {
             Ok(Got::Bytes(count)) if pass => self.pass(leg, partner, count, cx, lent),
             Ok(got) => self.take(leg, got, now, cx, lent),
             Err(error) => self.broke(leg, &error, cx, lent),
+        }
+        if leg == PEER && self.strict.is_some() {
+            self.keep_strict(before, now);
+        }
+        if leg == PEER && self.meter.is_some() {
+            self.measure_read(now, sent);
         }
         true
     }
@@ -348,6 +365,9 @@ impl Session {
                 if self.side(leg).is_some_and(|side| side.port.has_fin()) {
                     let direction = Direction::In;
                     self.world.show(self.id, Kind::HalfClosed { leg, direction, farewell: None });
+                }
+                if self.side(leg).is_some_and(|side| side.port.is_truncated()) {
+                    self.world.show(self.id, Kind::TlsTruncated { leg });
                 }
                 self.pass_eof(leg);
                 self.machine.eof(now, leg, &mut lent.out)
@@ -523,6 +543,7 @@ impl Session {
             let now = self.world.clock.now();
             match letter {
                 Letter::Due => self.due(now, cx, lent),
+                Letter::Cut if self.stage != Stage::Over => self.cut(cx, lent),
                 _ if self.stage != Stage::Open => {}
                 Letter::Command(line) => {
                     self.machine.input(now, Input::Command(&line), &mut lent.out);
@@ -536,6 +557,7 @@ impl Session {
                     self.world.show(self.id, Kind::Timeout { what: "drain" });
                     self.stage = Stage::Closing;
                 }
+                Letter::Cut => {}
             }
         }
     }
@@ -567,6 +589,7 @@ impl Session {
             }
             self.fail(Fault::new(Code::Idle, "").arg("after", sockeye_core::quantity::Span(idle)));
         }
+        self.end_if_met(now);
         if self.stage == Stage::Open {
             self.look(cx, lent);
         }
@@ -605,13 +628,18 @@ impl Session {
         if self.stage == Stage::Open {
             next = next.min(self.silent_until());
         }
+        if let Some(strict) = self.strict.as_deref()
+            && self.stage == Stage::Open
+        {
+            next = next.min(strict.next());
+        }
         if self.stage == Stage::Open && self.is_deaf(&self.peer) {
             next = next.min(self.world.clock.now() + LOOK);
         }
         self.arm(next);
     }
 
-    fn arm(&mut self, when: Tick) {
+    pub(super) fn arm(&mut self, when: Tick) {
         if when < self.armed {
             self.armed = when;
             self.world.timer.arm(when, self.id);
@@ -620,14 +648,8 @@ impl Session {
 
     /// What the session came to.
     fn end(&mut self) -> Result<(), Box<Fault>> {
-        // What a relay passed on without the conversation counts as it was read.
-        let (messages_in, messages_out) = self.machine.messages();
-        let totals = Totals {
-            messages_in: messages_in + self.passed_in,
-            messages_out: messages_out + self.passed_out,
-            bytes_in: self.peer.bytes_in,
-            bytes_out: self.peer.bytes_out,
-        };
+        self.measure_end();
+        let totals = self.totals();
         if let Some(fault) = &self.fault {
             self.world.show(self.id, Kind::Error(fault));
         }
@@ -649,6 +671,9 @@ impl Future for Session {
             match this.turn(cx, lent) {
                 Turn::Again => {}
                 Turn::Wait => {
+                    if this.meter.is_some() {
+                        this.measure();
+                    }
                     this.arm_next();
                     return Poll::Pending;
                 }
@@ -663,6 +688,7 @@ impl Drop for Session {
         for side in std::iter::once(&mut self.peer).chain(&mut self.others) {
             side.queue.clear(&self.world);
         }
+        self.unbook();
         if std::thread::panicking() {
             self.world.front.fault(self.id, &Fault::new(Code::Internal, self.subject(PEER)));
         }

@@ -6,8 +6,10 @@
 //! Each wrapping is a handshake with a deadline of its own. None of this is on a session's hot path: what a layer leaves
 //! behind is a [`Stream`].
 
+mod auth;
 mod proxy;
 mod shake;
+pub mod tls;
 pub(crate) mod via;
 pub(crate) mod ws;
 
@@ -18,13 +20,18 @@ use std::time::Duration;
 use sockeye_core::fault::nearest;
 use sockeye_core::limits::Handshakes;
 use sockeye_core::quantity::Span;
-use sockeye_core::{Address, Code, Endpoint, Fault, Kind, Leg};
+use sockeye_core::{Address, Code, Endpoint, Fault, Kind, Leg, Note};
+use tokio::time::Instant;
 
+pub use auth::first_line;
+
+use crate::guard::Reason;
+use crate::metrics::Outcome;
 use crate::stream::Stream;
 use crate::transport::Role;
 
 /// Every layer, in the order `list` shows them.
-pub const ALL: &[&Entry] = &[&ws::ENTRY, &proxy::ENTRY_1, &proxy::ENTRY_2];
+pub const ALL: &[&Entry] = &[&tls::ENTRY, &ws::ENTRY, &auth::ENTRY, &proxy::ENTRY_1, &proxy::ENTRY_2];
 
 /// What a layer makes of what it wraps.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -107,10 +114,44 @@ pub(crate) struct Scene<'a> {
     pub(crate) behalf: Option<(Address, Address)>,
     /// The longest message a layer that carries messages takes, in bytes.
     pub(crate) message: usize,
+    /// Who asks the questions at a server's door.
+    pub(crate) door: &'a dyn Door,
     /// What its faults are about: `connect tls://…`, or the peer's address.
     pub(crate) subject: &'a str,
     /// Who is told of `Tls`, `Upgraded` and `Authenticated`.
     pub(crate) on_event: &'a dyn Fn(Kind<'_>),
+}
+
+/// What layers tell of a newcomer, and whether it may go on. See [`crate::guard`] for the questions.
+pub(crate) trait Door {
+    /// Whether a peer is to be turned away for now, as it failed to log in again and again.
+    fn is_barred(&self, remote: &Address) -> bool;
+
+    /// A login from there has failed.
+    fn failed(&self, remote: &Address);
+
+    /// A layer has told who the peer is. An error: it may not come in, for this reason.
+    fn is_really(&self, remote: &Address) -> Result<(), Reason>;
+
+    /// The handshake of a layer has ended, after this time.
+    fn has_wrapped(&self, layer: &'static str, outcome: Outcome, took: Duration);
+}
+
+/// The door of a client: it lets in whom it has called.
+pub(crate) struct Open;
+
+impl Door for Open {
+    fn is_barred(&self, _remote: &Address) -> bool {
+        false
+    }
+
+    fn failed(&self, _remote: &Address) {}
+
+    fn is_really(&self, _remote: &Address) -> Result<(), Reason> {
+        Ok(())
+    }
+
+    fn has_wrapped(&self, _layer: &'static str, _outcome: Outcome, _took: Duration) {}
 }
 
 /// What a wrapping is.
@@ -123,6 +164,19 @@ pub(crate) trait Layer {
 
     /// How long its handshake may take.
     fn patience(&self, limits: &Handshakes) -> Duration;
+
+    /// Whether the peer's address is what this layer says ([`Link::remote`]), as with the PROXY protocol. Guards ask about
+    /// no address before it.
+    fn tells_remote(&self) -> bool {
+        false
+    }
+
+    /// What to tell people before the first connection: a certificate that was made, safety that was given up. `url` is
+    /// where it listens or connects to.
+    fn announce(&self, url: &str) -> Vec<Note> {
+        let _ = url;
+        Vec::new()
+    }
 
     /// Makes the handshake. Dropping the future gives up.
     fn wrap<'a>(&'a self, link: Link, scene: &'a Scene<'a>) -> Wrapping<'a>;
@@ -147,6 +201,16 @@ impl Layers {
         self.0.is_empty()
     }
 
+    /// Whether one of them tells who the peer is.
+    pub(crate) fn tell_remote(&self) -> bool {
+        self.0.iter().any(|layer| layer.tells_remote())
+    }
+
+    /// What to tell people before the first connection.
+    pub(crate) fn announce(&self, url: &str) -> Vec<Note> {
+        self.0.iter().flat_map(|layer| layer.announce(url)).collect()
+    }
+
     /// Puts all of them on.
     pub(crate) async fn wrap(
         &self,
@@ -156,12 +220,25 @@ impl Layers {
     ) -> Result<Link, Fault> {
         for layer in &self.0 {
             let patience = layer.patience(limits);
-            let Ok(wrapped) = tokio::time::timeout(patience, layer.wrap(link, scene)).await else {
+            let began = Instant::now();
+            let wrapped = tokio::time::timeout(patience, layer.wrap(link, scene)).await;
+            let outcome = match &wrapped {
+                Ok(Ok(_)) => Outcome::Done,
+                Ok(Err(_)) => Outcome::Failed,
+                Err(_) => Outcome::Late,
+            };
+            scene.door.has_wrapped(layer.name(), outcome, began.elapsed());
+            let Ok(wrapped) = wrapped else {
                 (scene.on_event)(Kind::Timeout { what: layer.name() });
                 let fault = Fault::new(Code::HandshakeTimeout, scene.subject);
                 return Err(fault.arg("layer", layer.name()).arg("after", Span(patience)));
             };
             link = wrapped.map_err(|fault| fault.doing(scene.subject))?;
+            if layer.tells_remote() {
+                scene.door.is_really(&link.remote).map_err(|reason| {
+                    Fault::new(Code::OverLimit, scene.subject).arg("limit", reason.word())
+                })?;
+            }
         }
         Ok(link)
     }

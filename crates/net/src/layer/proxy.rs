@@ -7,7 +7,7 @@ use sockeye_wire::proxy::{Accept, Command, Header, Reader, Refusal, Version};
 use std::time::Duration;
 use tokio::io::AsyncWriteExt;
 
-use super::shake::{Failed, shake};
+use super::shake::{Failed, Here, shake};
 use super::{Entry, Layer, Link, Prepared, Scene, Shape, Wrapping};
 use crate::errno;
 use crate::transport::Role;
@@ -86,11 +86,15 @@ impl Layer for Receiver {
         limits.header
     }
 
+    fn tells_remote(&self) -> bool {
+        true
+    }
+
     fn wrap<'a>(&'a self, link: Link, scene: &'a Scene<'a>) -> Wrapping<'a> {
         Box::pin(async move {
             let Link { stream, local, remote, user } = link;
-            let mut reader = Reader::new(Accept::Only(self.0));
-            let (stream, header) = shake(stream, &mut reader).await.map_err(|failed| match failed {
+            let reader = Here(Reader::new(Accept::Only(self.0)));
+            let (stream, header) = shake(stream, reader).await.map_err(|failed| match failed {
                 Failed::Refused(refusal) => fault(&refusal, self.0, scene.subject),
                 Failed::Broke(error) => errno::running(&error, scene.subject),
             })?;

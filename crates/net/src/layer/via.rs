@@ -10,7 +10,7 @@ use sockeye_core::limits::Handshakes;
 use sockeye_core::{Code, Endpoint, Fault, Kind, Place};
 use sockeye_wire::via::{Http, Login, Opened, Refusal, Socks, Target};
 
-use super::shake::{Failed, shake};
+use super::shake::{Failed, Here, shake};
 use super::{Layer, Link, Scene, Wrapping};
 use crate::errno;
 use crate::stream::Stream;
@@ -117,17 +117,18 @@ impl Tunnel {
     async fn open(&self, stream: Stream) -> Result<(Stream, Opened), Failed<Refusal>> {
         let (target, login) = (self.target.clone(), self.login.clone());
         match self.protocol {
-            Protocol::Socks => shake(stream, &mut Socks::new(target, login)).await,
-            Protocol::Http => shake(stream, &mut Http::new(target, login)).await,
+            Protocol::Socks => shake(stream, Here(Socks::new(target, login))).await,
+            Protocol::Http => shake(stream, Here(Http::new(target, login))).await,
         }
     }
 }
 
 fn fault(refusal: &Refusal, subject: &str) -> Fault {
-    let code = match refusal {
-        Refusal::Reply { .. } | Refusal::Status { .. } => Code::ViaRefused,
-        Refusal::LoginNeeded { .. } | Refusal::LoginRefused { .. } => Code::ViaLogin,
-        _ => Code::NotAProxy,
+    let (code, reason) = match refusal {
+        Refusal::Reply { reply } => (Code::ViaRefused, reply.to_string()),
+        Refusal::Status { line, .. } => (Code::ViaRefused, line.clone()),
+        Refusal::LoginNeeded { said } | Refusal::LoginRefused { said } => (Code::ViaLogin, said.clone()),
+        other => (Code::NotAProxy, other.to_string()),
     };
-    Fault::new(code, subject).arg("reason", refusal)
+    Fault::new(code, subject).arg("reason", reason)
 }

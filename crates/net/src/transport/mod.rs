@@ -11,6 +11,7 @@ mod unixgram;
 
 use sockeye_core::endpoint::Host;
 use sockeye_core::fault::nearest;
+use sockeye_core::quantity::Span;
 use sockeye_core::{Code, Endpoint, Fault, Medium, Place};
 
 use crate::bind::Sockets;
@@ -133,6 +134,10 @@ pub fn fit(endpoint: &Endpoint, role: Role) -> Result<Fit, Fault> {
     }
     if let Some(name) = endpoint.params.given().find(|name| !takes(name)) {
         return Err(unfit(name));
+    }
+    if let Some(time) = endpoint.params.keepalive.filter(|time| !time.is_zero() && *time < tcp::SHORTEST) {
+        let fault = Fault::new(Code::BadValue, "").arg("name", "keepalive").arg("value", Span(time));
+        return Err(fault.detail(format!("0, {}-", Span(tcp::SHORTEST))));
     }
     if endpoint.params.ttl == Some(0) && !is_group(&endpoint.place) {
         return Err(Fault::new(Code::BadValue, "").arg("name", "ttl").arg("value", 0).detail("1-255"));

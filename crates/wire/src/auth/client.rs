@@ -58,10 +58,10 @@ impl Client {
 
     /// Takes one line without its end.
     fn line(&mut self, line: &[u8], out: &mut Vec<u8>) -> Result<Option<Authenticated>, Refusal> {
-        let line = std::str::from_utf8(line).map_err(|_| Refusal::Malformed { what: "it is not UTF-8" })?;
+        let line = std::str::from_utf8(line).map_err(|_| Refusal::Malformed { what: "not-utf-8" })?;
         if let Some(word) = line.strip_prefix("no ") {
             let known = Reason::ALL.iter().copied().find(|reason| reason.word() == word);
-            let bad = Refusal::Malformed { what: "the server said no for a reason that does not exist" };
+            let bad = Refusal::Malformed { what: "unknown-reason" };
             return Err(known.map_or(bad, |reason| Refusal::Denied { reason }));
         }
         match std::mem::replace(&mut self.state, State::Over) {
@@ -142,7 +142,7 @@ impl Client {
         if !self.line.may_begin(self.openings()) {
             return Err(match self.state {
                 State::New(..) => Refusal::Foreign { start: Start::of(self.line.bytes()) },
-                _ => Refusal::Malformed { what: "it begins with none of the words that may come here" },
+                _ => Refusal::Malformed { what: "unexpected-word" },
             });
         }
         let used = match pushed {
@@ -185,8 +185,8 @@ fn nothing_in_common(wanted: Mechanism, offered: &str) -> Refusal {
 /// The text in the base64 after `word`.
 fn within(line: &str, word: &str) -> Result<String, Refusal> {
     let base64 = line.strip_prefix(word).unwrap_or_default();
-    let bytes = BASE64_STANDARD.decode(base64).map_err(|_| Refusal::Malformed { what: "it is no base64" })?;
-    String::from_utf8(bytes).map_err(|_| Refusal::Malformed { what: "what is in the base64 is not UTF-8" })
+    let bytes = BASE64_STANDARD.decode(base64).map_err(|_| Refusal::Malformed { what: "not-base64" })?;
+    String::from_utf8(bytes).map_err(|_| Refusal::Malformed { what: "base64-of-no-utf-8" })
 }
 
 impl Handshake for Client {

@@ -28,7 +28,7 @@ use crate::scram;
 pub use client::{Client, Credential};
 pub use server::Server;
 pub use token::{BadToken, Token, TokenDigest};
-pub use users::{BadUsers, FILE_MAX, Kind, Set, Users};
+pub use users::{BadLine, BadUsers, FILE_MAX, Kind, Set, Users};
 
 /// The longest line, its LF included, in bytes.
 pub const LINE_MAX: usize = 4096;
@@ -131,28 +131,28 @@ impl fmt::Display for Reason {
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum Refusal {
     /// The other end says something else.
-    #[error("the other end does not speak sockeye-auth: its first bytes are {start}")]
+    #[error("not sockeye-auth: {start}")]
     Foreign {
         /// Its first bytes.
         start: Start,
     },
     /// The server speaks a version that is not known here.
-    #[error("the server speaks version {version} of sockeye-auth; version {VERSION} is spoken here")]
+    #[error("sockeye-auth version {version}")]
     Version {
         /// Its version, safe to show.
         version: String,
     },
     /// A line without an end.
-    #[error("a line longer than {LINE_MAX} bytes")]
+    #[error("over {LINE_MAX} bytes")]
     TooLong,
     /// A line that does not follow the rules.
-    #[error("a bad line: {what}")]
+    #[error("malformed line: {what}")]
     Malformed {
-        /// What is wrong, in English.
+        /// What is wrong: a word that never changes, as `not-base64`.
         what: &'static str,
     },
     /// The server offers nothing that the client can do.
-    #[error("the server does not offer {wanted}; it offers {offered}")]
+    #[error("wanted: {wanted}; offered: {offered}")]
     NothingInCommon {
         /// What the client came with.
         wanted: &'static str,
@@ -160,7 +160,7 @@ pub enum Refusal {
         offered: String,
     },
     /// The client names a mechanism that was not offered.
-    #[error("the client chose {mechanism}, which was not offered")]
+    #[error("{mechanism} not offered")]
     NotOffered {
         /// What it chose.
         mechanism: Mechanism,
@@ -174,22 +174,22 @@ pub enum Refusal {
         name: Option<scram::Name>,
     },
     /// A token that nobody has.
-    #[error("no such token")]
+    #[error("unknown token")]
     Token,
     /// The server said no.
-    #[error("the server said no: {reason}")]
+    #[error("denied: {reason}")]
     Denied {
         /// Its reason.
         reason: Reason,
     },
     /// The client gave up.
-    #[error("the client gave up")]
+    #[error("given up")]
     GaveUp,
     /// The stream ended within the handshake.
-    #[error("the stream ended before it was settled who is there")]
+    #[error("stream ended")]
     Ended,
     /// It was fed after it was done.
-    #[error("it was settled already who is there")]
+    #[error("already over")]
     Over,
 }
 
@@ -213,7 +213,7 @@ where
 {
     let line = text.strip_suffix(b"\n").unwrap_or(text);
     if line.contains(&b'\n') {
-        return Err(Refusal::Malformed { what: "a message is more than one line" });
+        return Err(Refusal::Malformed { what: "more-than-one-line" });
     }
     if let Gate::Done { outcome, .. } = machine.bytes(line, out)? {
         return Ok(Some(outcome));

@@ -57,7 +57,7 @@ impl Server {
 
     /// Takes one line without its end.
     fn line(&mut self, line: &[u8], out: &mut Vec<u8>) -> Result<Option<Authenticated>, Refusal> {
-        let line = std::str::from_utf8(line).map_err(|_| Refusal::Malformed { what: "it is not UTF-8" })?;
+        let line = std::str::from_utf8(line).map_err(|_| Refusal::Malformed { what: "not-utf-8" })?;
         if line == "*" {
             return Err(Refusal::GaveUp);
         }
@@ -128,8 +128,8 @@ impl Server {
 
 /// The text in base64.
 fn text(base64: &str) -> Result<String, Refusal> {
-    let bytes = BASE64_STANDARD.decode(base64).map_err(|_| Refusal::Malformed { what: "it is no base64" })?;
-    String::from_utf8(bytes).map_err(|_| Refusal::Malformed { what: "what is in the base64 is not UTF-8" })
+    let bytes = BASE64_STANDARD.decode(base64).map_err(|_| Refusal::Malformed { what: "not-base64" })?;
+    String::from_utf8(bytes).map_err(|_| Refusal::Malformed { what: "base64-of-no-utf-8" })
 }
 
 impl Handshake for Server {

@@ -18,7 +18,7 @@ pub struct Token(Zeroizing<[u8; 32]>);
 
 /// A text that is no token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
-#[error("a token is the base64url of 32 bytes: 43 letters, digits, - and _")]
+#[error("malformed token")]
 pub struct BadToken;
 
 impl Token {

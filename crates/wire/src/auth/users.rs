@@ -1,7 +1,8 @@
 //! The users file: who may come in, one credential a line, as `sockeye user` writes it and people may edit it.
 //!
 //! ```text
-//! # comments and empty lines stay where they are
+//! # decoy: BASE64(32 random bytes)
+//! # other comments and empty lines stay where they are
 //! alice:SCRAM-SHA-256$600000:SALT$STOREDKEY:SERVERKEY
 //! robot:BEARER$BASE64(SHA-256 of the token)
 //! ```
@@ -11,7 +12,7 @@
 //! of a kind that is not known here are kept, and let nobody in.
 
 use std::collections::BTreeMap;
-use std::fmt::Write as _;
+use std::fmt::{self, Write as _};
 
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
@@ -27,6 +28,9 @@ pub const FILE_MAX: usize = 4 << 20;
 
 const SCRAM: &str = "SCRAM-SHA-256";
 const BEARER: &str = "BEARER";
+
+/// A comment to whoever does not know better.
+const DECOY: &str = "# decoy: ";
 
 /// What a line lets a user in by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,16 +54,63 @@ pub enum Set {
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum BadUsers {
     /// It is longer than [`FILE_MAX`].
-    #[error("a users file has at most {FILE_MAX} bytes")]
+    #[error("over {FILE_MAX} bytes")]
     TooLong,
     /// A line that cannot be read.
     #[error("line {line}: {what}")]
     Line {
         /// Which, counted from 1.
         line: usize,
-        /// What is wrong, in English.
-        what: &'static str,
+        /// What is wrong.
+        what: BadLine,
     },
+}
+
+macro_rules! bad_lines {
+    ($($(#[$doc:meta])* $name:ident = $word:literal;)*) => {
+        /// What is wrong with a line of a users file.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub enum BadLine { $($(#[$doc])* $name,)* }
+
+        impl BadLine {
+            /// All there is.
+            pub const ALL: &'static [Self] = &[$(Self::$name,)*];
+
+            /// The word for it: lower case with hyphens, never translated.
+            pub const fn word(self) -> &'static str {
+                match self { $(Self::$name => $word,)* }
+            }
+        }
+    };
+}
+
+bad_lines! {
+    /// There is no colon after a name.
+    NoColon = "no-colon";
+    /// The name has a `%` without two hex digits, or is not UTF-8.
+    NameEscape = "name-escape";
+    /// The name is empty, too long, or has characters that no name can have.
+    Name = "bad-name";
+    /// There is no `$` after the kind of credential.
+    NoKind = "no-kind";
+    /// The digest of a token is no base64 of 32 bytes.
+    Digest = "bad-digest";
+    /// A verifier that is not `ITERATIONS:SALT$STOREDKEY:SERVERKEY`.
+    Shape = "bad-verifier";
+    /// The iterations are no number from [`MIN_ITERATIONS`] to [`MAX_ITERATIONS`].
+    Iterations = "bad-iterations";
+    /// The salt is no base64 of 1 to [`SALT_MAX`] bytes.
+    Salt = "bad-salt";
+    /// A key is no base64 of 32 bytes.
+    Key = "bad-key";
+    /// The user stands in the file already, with a credential of this kind.
+    Repeated = "repeated-user";
+}
+
+impl fmt::Display for BadLine {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.word())
+    }
 }
 
 /// The users of a server.
@@ -107,7 +158,7 @@ impl Users {
                 Line::Token(name, _) => tokens.insert(name.clone(), at).is_some(),
             };
             if again {
-                return Err(bad("the user stands in the file already, with a credential of this kind"));
+                return Err(bad(BadLine::Repeated));
             }
             users.lines.push(line);
         }
@@ -134,6 +185,24 @@ impl Users {
             };
         }
         text
+    }
+
+    /// What salts of users that do not exist are made from. It stands in the file, so that they stay the same when a
+    /// server starts anew, as those of real users do.
+    pub fn decoy_secret(&self) -> Option<DecoySecret> {
+        let bytes = self.lines.iter().find_map(|line| match line {
+            Line::Other(text) => key(text.strip_prefix(DECOY)?),
+            _ => None,
+        });
+        bytes.map(DecoySecret::new)
+    }
+
+    /// Puts 32 random bytes into the file to make such salts from, unless there are some.
+    pub fn keep_decoy_secret(&mut self, bytes: &[u8; 32]) {
+        if self.decoy_secret().is_none() {
+            self.lines.insert(0, Line::Other(format!("{DECOY}{}", *encode(bytes))));
+            self.index();
+        }
     }
 
     /// Who has what, in the order of the file.
@@ -241,20 +310,19 @@ fn encode(bytes: &[u8]) -> Zeroizing<String> {
     Zeroizing::new(BASE64_STANDARD.encode(bytes))
 }
 
-fn read_line(text: &str) -> Result<Line, &'static str> {
+fn read_line(text: &str) -> Result<Line, BadLine> {
     let line = text.trim();
     if line.is_empty() || line.starts_with('#') {
         return Ok(Line::Other(text.to_owned()));
     }
-    let (name, credential) = line.split_once(':').ok_or("there is no colon after a name")?;
-    let name = unescaped(name).ok_or("the name has a % without two hex digits, or is not UTF-8")?;
-    let name =
-        Name::new(&name).map_err(|_| "the name is empty, too long, or has characters no name can have")?;
-    let (kind, value) = credential.split_once('$').ok_or("there is no $ after the kind of credential")?;
+    let (name, credential) = line.split_once(':').ok_or(BadLine::NoColon)?;
+    let name = unescaped(name).ok_or(BadLine::NameEscape)?;
+    let name = Name::new(&name).map_err(|_| BadLine::Name)?;
+    let (kind, value) = credential.split_once('$').ok_or(BadLine::NoKind)?;
     match kind {
         SCRAM => Ok(Line::Password(name, read_verifier(value)?)),
         BEARER => {
-            let digest = key(value).ok_or("the digest of the token is no base64 of 32 bytes")?;
+            let digest = key(value).ok_or(BadLine::Digest)?;
             Ok(Line::Token(name, TokenDigest(digest)))
         }
         _ => Ok(Line::Other(text.to_owned())),
@@ -262,21 +330,21 @@ fn read_line(text: &str) -> Result<Line, &'static str> {
 }
 
 /// Reads `ITER:SALT$STOREDKEY:SERVERKEY`.
-fn read_verifier(text: &str) -> Result<Verifier, &'static str> {
-    let (head, keys) = text.split_once('$').ok_or("there is no $ after the salt")?;
-    let (iterations, salt) = head.split_once(':').ok_or("there is no colon after the iterations")?;
-    let (stored, server) = keys.split_once(':').ok_or("there is no colon after the stored key")?;
+fn read_verifier(text: &str) -> Result<Verifier, BadLine> {
+    let (head, keys) = text.split_once('$').ok_or(BadLine::Shape)?;
+    let (iterations, salt) = head.split_once(':').ok_or(BadLine::Shape)?;
+    let (stored, server) = keys.split_once(':').ok_or(BadLine::Shape)?;
     let iterations = Some(iterations)
         .filter(|text| text.bytes().all(|byte| byte.is_ascii_digit()))
         .and_then(|text| text.parse().ok())
         .filter(|count| (MIN_ITERATIONS..=MAX_ITERATIONS).contains(count))
-        .ok_or("the iterations are no number from 4096 to 10000000")?;
+        .ok_or(BadLine::Iterations)?;
     let salt = BASE64_STANDARD.decode(salt).ok().filter(|salt| (1..=SALT_MAX).contains(&salt.len()));
     Ok(Verifier {
-        salt: salt.ok_or("the salt is no base64 of 1 to 256 bytes")?,
+        salt: salt.ok_or(BadLine::Salt)?,
         iterations,
-        stored: key(stored).ok_or("the stored key is no base64 of 32 bytes")?,
-        server: key(server).ok_or("the server key is no base64 of 32 bytes")?,
+        stored: key(stored).ok_or(BadLine::Key)?,
+        server: key(server).ok_or(BadLine::Key)?,
     })
 }
 

@@ -5,7 +5,7 @@ use std::fmt;
 use x509_parser::public_key::PublicKey;
 use x509_parser::x509::{AlgorithmIdentifier, SubjectPublicKeyInfo};
 
-use super::cut;
+use super::identifier;
 
 /// A public key's kind and size.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -81,13 +81,13 @@ const SIGNATURES: &[(&str, &str)] = &[
 
 impl Key {
     pub(super) fn read(spki: &SubjectPublicKeyInfo<'_>) -> Self {
-        let id = spki.algorithm.algorithm.to_id_string();
+        let id = identifier(&spki.algorithm.algorithm);
         match (id.as_str(), spki.parsed()) {
             (_, Ok(PublicKey::RSA(key))) => Self::Rsa { bits: bits(key.modulus) },
             ("1.2.840.10045.2.1", _) => {
                 let curve =
                     spki.algorithm.parameters.as_ref().and_then(|parameters| parameters.as_oid().ok());
-                let id = curve.map(|curve| curve.to_id_string()).unwrap_or_default();
+                let id = curve.as_ref().map(identifier).unwrap_or_default();
                 Self::Ecdsa { curve: named(CURVES, &id) }
             }
             _ => Self::Other(named(KEYS, &id)),
@@ -97,12 +97,12 @@ impl Key {
 
 /// The name of a signature's algorithm.
 pub fn signature(algorithm: &AlgorithmIdentifier<'_>) -> String {
-    named(SIGNATURES, &algorithm.algorithm.to_id_string())
+    named(SIGNATURES, &identifier(&algorithm.algorithm))
 }
 
 fn named(table: &[(&str, &str)], id: &str) -> String {
     let name = table.iter().find(|(known, _)| *known == id).map(|(_, name)| (*name).to_owned());
-    name.unwrap_or_else(|| cut(id))
+    name.unwrap_or_else(|| id.to_owned())
 }
 
 /// The bits of a number, leading zeros not counted.

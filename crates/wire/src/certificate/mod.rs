@@ -17,8 +17,10 @@ use sha2::{Digest, Sha256};
 use sockeye_core::{Code, Fault};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
+use x509_parser::asn1_rs::Oid;
 use x509_parser::certificate::X509Certificate;
 use x509_parser::extensions::{ExtendedKeyUsage, KeyUsage, ParsedExtension};
+use x509_parser::nom::Err as NomErr;
 use x509_parser::prelude::FromDer;
 
 use crate::notation::to_hex;
@@ -38,6 +40,9 @@ pub const MAX_TEXT: usize = 1024;
 
 /// Attributes of a distinguished name, and purposes of a certificate, at most.
 const MAX_PARTS: usize = 64;
+
+/// Bytes of an object identifier that is written in numbers.
+const MAX_IDENTIFIER: usize = 64;
 
 /// What one certificate says.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -151,7 +156,10 @@ impl Certificate {
         if der.len() > MAX_DER {
             return Err(unreadable(format_args!("{} > {MAX_DER}", der.len())));
         }
-        let (rest, x509) = X509Certificate::from_der(der).map_err(unreadable)?;
+        let (rest, x509) = X509Certificate::from_der(der).map_err(|error| match error {
+            NomErr::Error(error) | NomErr::Failure(error) => unreadable(error),
+            NomErr::Incomplete(_) => unreadable("EOF"),
+        })?;
         if !rest.is_empty() {
             return Err(unreadable(format_args!("+{}", rest.len())));
         }
@@ -174,7 +182,7 @@ impl Certificate {
             not_before: x509.validity().not_before.timestamp(),
             not_after: x509.validity().not_after.timestamp(),
             authority,
-            key_usages: usages.map(|found| key_usages(found.value)).unwrap_or_default(),
+            key_usages: usages.map(|found| key_usages(*found.value)).unwrap_or_default(),
             purposes: purposes.map(|found| self::purposes(found.value)).transpose()?,
             key: Key::read(spki),
             signature: signature(&x509.signature_algorithm),
@@ -250,6 +258,12 @@ fn unreadable(why: impl ToString) -> Fault {
     Fault::new(Code::BadCertificate, "").arg("what", "x509").detail(why)
 }
 
+/// An object identifier in numbers. One that is longer than any in use is hex: its numbers would take time that grows
+/// with the square of their digits.
+fn identifier(oid: &Oid<'_>) -> String {
+    if oid.as_bytes().len() > MAX_IDENTIFIER { cut(&to_hex(oid.as_bytes())) } else { oid.to_id_string() }
+}
+
 /// Text of a certificate, no longer than is kept.
 fn cut(text: &str) -> String {
     match text.char_indices().nth(MAX_TEXT) {
@@ -258,7 +272,7 @@ fn cut(text: &str) -> String {
     }
 }
 
-fn key_usages(usage: &KeyUsage) -> Vec<&'static str> {
+fn key_usages(usage: KeyUsage) -> Vec<&'static str> {
     let all = [
         (usage.digital_signature(), "digitalSignature"),
         (usage.non_repudiation(), "nonRepudiation"),
@@ -288,7 +302,7 @@ fn purposes(usage: &ExtendedKeyUsage<'_>) -> Result<Vec<Purpose>, Fault> {
         (usage.ocsp_signing, other("OCSPSigning")),
     ];
     let known = known.into_iter().filter(|(given, _)| *given).map(|(_, purpose)| purpose);
-    Ok(known.chain(usage.other.iter().map(|oid| other(&cut(&oid.to_id_string())))).collect())
+    Ok(known.chain(usage.other.iter().map(|oid| other(&identifier(oid)))).collect())
 }
 
 #[cfg(test)]

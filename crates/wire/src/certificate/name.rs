@@ -6,7 +6,7 @@ use sockeye_core::Fault;
 use x509_parser::asn1_rs::{Any, Tag, ToDer};
 use x509_parser::x509::{AttributeTypeAndValue, X509Name};
 
-use super::{MAX_PARTS, cut, unreadable};
+use super::{MAX_PARTS, cut, identifier, unreadable};
 use crate::notation::to_hex;
 
 /// Attribute types that have a short name: RFC 4514 section 3 and RFC 4519, then those every tool shows by name.
@@ -103,7 +103,7 @@ impl fmt::Display for DistinguishedName {
 
 impl Attribute {
     fn read(part: &AttributeTypeAndValue<'_>) -> Self {
-        let id = part.attr_type().to_id_string();
+        let id = identifier(part.attr_type());
         let known = TYPES.iter().find(|(known, _)| *known == id).map(|(_, name)| *name);
         let hex =
             || format!("#{}", part.attr_value().to_der_vec().map(|der| to_hex(&der)).unwrap_or_default());
@@ -114,7 +114,7 @@ impl Attribute {
             _ => format!("{}={}", known.unwrap_or(&id), hex()),
         };
         let value = cut(&text.unwrap_or_else(hex));
-        Self { kind: known.map_or_else(|| cut(&id), str::to_owned), value, written: cut(&written) }
+        Self { kind: known.map_or(id, str::to_owned), value, written: cut(&written) }
     }
 }
 

@@ -7,7 +7,7 @@ use sockeye_core::Fault;
 use x509_parser::certificate::X509Certificate;
 use x509_parser::extensions::GeneralName;
 
-use super::{DistinguishedName, MAX_NAMES, cut, unreadable};
+use super::{DistinguishedName, MAX_NAMES, cut, identifier, unreadable};
 use crate::notation::to_hex;
 
 /// One name that a certificate is good for.
@@ -76,8 +76,8 @@ fn name(name: &GeneralName<'_>) -> Name {
         GeneralName::RFC822Name(text) => Name::Email(cut(text)),
         GeneralName::URI(text) => Name::Uri(cut(text)),
         GeneralName::IPAddress(octets) => ip(octets).map_or_else(|| other("ip", octets), Name::Ip),
-        GeneralName::OtherName(id, data) => other(&id.to_id_string(), data),
-        GeneralName::RegisteredID(id) => Name::Other(cut(&id.to_id_string())),
+        GeneralName::OtherName(id, data) => other(&identifier(id), data),
+        GeneralName::RegisteredID(id) => Name::Other(identifier(id)),
         GeneralName::DirectoryName(_) => Name::Other("directoryName".to_owned()),
         GeneralName::X400Address(_) => Name::Other("x400Address".to_owned()),
         GeneralName::EDIPartyName(_) => Name::Other("ediPartyName".to_owned()),

@@ -155,6 +155,20 @@ pub fn private_key(path: &str, text: &[u8]) -> Result<Section, Fault> {
     }
 }
 
+/// DER as a section of text: lines of 64 characters, each ended by LF.
+pub fn write(label: &str, der: &[u8]) -> String {
+    let body = BASE64.encode(der);
+    let mut text = format!("{BEGIN}{label}{DASHES}\n");
+    let mut rest = body.as_str();
+    while !rest.is_empty() {
+        let (line, after) = rest.split_at(rest.len().min(64));
+        text.push_str(line);
+        text.push('\n');
+        rest = after;
+    }
+    text + END + label + DASHES + "\n"
+}
+
 /// The label of a line that begins or ends a section.
 fn label<'a>(line: &'a str, mark: &str) -> Option<&'a str> {
     line.trim().strip_prefix(mark)?.strip_suffix(DASHES)
@@ -244,6 +258,17 @@ mod tests {
         assert_eq!(what(private_key("a.pem", request.as_bytes())), "no-key");
         assert_eq!(what(private_key("a.pem", LOCKED.as_bytes())), "locked");
         assert_eq!(what(private_key("a.pem", OLD_LOCKED.as_bytes())), "locked");
+    }
+
+    #[test]
+    fn what_is_written_reads_back() {
+        for size in [1, 47, 48, 49, 500] {
+            let der: Vec<u8> = (0..=255).cycle().take(size).collect();
+            let text = write("CERTIFICATE", &der);
+            assert!(text.lines().all(|line| line.len() <= 64), "{text}");
+            assert_eq!(certificates("a.pem", text.as_bytes()).unwrap(), [der]);
+        }
+        assert_eq!(write("X", b"\x30"), "-----BEGIN X-----\nMA==\n-----END X-----\n");
     }
 
     #[test]

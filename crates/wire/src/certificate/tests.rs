@@ -130,6 +130,10 @@ fn what_a_hostile_certificate_says_is_kept_as_it_is_and_bounded() {
     assert_eq!(made(names(10_000)).unwrap_err().code, Code::BadCertificate);
     let found = made(|params| params.serial_number = Some(vec![0x7f; 2000].into())).unwrap();
     assert_eq!(found.serial.chars().count(), MAX_TEXT + 1);
+    let huge = [&b"\x30\x82\xc3\x54\x06\x82\xc3\x50\x2a"[..], &vec![0xff; 49_998], b"\x01"].concat();
+    let extension = CustomExtension::from_oid_content(&[2, 5, 29, 37], huge);
+    let found = made(|params| params.custom_extensions = vec![extension]).map(|found| found.purposes);
+    assert!(matches!(found.unwrap().unwrap()[0], Purpose::Other(ref id) if id.starts_with("2affff")));
     let types = |params: &mut CertificateParams| {
         for number in 0..=MAX_PARTS {
             params.distinguished_name.push(DnType::CustomDnType(vec![1, 2, number as u64]), "x");

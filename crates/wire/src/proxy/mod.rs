@@ -119,36 +119,36 @@ impl Header {
 
 /// The header would be longer than [`V2_MAX`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
-#[error("the PROXY header would be longer than {V2_MAX} bytes")]
+#[error("over {V2_MAX} bytes")]
 pub struct TooLong;
 
 /// Why there is no header to go by.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum Refusal {
     /// The peer says something else.
-    #[error("no PROXY header: the first bytes are {start}")]
+    #[error("no header: {start}")]
     Absent {
         /// Its first bytes.
         start: Start,
     },
     /// A header, but not of a version that is taken here.
-    #[error("a PROXY header of version {found} came where only the other is taken")]
+    #[error("header v{found}")]
     OtherVersion {
         /// The version that came.
         found: Version,
     },
     /// A header that breaks the rules.
-    #[error("a bad PROXY header of version {version}, {what}: {start}")]
+    #[error("malformed v{version} header, {what}: {start}")]
     Malformed {
         /// Its version.
         version: Version,
-        /// What is wrong, in English.
+        /// What is wrong: a word that never changes, as `bare-lf`.
         what: &'static str,
         /// Its first bytes.
         start: Start,
     },
     /// A header that is too long.
-    #[error("a PROXY header of version {version} longer than {max} bytes")]
+    #[error("v{version} header over {max}")]
     TooLong {
         /// Its version.
         version: Version,
@@ -156,16 +156,16 @@ pub enum Refusal {
         max: usize,
     },
     /// The header's CRC32c does not fit its bytes.
-    #[error("the PROXY header is damaged: its checksum does not fit")]
+    #[error("wrong checksum")]
     Checksum,
     /// The stream ended within the header, or before it.
-    #[error("the stream ended after {got} bytes of a PROXY header")]
+    #[error("ended after {got}")]
     Ended {
         /// How many had come.
         got: usize,
     },
     /// It was fed after it was done.
-    #[error("the PROXY header was read already")]
+    #[error("already over")]
     Over,
 }
 

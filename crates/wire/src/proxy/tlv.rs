@@ -61,13 +61,13 @@ impl Tlvs {
                 ALPN => once(&mut tlvs.alpn, value.to_vec())?,
                 AUTHORITY => once(&mut tlvs.authority, text(value)?)?,
                 UNIQUE_ID if value.len() > UNIQUE_ID_MAX => {
-                    return Err("the unique id is longer than 128 bytes");
+                    return Err("unique-id-length");
                 }
                 UNIQUE_ID => once(&mut tlvs.unique_id, value.to_vec())?,
                 SSL => once(&mut tlvs.ssl, ssl(value)?)?,
-                CRC32C if tlvs.checksum => return Err("a TLV is given twice"),
+                CRC32C if tlvs.checksum => return Err("repeated-tlv"),
                 CRC32C => {
-                    let given = <[u8; 4]>::try_from(value).map_err(|_| "the checksum is not four bytes")?;
+                    let given = <[u8; 4]>::try_from(value).map_err(|_| "checksum-length")?;
                     if u32::from_be_bytes(given) != checksum(all, at + 3) {
                         return Ok(None);
                     }
@@ -82,15 +82,15 @@ impl Tlvs {
 
 /// Takes the first TLV off.
 fn take<'a>(bytes: &mut &'a [u8]) -> Result<(u8, &'a [u8]), &'static str> {
-    let [kind, high, low, rest @ ..] = *bytes else { return Err("a TLV is cut short") };
+    let [kind, high, low, rest @ ..] = *bytes else { return Err("tlv-cut") };
     let length = usize::from(u16::from_be_bytes([*high, *low]));
-    let (value, rest) = rest.split_at_checked(length).ok_or("a TLV is longer than the header")?;
+    let (value, rest) = rest.split_at_checked(length).ok_or("tlv-length")?;
     *bytes = rest;
     Ok((*kind, value))
 }
 
 fn ssl(value: &[u8]) -> Result<Ssl, &'static str> {
-    let [client, a, b, c, d, rest @ ..] = value else { return Err("the TLV on TLS is cut short") };
+    let [client, a, b, c, d, rest @ ..] = value else { return Err("ssl-tlv-cut") };
     let mut rest = rest;
     let mut ssl = Ssl { client: *client, verify: u32::from_be_bytes([*a, *b, *c, *d]), ..Ssl::default() };
     while !rest.is_empty() {
@@ -107,12 +107,12 @@ fn ssl(value: &[u8]) -> Result<Ssl, &'static str> {
 fn once<T>(slot: &mut Option<T>, value: T) -> Result<(), &'static str> {
     match slot.replace(value) {
         None => Ok(()),
-        Some(_) => Err("a TLV is given twice"),
+        Some(_) => Err("repeated-tlv"),
     }
 }
 
 fn text(value: &[u8]) -> Result<String, &'static str> {
-    String::from_utf8(value.to_vec()).map_err(|_| "a TLV that is text is not UTF-8")
+    String::from_utf8(value.to_vec()).map_err(|_| "tlv-not-utf-8")
 }
 
 /// The CRC32c of the header with the four bytes of its checksum taken for zero (section 2.2.3).

@@ -26,28 +26,28 @@ pub(super) fn parse(line: &[u8]) -> Result<Header, Refusal> {
 }
 
 fn read(line: &[u8]) -> Result<Header, &'static str> {
-    let line = line.strip_suffix(b"\r\n").ok_or("it ends without a carriage return")?;
+    let line = line.strip_suffix(b"\r\n").ok_or("bare-lf")?;
     if line.contains(&b'\r') {
-        return Err("a carriage return stands within it");
+        return Err("bare-cr");
     }
     let words = &line[SIGNATURE.len()..];
     if words == b"UNKNOWN" || words.starts_with(b"UNKNOWN ") {
         return Ok(Header::local());
     }
-    let words = std::str::from_utf8(words).map_err(|_| "it is no text")?;
+    let words = std::str::from_utf8(words).map_err(|_| "not-utf-8")?;
     let mut words = words.split(' ');
     let ip: fn(&str) -> Option<IpAddr> = match words.next() {
         Some("TCP4") => |word| Ipv4Addr::from_str(word).ok().map(IpAddr::V4),
         Some("TCP6") => |word| Ipv6Addr::from_str(word).ok().map(IpAddr::V6),
-        _ => return Err("the family is none of TCP4, TCP6 and UNKNOWN"),
+        _ => return Err("unknown-family"),
     };
     let mut next = || words.next().unwrap_or("");
-    let source = ip(next()).ok_or("the source is no address of its family")?;
-    let destination = ip(next()).ok_or("the destination is no address of its family")?;
-    let from = port(next()).ok_or("the source port is no number from 0 to 65535")?;
-    let to = port(next()).ok_or("the destination port is no number from 0 to 65535")?;
+    let source = ip(next()).ok_or("bad-source")?;
+    let destination = ip(next()).ok_or("bad-destination")?;
+    let from = port(next()).ok_or("bad-source-port")?;
+    let to = port(next()).ok_or("bad-destination-port")?;
     if words.next().is_some() {
-        return Err("more follows the destination port");
+        return Err("more-after-the-ports");
     }
     let address = |ip, port| Address::Ip(SocketAddr::new(ip, port));
     Ok(Header::relayed(address(source, from), address(destination, to)))

@@ -1,8 +1,6 @@
 //! Version 2: sixteen bytes of head, two addresses, and TLVs (section 2.2).
 
-use std::ffi::OsStr;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
-use std::os::unix::ffi::OsStrExt as _;
 
 use sockeye_core::Address;
 
@@ -43,32 +41,31 @@ pub(super) fn parse(bytes: &[u8]) -> Result<Header, Refusal> {
 
 /// `None`: the checksum does not fit.
 fn read(bytes: &[u8]) -> Result<Option<Header>, &'static str> {
-    let (head, body) = bytes.split_at_checked(HEAD).ok_or("it is cut short")?;
+    let (head, body) = bytes.split_at_checked(HEAD).ok_or("head-cut")?;
     match head[12] {
         0x21 => {}
         // Whatever else it says counts for nothing (section 2.2, LOCAL).
         0x20 => return Ok(Some(Header::local())),
-        command if command >> 4 == 2 => return Err("the command is neither LOCAL nor PROXY"),
-        _ => return Err("the version is not 2"),
+        command if command >> 4 == 2 => return Err("unknown-command"),
+        _ => return Err("unknown-version"),
     }
     let carried = match head[13] {
         0x11 | 0x21 | 0x31 => Carried::Stream,
         0x12 | 0x22 | 0x32 => Carried::Datagrams,
         // Nothing is known of the addresses, so neither of where TLVs would begin.
         0x00 => return Ok(Some(Header { command: Command::Proxy, ..Header::local() })),
-        _ => return Err("no such family and transport"),
+        _ => return Err("unknown-family"),
     };
     let size = match head[13] >> 4 {
         1 => 4 + 4 + 4,
         2 => 16 + 16 + 4,
         _ => UNIX + UNIX,
     };
-    let (addresses, tlvs) =
-        body.split_at_checked(size).ok_or("the length leaves no room for the addresses")?;
+    let (addresses, tlvs) = body.split_at_checked(size).ok_or("addresses-cut")?;
     let (source, destination) = match head[13] >> 4 {
         1 => ips(addresses, 4),
         2 => ips(addresses, 16),
-        _ => (unix(&addresses[..UNIX]), unix(&addresses[UNIX..])),
+        _ => (unix(&addresses[..UNIX])?, unix(&addresses[UNIX..])?),
     };
     let Some(tlvs) = Tlvs::read(tlvs, bytes)? else { return Ok(None) };
     let (source, destination) = (Some(source), Some(destination));
@@ -90,13 +87,15 @@ fn ips(bytes: &[u8], size: usize) -> (Address, Address) {
     (address(source, &ports[..2]), address(destination, &ports[2..]))
 }
 
-/// A path up to its first NUL, or an abstract name, which begins with one (unix(7)).
-fn unix(bytes: &[u8]) -> Address {
+/// A path up to its first NUL, or an abstract name, which begins with one (unix(7)). One that is not UTF-8 is refused: a
+/// path of other bytes could not be told on every system.
+fn unix(bytes: &[u8]) -> Result<Address, &'static str> {
     let end = match bytes.first() {
         Some(0) => bytes.iter().rposition(|byte| *byte != 0).map_or(0, |last| last + 1),
         _ => bytes.iter().position(|byte| *byte == 0).unwrap_or(bytes.len()),
     };
-    Address::Unix((end > 0).then(|| OsStr::from_bytes(&bytes[..end]).into()))
+    let path = std::str::from_utf8(&bytes[..end]).map_err(|_| "path-not-utf-8")?;
+    Ok(Address::Unix((!path.is_empty()).then(|| path.into())))
 }
 
 pub(super) fn write(header: &Header, out: &mut Vec<u8>) -> Result<(), TooLong> {
@@ -149,7 +148,7 @@ fn addresses(header: &Header, body: &mut Vec<u8>) -> u8 {
         return 0;
     };
     for path in [source, destination] {
-        let path = path.as_ref().map_or(&[][..], |path| path.as_os_str().as_bytes());
+        let path = path.as_ref().map_or(&[][..], |path| path.as_os_str().as_encoded_bytes());
         let mut field = [0; UNIX];
         let Some(room) = field.get_mut(..path.len()) else {
             body.clear();

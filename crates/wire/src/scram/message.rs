@@ -39,7 +39,7 @@ pub(super) struct ClientFirst<'a> {
 
 impl<'a> ClientFirst<'a> {
     pub(super) fn read(text: &'a str) -> Read<Self> {
-        let (flag, rest) = text.split_once(',').ok_or(bad("the gs2 header is cut short"))?;
+        let (flag, rest) = text.split_once(',').ok_or(bad("gs2-header-cut"))?;
         let flag = match flag {
             "n" => Flag::No,
             "y" => Flag::Unoffered,
@@ -47,19 +47,19 @@ impl<'a> ClientFirst<'a> {
                 Some(BINDING_TYPE) => Flag::Exporter,
                 // RFC 5802 section 7: unsupported-channel-binding-type.
                 Some(kind) if is_binding_name(kind) => return Err(Refusal::Binding),
-                _ => return Err(bad("the gs2 header begins with none of n, y and p=")),
+                _ => return Err(bad("gs2-flag")),
             },
         };
-        let (other, bare) = rest.split_once(',').ok_or(bad("the gs2 header is cut short"))?;
+        let (other, bare) = rest.split_once(',').ok_or(bad("gs2-header-cut"))?;
         if other.starts_with("a=") {
-            return Err(bad("to act for another user is not possible here"));
+            return Err(bad("authzid"));
         }
         if !other.is_empty() {
-            return Err(bad("the gs2 header is not two fields"));
+            return Err(bad("gs2-header"));
         }
         let header = &text[..text.len() - bare.len()];
         let mut fields = Fields(Some(bare));
-        let name = unescape_name(fields.named('n', "there is no name")?)?;
+        let name = unescape_name(fields.named('n', "no-name")?)?;
         let nonce = fields.nonce()?;
         fields.extensions()?;
         Ok(Self { header, flag, name, nonce, bare })
@@ -77,12 +77,12 @@ impl<'a> ServerFirst<'a> {
     pub(super) fn read(text: &'a str) -> Read<Self> {
         let mut fields = Fields(Some(text));
         let nonce = fields.nonce()?;
-        let salt = decode(fields.named('s', "there is no salt")?).ok_or(bad("the salt is no base64"))?;
+        let salt = decode(fields.named('s', "no-salt")?).ok_or(bad("salt-not-base64"))?;
         if salt.is_empty() || salt.len() > SALT_MAX {
-            return Err(bad("the salt is empty or longer than 256 bytes"));
+            return Err(bad("salt-length"));
         }
-        let iterations = fields.named('i', "there is no number of iterations")?;
-        let iterations = number(iterations).ok_or(bad("the number of iterations is no number"))?;
+        let iterations = fields.named('i', "no-iterations")?;
+        let iterations = number(iterations).ok_or(bad("iterations-not-a-number"))?;
         fields.extensions()?;
         Ok(Self { nonce, salt, iterations })
     }
@@ -100,11 +100,11 @@ pub(super) struct ClientFinal<'a> {
 
 impl<'a> ClientFinal<'a> {
     pub(super) fn read(text: &'a str) -> Read<Self> {
-        let (unproved, proof) = text.rsplit_once(",p=").ok_or(bad("there is no proof"))?;
-        let proof = key(proof).ok_or(bad("the proof is no base64 of 32 bytes"))?;
+        let (unproved, proof) = text.rsplit_once(",p=").ok_or(bad("no-proof"))?;
+        let proof = key(proof).ok_or(bad("bad-proof"))?;
         let mut fields = Fields(Some(unproved));
-        let binding = fields.named('c', "there is no channel binding")?;
-        decode(binding).ok_or(bad("the channel binding is no base64"))?;
+        let binding = fields.named('c', "no-binding")?;
+        decode(binding).ok_or(bad("binding-not-base64"))?;
         let nonce = fields.nonce()?;
         fields.extensions()?;
         Ok(Self { binding, nonce, proof, unproved })
@@ -120,8 +120,8 @@ pub(super) fn server_final(text: &str) -> Read<Key> {
         escape(&word.chars().take(64).collect::<String>(), Shape::Line, &mut safe);
         return Err(Refusal::Server { word: safe });
     }
-    let signature = first.strip_prefix("v=").ok_or(bad("there is no signature"))?;
-    let signature = key(signature).ok_or(bad("the signature is no base64 of 32 bytes"))?;
+    let signature = first.strip_prefix("v=").ok_or(bad("no-signature"))?;
+    let signature = key(signature).ok_or(bad("bad-signature"))?;
     fields.extensions()?;
     Ok(signature)
 }
@@ -145,14 +145,14 @@ impl<'a> Fields<'a> {
     fn named(&mut self, name: char, missing: &'static str) -> Read<&'a str> {
         let field = self.next().ok_or(bad(missing))?;
         if field.starts_with("m=") {
-            return Err(bad("it asks for an extension that is not known here"));
+            return Err(bad("mandatory-extension"));
         }
         field.strip_prefix(name).and_then(|rest| rest.strip_prefix('=')).ok_or(bad(missing))
     }
 
     fn nonce(&mut self) -> Read<&'a str> {
-        let nonce = self.named('r', "there is no nonce")?;
-        if is_nonce(nonce) { Ok(nonce) } else { Err(bad("the nonce is empty or not printable")) }
+        let nonce = self.named('r', "no-nonce")?;
+        if is_nonce(nonce) { Ok(nonce) } else { Err(bad("bad-nonce")) }
     }
 
     /// Passes over what follows: each a letter, `=` and a value.
@@ -165,7 +165,7 @@ impl<'a> Fields<'a> {
                 || characters.next().is_none()
                 || field.contains('\0')
             {
-                return Err(bad("an extension is not a letter, = and a value"));
+                return Err(bad("bad-extension"));
             }
         }
         Ok(())
@@ -209,7 +209,7 @@ fn unescape_name(text: &str) -> Read<String> {
         let (character, after) = match (escaped.strip_prefix("2C"), escaped.strip_prefix("3D")) {
             (Some(after), _) => (',', after),
             (_, Some(after)) => ('=', after),
-            _ => return Err(bad("the name has an = that is neither =2C nor =3D")),
+            _ => return Err(bad("name-escape")),
         };
         name.push(character);
         rest = after;
@@ -239,24 +239,24 @@ mod tests {
             Ok(_) => "fine".to_owned(),
             Err(refusal) => refusal.to_string(),
         };
-        let bad = |what: &str| format!("a bad SCRAM message: {what}");
+        let bad = |what: &str| format!("malformed message: {what}");
         assert_eq!(what("n,,n=user,r=x"), "fine");
         assert_eq!(what("n,,n=user,r=x,z=later"), "fine");
         for (text, why) in [
-            ("", "the gs2 header is cut short"),
-            ("n,", "the gs2 header is cut short"),
-            ("q,,n=u,r=x", "the gs2 header begins with none of n, y and p="),
-            ("p=,,n=u,r=x", "the gs2 header begins with none of n, y and p="),
-            ("n,a=root,n=u,r=x", "to act for another user is not possible here"),
-            ("n,x,n=u,r=x", "the gs2 header is not two fields"),
-            ("n,,m=1,n=u,r=x", "it asks for an extension that is not known here"),
-            ("n,,r=x", "there is no name"),
-            ("n,,n=u", "there is no nonce"),
-            ("n,,n=u,r=", "the nonce is empty or not printable"),
-            ("n,,n=u,r=a b", "the nonce is empty or not printable"),
-            ("n,,n=u=,r=x", "the name has an = that is neither =2C nor =3D"),
-            ("n,,n=u,r=x,", "an extension is not a letter, = and a value"),
-            ("n,,n=u,r=x,1=x", "an extension is not a letter, = and a value"),
+            ("", "gs2-header-cut"),
+            ("n,", "gs2-header-cut"),
+            ("q,,n=u,r=x", "gs2-flag"),
+            ("p=,,n=u,r=x", "gs2-flag"),
+            ("n,a=root,n=u,r=x", "authzid"),
+            ("n,x,n=u,r=x", "gs2-header"),
+            ("n,,m=1,n=u,r=x", "mandatory-extension"),
+            ("n,,r=x", "no-name"),
+            ("n,,n=u", "no-nonce"),
+            ("n,,n=u,r=", "bad-nonce"),
+            ("n,,n=u,r=a b", "bad-nonce"),
+            ("n,,n=u=,r=x", "name-escape"),
+            ("n,,n=u,r=x,", "bad-extension"),
+            ("n,,n=u,r=x,1=x", "bad-extension"),
         ] {
             assert_eq!(what(text), bad(why), "{text}");
         }

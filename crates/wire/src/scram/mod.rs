@@ -74,31 +74,31 @@ impl Nonce {
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum Refusal {
     /// A message that does not follow the grammar of RFC 5802 section 7.
-    #[error("a bad SCRAM message: {what}")]
+    #[error("malformed message: {what}")]
     Malformed {
-        /// What is wrong, in English.
+        /// What is wrong: a word that never changes, as `no-salt`.
         what: &'static str,
     },
     /// The other end's nonce does not continue ours.
-    #[error("the nonce is not the one of this exchange: the message may be a replay")]
+    #[error("foreign nonce")]
     Nonce,
     /// The server wants a number of iterations that is not taken.
-    #[error("the server asks for {given} iterations; from {MIN_ITERATIONS} to {MAX_ITERATIONS} are accepted")]
+    #[error("{given} iterations")]
     Iterations {
         /// What it wants.
         given: u64,
     },
     /// The binding is missing, of an unknown type, of another connection, or was taken away.
-    #[error("the channel binding does not fit this connection: somebody may be in between")]
+    #[error("wrong binding")]
     Binding,
     /// The password is wrong or there is no such user, which is not told apart.
-    #[error("wrong password, or no such user")]
+    #[error("wrong credentials")]
     Credentials,
     /// The server could not prove that it knows the password.
-    #[error("the server does not know this password: it is not the server it claims to be")]
+    #[error("wrong signature")]
     ServerSignature,
     /// The server refused in its last message, with this word (RFC 5802 section 7, `server-error-value`).
-    #[error("the server refused: {word}")]
+    #[error("server error: {word}")]
     Server {
         /// Its word, safe to show.
         word: String,

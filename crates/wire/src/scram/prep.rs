@@ -20,13 +20,13 @@ pub struct Name(String);
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 pub enum BadName {
     /// Nothing is left of it.
-    #[error("a name cannot be empty")]
+    #[error("empty name")]
     Empty,
     /// It is too long.
-    #[error("a name has at most {NAME_MAX} bytes")]
+    #[error("over {NAME_MAX} bytes")]
     TooLong,
     /// It has a character that names cannot have.
-    #[error("a name cannot hold control characters, private ones, or some that are newer than Unicode 3.2")]
+    #[error("forbidden character")]
     Character,
 }
 
@@ -65,15 +65,13 @@ pub struct Password(Zeroizing<String>);
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 pub enum BadPassword {
     /// Nothing is left of it.
-    #[error("a password cannot be empty")]
+    #[error("empty password")]
     Empty,
     /// It is too long.
-    #[error("a password has at most {PASSWORD_MAX} bytes")]
+    #[error("over {PASSWORD_MAX} bytes")]
     TooLong,
     /// It has a character that passwords cannot have.
-    #[error(
-        "a password cannot hold control characters, private ones, or some that are newer than Unicode 3.2"
-    )]
+    #[error("forbidden character")]
     Character,
 }
 

@@ -55,10 +55,9 @@ impl Server {
             (Flag::Unoffered, Variant::Plain, Some(_)) | (Flag::Exporter, Variant::Plus, None) => {
                 return Err(Refusal::Binding);
             }
-            _ => return Err(Refusal::Malformed { what: "the gs2 header does not fit the mechanism" }),
+            _ => return Err(Refusal::Malformed { what: "gs2-flag-of-another-mechanism" }),
         }
-        let name = Name::new(&message.name)
-            .map_err(|_| Refusal::Malformed { what: "the name is none that a user can have" })?;
+        let name = Name::new(&message.name).map_err(|_| Refusal::Malformed { what: "bad-name" })?;
         Ok(Self {
             name,
             nonce: message.nonce.to_owned(),

@@ -43,14 +43,14 @@ impl Http {
 
     /// Takes a line of the head with its end.
     fn line(&mut self, line: &[u8]) -> Result<Option<Opened>, Refusal> {
-        let bare = Refusal::Malformed { what: "a line of its head does not end with CR LF" };
+        let bare = Refusal::Malformed { what: "bare-lf" };
         let line = line.strip_suffix(b"\r\n").ok_or(bare)?;
         if line.iter().any(|byte| matches!(byte, b'\r' | 0)) {
-            return Err(Refusal::Malformed { what: "a line of its head has a CR or NUL within" });
+            return Err(Refusal::Malformed { what: "cr-or-nul-within-a-line" });
         }
         match std::mem::replace(&mut self.state, State::Status) {
             State::Status => {
-                let bad = Refusal::Malformed { what: "its first line is no status line" };
+                let bad = Refusal::Malformed { what: "bad-status-line" };
                 let status = status(line).ok_or(bad)?;
                 let mut safe = String::new();
                 escape_bytes(&line[..line.len().min(LINE_SHOWN)], Shape::Line, &mut safe);
@@ -120,12 +120,12 @@ fn status(line: &[u8]) -> Option<u16> {
 /// before the colon (section 5.1) are what attacks on the borders of heads are made of.
 fn field(line: &[u8]) -> Result<(), Refusal> {
     if matches!(line, [b' ' | b'\t', ..]) {
-        return Err(Refusal::Malformed { what: "a line of its head is folded" });
+        return Err(Refusal::Malformed { what: "folded-line" });
     }
     let token = |byte: &u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(byte);
     match line.iter().position(|byte| *byte == b':') {
         Some(colon) if colon > 0 && line[..colon].iter().all(token) => Ok(()),
-        _ => Err(Refusal::Malformed { what: "a line of its head is no name, colon and value" }),
+        _ => Err(Refusal::Malformed { what: "bad-field" }),
     }
 }
 

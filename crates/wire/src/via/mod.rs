@@ -32,7 +32,7 @@ enum Place {
 
 /// A name that cannot be given to a proxy.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
-#[error("a proxy takes host names of 1 to {NAME_MAX} letters, digits, dots, hyphens and underscores")]
+#[error("bad host")]
 pub struct BadTarget;
 
 impl Target {
@@ -72,13 +72,13 @@ pub struct Login {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 pub enum BadLogin {
     /// A length of zero, or more than one byte can say (RFC 1929 section 2).
-    #[error("a proxy's user and password have 1 to 255 bytes each")]
+    #[error("bad length")]
     Length,
     /// A control character (RFC 7617 section 2).
-    #[error("a proxy's user and password cannot hold control characters")]
+    #[error("control character")]
     Control,
     /// A colon in the name, which would end it (RFC 7617 section 2).
-    #[error("a proxy's user cannot hold a colon")]
+    #[error("forbidden colon")]
     Colon,
 }
 
@@ -115,7 +115,7 @@ pub struct Opened {
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum Refusal {
     /// The other end is no such proxy.
-    #[error("this is no {kind} proxy: its first bytes are {start}")]
+    #[error("no {kind} proxy: {start}")]
     Foreign {
         /// What was expected: `SOCKS 5` or `HTTP`.
         kind: &'static str,
@@ -123,25 +123,25 @@ pub enum Refusal {
         start: Start,
     },
     /// The proxy wants a login, and none was given; or it wants a kind that is not known here.
-    #[error("the proxy wants a login: {said}")]
+    #[error("login needed: {said}")]
     LoginNeeded {
         /// What it said, safe to show.
         said: String,
     },
     /// The proxy does not take this login.
-    #[error("the proxy does not take this user and password: {said}")]
+    #[error("login refused: {said}")]
     LoginRefused {
         /// What it said, safe to show.
         said: String,
     },
     /// The SOCKS proxy could not or would not connect.
-    #[error("the proxy did not connect: {reply}")]
+    #[error("not connected: {reply}")]
     Reply {
         /// Its answer.
         reply: Reply,
     },
     /// The HTTP proxy could not or would not connect.
-    #[error("the proxy did not connect: {line}")]
+    #[error("not connected: {line}")]
     Status {
         /// The status code.
         status: u16,
@@ -149,18 +149,18 @@ pub enum Refusal {
         line: String,
     },
     /// An answer that breaks the rules.
-    #[error("a bad answer of the proxy: {what}")]
+    #[error("malformed answer: {what}")]
     Malformed {
-        /// What is wrong, in English.
+        /// What is wrong: a word that never changes, as `bare-lf`.
         what: &'static str,
     },
     /// An HTTP head that does not end.
-    #[error("the proxy's answer has a head longer than {HEAD_MAX} bytes")]
+    #[error("head over {HEAD_MAX}")]
     TooLong,
     /// The stream ended within the handshake.
-    #[error("the proxy closed before it had answered")]
+    #[error("stream ended")]
     Ended,
     /// It was fed after it was done.
-    #[error("the proxy has answered already")]
+    #[error("already over")]
     Over,
 }

@@ -65,14 +65,14 @@ impl fmt::Display for Reply {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::GeneralFailure => "general failure",
-            Self::NotAllowed => "not allowed by its rules",
+            Self::NotAllowed => "not allowed",
             Self::NetworkUnreachable => "network unreachable",
             Self::HostUnreachable => "host unreachable",
             Self::ConnectionRefused => "connection refused",
             Self::TtlExpired => "TTL expired",
-            Self::CommandNotSupported => "command not supported",
-            Self::AddressNotSupported => "address type not supported",
-            Self::Unassigned(code) => return write!(f, "reply {code}, which has no meaning"),
+            Self::CommandNotSupported => "command unsupported",
+            Self::AddressNotSupported => "address unsupported",
+            Self::Unassigned(code) => return write!(f, "reply {code}"),
         })
     }
 }
@@ -125,10 +125,10 @@ impl Socks {
                 let all: Vec<u8> = self.held.iter().chain(rest).copied().take(crate::gate::SHOWN).collect();
                 Err(Refusal::Foreign { kind: "SOCKS 5", start: Start::of(&all) })
             }
-            (_, [first, ..]) if *first != version => Err(Refusal::Malformed { what: "its version is wrong" }),
+            (_, [first, ..]) if *first != version => Err(Refusal::Malformed { what: "wrong-version" }),
             (State::Connect, [_, code, ..]) if *code != 0 => Err(Refusal::Reply { reply: Reply::of(*code) }),
             (State::Connect, [_, _, _, kind, ..]) if !matches!(*kind, 1 | 3 | 4) => {
-                Err(Refusal::Malformed { what: "the address is of no known kind" })
+                Err(Refusal::Malformed { what: "unknown-address-type" })
             }
             _ => Ok(()),
         }
@@ -145,17 +145,13 @@ impl Socks {
                     out.extend_from_slice(&log_in(login));
                     self.state = State::Login;
                 }
-                None => return Err(Refusal::Malformed { what: "it chose a method that was not offered" }),
+                None => return Err(Refusal::Malformed { what: "method-not-offered" }),
             },
             (State::Method, NOTHING_FITS) => {
-                let said = match &self.login {
-                    Some(_) => "neither a password nor none will do",
-                    None => "it will not do without one",
-                };
-                return Err(Refusal::LoginNeeded { said: said.to_owned() });
+                return Err(Refusal::LoginNeeded { said: "no-acceptable-method".to_owned() });
             }
             (State::Method, _) => {
-                return Err(Refusal::Malformed { what: "it chose a method that was not offered" });
+                return Err(Refusal::Malformed { what: "method-not-offered" });
             }
             (State::Login, status) => {
                 return Err(Refusal::LoginRefused { said: format!("status {status}") });

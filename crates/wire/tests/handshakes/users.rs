@@ -1,9 +1,11 @@
 //! The users file: read, changed, written, and refused by line.
 
+use std::collections::BTreeSet;
+
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use proptest::prelude::*;
-use sockeye_wire::auth::{BadUsers, FILE_MAX, Kind, Set, Token, Users};
+use sockeye_wire::auth::{BadLine, BadUsers, FILE_MAX, Kind, Set, Token, Users};
 use sockeye_wire::scram::{Name, Password, Verifier};
 
 /// The verifier of the example in RFC 7677 as PostgreSQL would write it; the keys were computed with Python's hashlib.
@@ -68,22 +70,24 @@ fn a_bad_line_is_named() {
         assert!(refusal.to_string().contains(why), "{line}: {refusal}");
     };
     let key = BASE64_STANDARD.encode([0; 32]);
-    no("alice", "no colon after a name");
-    no(":BEARER$x", "the name is empty");
-    no("a%7:BEARER$x", "two hex digits");
-    no("a%ff:BEARER$x", "not UTF-8");
-    no("a%07:BEARER$x", "the name is empty, too long");
-    no("alice:BEARER", "no $ after the kind");
-    no("alice:BEARER$QQ==", "the digest");
-    no("alice:SCRAM-SHA-256$4096", "no $ after the salt");
-    no(&format!("alice:SCRAM-SHA-256$4096${key}:{key}"), "no colon after the iterations");
-    no(&format!("alice:SCRAM-SHA-256$4096:QQ==${key}"), "no colon after the stored key");
+    no("alice", "no-colon");
+    no(":BEARER$x", "bad-name");
+    no("a%7:BEARER$x", "name-escape");
+    no("a%ff:BEARER$x", "name-escape");
+    no("a%07:BEARER$x", "bad-name");
+    no("alice:BEARER", "no-kind");
+    no("alice:BEARER$QQ==", "bad-digest");
+    no("alice:SCRAM-SHA-256$4096", "bad-verifier");
+    no(&format!("alice:SCRAM-SHA-256$4096${key}:{key}"), "bad-verifier");
+    no(&format!("alice:SCRAM-SHA-256$4096:QQ==${key}"), "bad-verifier");
     for count in ["0", "4095", "+4096", "10000001", "99999999999", "x", ""] {
-        no(&format!("alice:SCRAM-SHA-256${count}:QQ==${key}:{key}"), "the iterations");
+        no(&format!("alice:SCRAM-SHA-256${count}:QQ==${key}:{key}"), "bad-iterations");
     }
-    no(&format!("alice:SCRAM-SHA-256$4096:${key}:{key}"), "the salt");
-    no(&format!("alice:SCRAM-SHA-256$4096:QQ==$QQ==:{key}"), "the stored key");
-    no(&format!("alice:SCRAM-SHA-256$4096:QQ==${key}:QQ=="), "the server key");
+    no(&format!("alice:SCRAM-SHA-256$4096:${key}:{key}"), "bad-salt");
+    no(&format!("alice:SCRAM-SHA-256$4096:QQ==$QQ==:{key}"), "bad-key");
+    no(&format!("alice:SCRAM-SHA-256$4096:QQ==${key}:QQ=="), "bad-key");
+    let words: BTreeSet<_> = BadLine::ALL.iter().map(|what| what.word()).collect();
+    assert_eq!(words.len(), BadLine::ALL.len());
     let twice = format!("alice:BEARER${key}\nbob:BEARER${key}\n%61lice:BEARER${key}\n");
     assert!(matches!(Users::parse(&twice), Err(BadUsers::Line { line: 3, .. })));
     assert_eq!(Users::parse(&"#".repeat(FILE_MAX + 1)).err(), Some(BadUsers::TooLong));
@@ -114,4 +118,17 @@ proptest! {
             prop_assert_eq!(&*Users::parse(&text).unwrap().text(), &*text);
         }
     }
+}
+
+#[test]
+fn the_secret_of_decoys_stays_with_the_file() {
+    let mut users = Users::parse("# mine\n").unwrap();
+    assert!(users.decoy_secret().is_none());
+    users.keep_decoy_secret(&[7; 32]);
+    users.keep_decoy_secret(&[8; 32]);
+    let text = users.text();
+    assert_eq!(text.lines().count(), 2);
+    let again = Users::parse(&text).unwrap();
+    assert!(again.decoy_secret().is_some());
+    assert_eq!(*again.text(), *text);
 }

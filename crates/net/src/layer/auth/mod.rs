@@ -4,15 +4,14 @@
 mod client;
 mod server;
 
-use std::future::poll_fn;
-use std::pin::Pin;
+pub use client::first_line;
 
 use sockeye_core::{Code, Fault};
 use sockeye_wire::auth::{Reason, Refusal};
 use sockeye_wire::scram;
 use sockeye_wire::scram::Nonce;
 
-use super::{Entry, Prepared, Shape};
+use super::{Entry, Shape};
 use crate::random;
 use crate::transport::Role;
 
@@ -43,12 +42,14 @@ enum At {
 /// What a refusal comes to. `name`: who the client says it is, where that is known.
 fn fault(refusal: &Refusal, at: At, name: &str, subject: &str) -> Fault {
     let code = match refusal {
-        Refusal::Foreign { .. } | Refusal::Version { .. } | Refusal::NothingInCommon { .. } => Code::NoAuth,
+        Refusal::Foreign { .. }
+        | Refusal::Version { .. }
+        | Refusal::NothingInCommon { .. }
+        | Refusal::Ended => Code::NoAuth,
         Refusal::Scram { refusal: scram::Refusal::ServerSignature, .. } if at == At::Client => {
             Code::ServerUnproven
         }
         Refusal::Token => Code::BadToken,
-        Refusal::Ended => Code::NoAuth,
         _ => match refusal.reason() {
             Reason::Credentials if name.is_empty() => Code::BadToken,
             Reason::Credentials => Code::BadCredentials,

@@ -124,7 +124,7 @@ impl Socket {
 
     /// Makes these bytes come first, as a message: a handshake read them too early.
     pub(crate) fn put_back(&mut self, bytes: &[u8]) {
-        self.left = Bytes::copy_from_slice(bytes);
+        self.left = [bytes, &self.left].concat().into();
     }
 
     /// The connection below.
