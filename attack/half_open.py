@@ -46,7 +46,8 @@ def main(sockeye):
         line = server.stderr.readline()
         took = time.monotonic() - cut
         assert re.search(r"error\[\w+\] 10\.99\.0\.2:\d+", line), line
-        print(f"half-open peer found out after {took:.1f} s (bound {BOUND} s): {line.strip()}")
+        holds = "ok" if took <= BOUND else "FAILED"
+        print(f"row 15: {holds}: a half-open peer is found out after {took:.1f} s (bound: {BOUND} s): {line.strip()}")
         return 0 if took <= BOUND else 1
     finally:
         for process in started:

@@ -24,7 +24,8 @@ def main():
         if "tls" in sys.argv[2:]:
             made = certificates(directory)
             flood("tls", "tls://127.0.0.1:0", ("--cert", made["cert"], "--key", made["key"]), b"hello", made)
-        flood("proxy1", "proxy1+tcp://127.0.0.1:0", (), HELLO, None)
+        else:
+            flood("proxy1", "proxy1+tcp://127.0.0.1:0", (), HELLO, None)
 
 
 def flood(name, url, args, question, made):
