@@ -15,6 +15,8 @@ import tempfile
 from victim import certificates, connect, echo_time, raise_descriptors, resident, row, said_by, server
 
 FLOOD = 5000
+# One address alone has half of the first number of --max-pending at the most.
+SOURCES = 20
 HELLO = b"PROXY TCP4 198.51.100.9 198.51.100.1 1000 80\r\nhello"
 
 
@@ -34,12 +36,12 @@ def flood(name, url, args, question, made):
         before = resident(process)
         worst, callers = 0.0, []
         # Below the first number everybody is welcome, so that these measure what a flood costs others.
-        for _ in range(450):
-            callers.append(connect(address, "127.0.0.7"))
+        for number in range(450):
+            callers.append(connect(address, f"127.0.1.{number % SOURCES + 1}"))
         for _ in range(20):
             worst = max(worst, echo_time(address, question, b"hello", "127.0.0.8", made))
-        for _ in range(FLOOD - 450):
-            callers.append(connect(address, "127.0.0.7"))
+        for number in range(FLOOD - 450):
+            callers.append(connect(address, f"127.0.1.{number % SOURCES + 1}"))
         pending = int(metric(process, r"sockeye_pending_handshakes (\d+)"))
         refused = int(metric(process, r'sockeye_refused_total\{reason="pending"\} (\d+)'))
         cost = resident(process) - before

@@ -119,7 +119,7 @@ fn greetings_in_place_of_a_handshake_act_on_nothing() {
                 "via" => sockeye(["ask", "tcp://192.0.2.1:1", "hi", "--via", &format!("http://{address}")]),
                 _ => sockeye(["ask", &format!("{url}{address}"), "hi"]),
             };
-            let client = client.args(["--json", "-v", "-t", "5s"]).env("SOCKEYE_TOKEN", "x");
+            let client = client.args(["--json", "-v", "-t", "5s"]).env("SOCKEYE_TOKEN", "A".repeat(43));
             let ended = client.run("");
             assert_ne!(ended.code, Some(0), "{url}: {}", ended.stderr);
             forges_nothing(url, &ended.stderr);
