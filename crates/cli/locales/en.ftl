@@ -195,6 +195,53 @@ error-cannot-connect = it did not work
     .hint = what stands in parentheses is the system's own reason
 error-cannot-start = { $command } cannot be started
     .hint = check that the program exists and may be run
+error-not-websocket = { $what ->
+    [tls] the peer speaks TLS, not plain WebSocket
+    [silence] the peer closed without a word, where a WebSocket upgrade was due
+    [cut] the peer closed within the WebSocket upgrade: { $bytes }
+    [malformed] the WebSocket upgrade is no proper HTTP/1.1: bad { $bytes }
+    [long] the head of the WebSocket upgrade is over { $max } bytes or 64 fields
+   *[other] the peer speaks no WebSocket; it said: { $bytes }
+  }
+    .hint = { $what ->
+        [tls] write wss:// instead of ws://, on the side that has none
+        [other] leave ws:// out to talk to it as it is: tcp://HOST:PORT
+       *[silence] is it a WebSocket server or client, and is this its port?
+      }
+error-upgrade-refused = { $what ->
+    [bare] the server did not upgrade to WebSocket; it answered { $status }
+   *[body] the server did not upgrade to WebSocket; it answered { $status }: { $bytes }
+  }
+    .hint = check the path (ws://host:port/PATH); some servers also want --origin, --subprotocol or --header 'Authorization: …'
+error-bad-upgrade = { $what ->
+    [accept] the server's answer does not prove that it understood the upgrade (Sec-WebSocket-Accept: { $value })
+    [subprotocol] the server chose a subprotocol that was not offered: { $value }
+    [extension] the server uses an extension that was not offered: { $value }
+   *[upgrade] the server answered 101, but not with an upgrade to WebSocket
+  }
+    .hint = the server, or a proxy before it, breaks RFC 6455: try without the proxy
+error-upgrade-turned-away = { $what ->
+    [malformed] turned away with { $status }: the request is no proper HTTP/1.1 (bad { $value })
+    [too-long] turned away with { $status }: the request's head is over 16 KiB or 64 fields
+    [method] turned away with { $status }: the method is { $value }, not GET
+    [http-version] turned away with { $status }: the request is { $value }
+    [body] turned away with { $status }: the request has a body
+    [host] turned away with { $status }: no proper Host field ({ $value })
+    [version] turned away with { $status }: version { $value } of the WebSocket protocol
+    [key] turned away with { $status }: no proper Sec-WebSocket-Key ({ $value })
+    [path] turned away with { $status }: there is nothing at { $value }
+    [foreign-host] turned away with { $status }: a web page that calls this server { $value }
+    [origin] turned away with { $status }: a web page of { $value }
+    [subprotocol] turned away with { $status }: none of its subprotocols is ours ({ $value })
+   *[no-upgrade] turned away with { $status }: a plain HTTP request for { $value }, no WebSocket
+  }
+    .hint = { $what ->
+        [foreign-host] to let pages of a name in, list their origins: --origin 'http://NAME:PORT'
+        [origin] if that page may use this server, add --origin '{ $value }'
+        [path] the client must use the path that the endpoint has
+        [subprotocol] --subprotocol lists those that are accepted
+       *[no-upgrade] the client was told why, in its answer's body
+      }
 error-connect-timeout = no connection after { $after }
     .hint = packets seem to vanish: a wrong address, a firewall, or a host that is off; -t waits longer
 error-handshake-timeout = the { $layer } handshake did not end within { $after }
@@ -349,6 +396,34 @@ error-oversize = a frame of { $size } bytes ({ $framing }) is over the limit of 
     .hint = the peer may use another framing (-F raw shows what it sends); if not, raise --max-message, or the framing's own max:
 error-truncated = the stream ended within a frame ({ $framing }), { $have } bytes into it: { $bytes }
     .hint = the peer stopped halfway, or uses another framing: -F raw shows what it sends
+error-ws-protocol = the peer broke the WebSocket protocol, and was told so with close code { $code }
+    .hint = what stands in parentheses is the rule; the peer's library is at fault, or something in between
+error-ws-oversize = a message of at least { $size } bytes is over the limit of { $max }
+    .hint = --max-message sets how long a message may be
+error-ws-closed = { $name ->
+    [abnormal] the connection ended without a WebSocket Close (1006)
+    [protocol-error] the peer closed: we broke the protocol (1002)
+    [unsupported-data] the peer closed: it takes no such data (1003)
+    [invalid-data] the peer closed: the data does not fit the message's type (1007)
+    [policy-violation] the peer closed: it is against its policy (1008)
+    [message-too-big] the peer closed: the message is too big for it (1009)
+    [extension-missing] the peer closed: it wants an extension that is not built in (1010)
+    [internal-error] the peer closed: it failed (1011)
+    [service-restart] the peer closed: it restarts (1012)
+    [try-again-later] the peer closed: it is too busy (1013)
+    [bad-gateway] the peer closed: what it is a gateway to failed (1014)
+    [unauthorized] the peer closed: who we are is not proved (3000)
+    [forbidden] the peer closed: we may not do that (3003)
+    [timeout] the peer closed: it has waited too long (3008)
+   *[other] the peer closed with code { $code }
+  }
+    .hint = { $name ->
+        [abnormal] the peer's program ended, or a proxy cut the connection; its own log may say why
+        [unsupported-data] some servers take only text, or only binary: text is sent when it is UTF-8
+       *[other] the peer's own words, if it gave any, stand in parentheses
+      }
+error-ws-silent = the peer says nothing and answers no ping, for { $after }
+    .hint = it hangs, is asleep, or the network is gone
 error-early-fin = the peer closed before it answered
     .hint = it may dislike the message, expect a framing or line ending, or have had enough
 error-overflow = the peer does not read: { $waiting } bytes wait for it, { $max } are allowed
@@ -457,6 +532,7 @@ flag-version = show the version
 
 ## Layers
 
+layer-ws = WebSocket: whole messages, also from web pages (RFC 6455)
 layer-proxy1 = PROXY protocol, version 1: a relay says in a line of text whose connection it is
 layer-proxy2 = PROXY protocol, version 2: the same in binary
 layer-auth = who may come in: password (SCRAM) or token
@@ -666,6 +742,8 @@ event-upgraded = { $to } stands: { $facts }
 event-authenticated = { $user } is who it says, by { $mechanism }
 event-half-closed-in = the peer will send no more
 event-half-closed-out = we will send no more
+event-said-close-in = the peer says Close { $code } ({ $name }): { $reason }
+event-said-close-out = we said Close { $code } ({ $name })
 event-reset-in = the peer cut the connection
 event-reset-out = we cut the connection
 event-timeout = time is up: { $what }
@@ -683,6 +761,8 @@ note-nc-open = connection to { $host } port { $port } ({ $transport }) succeeded
 note-nc-shut = connection to { $host } port { $port } ({ $transport }) failed: { $why }
 note-datagram-too-long = not sent: a datagram of { $size } bytes is too long, at most { $max } fit
 note-tls-self-signed = made a certificate for this run; to connect with it: sockeye connect { $url } --pin { $pin }
+note-ws-closed = the peer closed with { $code } ({ $name }): { $reason }
+note-tls-self-signed = made a certificate for this run; to connect with it: `sockeye connect { $url } --pin { $pin }`
 note-tls-insecure = warning: { $endpoint } is not checked (--insecure): anyone in between can read and change everything; --pin or --ca would prevent that
 note-tls-expired = warning: the certificate in { $path } expired on { $when } (days ago: { $days }): peers will refuse it
 note-tls-not-yet-valid = warning: the certificate in { $path } is valid only from { $when }: peers will refuse it until then

@@ -195,6 +195,53 @@ error-cannot-connect = 没有成功
     .hint = 括号里是系统给出的原因
 error-cannot-start = 无法启动 { $command }
     .hint = 请检查程序是否存在、是否可以执行
+error-not-websocket = { $what ->
+    [tls] 对端说的是 TLS，不是明文 WebSocket
+    [silence] 该进行 WebSocket 升级时，对端一声不响就关闭了
+    [cut] 对端在 WebSocket 升级途中关闭了：{ $bytes }
+    [malformed] WebSocket 升级不是合格的 HTTP/1.1：{ $bytes } 有误
+    [long] WebSocket 升级的消息头超过 { $max } 字节或 64 个字段
+   *[other] 对端说的不是 WebSocket，它说的是：{ $bytes }
+  }
+    .hint = { $what ->
+        [tls] 没有用 TLS 的一方，请把 ws:// 写成 wss://
+        [other] 去掉 ws:// 就能照原样与它对话：tcp://主机:端口
+       *[silence] 对端真是 WebSocket 服务器或客户端吗？端口对吗？
+      }
+error-upgrade-refused = { $what ->
+    [bare] 服务器没有升级到 WebSocket，它回答 { $status }
+   *[body] 服务器没有升级到 WebSocket，它回答 { $status }：{ $bytes }
+  }
+    .hint = 请检查路径（ws://主机:端口/路径）；有的服务器还要求 --origin、--subprotocol 或 --header 'Authorization: …'
+error-bad-upgrade = { $what ->
+    [accept] 服务器的回答不能证明它理解了升级请求（Sec-WebSocket-Accept: { $value }）
+    [subprotocol] 服务器选了没有提供的子协议：{ $value }
+    [extension] 服务器用了没有提供的扩展：{ $value }
+   *[upgrade] 服务器回答了 101，却没有升级到 WebSocket
+  }
+    .hint = 服务器或它前面的代理不符合 RFC 6455：请试试绕过代理
+error-upgrade-turned-away = { $what ->
+    [malformed] 已用 { $status } 拒绝：请求不是合格的 HTTP/1.1（{ $value } 有误）
+    [too-long] 已用 { $status } 拒绝：请求头超过 16 KiB 或 64 个字段
+    [method] 已用 { $status } 拒绝：方法是 { $value }，不是 GET
+    [http-version] 已用 { $status } 拒绝：请求是 { $value }
+    [body] 已用 { $status } 拒绝：请求带有正文
+    [host] 已用 { $status } 拒绝：没有合格的 Host 字段（{ $value }）
+    [version] 已用 { $status } 拒绝：WebSocket 协议版本是 { $value }
+    [key] 已用 { $status } 拒绝：没有合格的 Sec-WebSocket-Key（{ $value }）
+    [path] 已用 { $status } 拒绝：{ $value } 处什么也没有
+    [foreign-host] 已用 { $status } 拒绝：一个网页把本服务器叫作 { $value }
+    [origin] 已用 { $status } 拒绝：来自 { $value } 的网页
+    [subprotocol] 已用 { $status } 拒绝：它的子协议这里都不支持（{ $value }）
+   *[no-upgrade] 已用 { $status } 拒绝：对 { $value } 的普通 HTTP 请求，不是 WebSocket
+  }
+    .hint = { $what ->
+        [foreign-host] 要让用这个名字的网页进来，请列出它们的源：--origin 'http://名字:端口'
+        [origin] 如果这个网页可以使用本服务器，请加上 --origin '{ $value }'
+        [path] 客户端必须使用端点里的那个路径
+        [subprotocol] --subprotocol 列出接受的子协议
+       *[no-upgrade] 已在回答的正文里告诉客户端原因
+      }
 error-connect-timeout = { $after } 后仍未连上
     .hint = 数据包好像没有回音：地址不对、有防火墙，或主机没开；-t 可以等得更久
 error-handshake-timeout = { $layer } 握手没有在 { $after } 内完成
@@ -388,6 +435,34 @@ error-oversize = { $size } 字节的 { $framing } 帧超过上限 { $max }：{ $
     .hint = 对端可能用了别的分帧方式（-F raw 可看它发了什么）；否则请调大 --max-message，或分帧方式自己的 max:
 error-truncated = 流在一个 { $framing } 帧的第 { $have } 字节处断了：{ $bytes }
     .hint = 对端中途停了，或用了别的分帧方式：-F raw 可看它发了什么
+error-ws-protocol = 对端违反了 WebSocket 协议，已用关闭码 { $code } 告知它
+    .hint = 括号里是它违反的规则；问题在对端的程序库，或在中间设备
+error-ws-oversize = 一条至少 { $size } 字节的消息超过上限 { $max }
+    .hint = --max-message 设定一条消息可以有多长
+error-ws-closed = { $name ->
+    [abnormal] 连接断开，没有 WebSocket 的关闭帧（1006）
+    [protocol-error] 对端关闭：它认为我们违反了协议（1002）
+    [unsupported-data] 对端关闭：它不接受这种数据（1003）
+    [invalid-data] 对端关闭：数据与消息类型不符（1007）
+    [policy-violation] 对端关闭：违反了它的规定（1008）
+    [message-too-big] 对端关闭：消息对它来说太大（1009）
+    [extension-missing] 对端关闭：它需要没有内置的扩展（1010）
+    [internal-error] 对端关闭：它自己出了错（1011）
+    [service-restart] 对端关闭：它正在重启（1012）
+    [try-again-later] 对端关闭：它太忙（1013）
+    [bad-gateway] 对端关闭：它背后的服务出了错（1014）
+    [unauthorized] 对端关闭：未能证明我们的身份（3000）
+    [forbidden] 对端关闭：我们无权这样做（3003）
+    [timeout] 对端关闭：它等得太久了（3008）
+   *[other] 对端以关闭码 { $code } 关闭
+  }
+    .hint = { $name ->
+        [abnormal] 对端的程序结束了，或代理切断了连接；它自己的日志也许说明了原因
+        [unsupported-data] 有的服务器只收文本或只收二进制：是 UTF-8 的内容按文本发送
+       *[other] 对端若说了原因，就在括号里
+      }
+error-ws-silent = 对端在 { $after } 内既不说话，也不回应 ping
+    .hint = 它卡住了、休眠了，或网络断了
 error-early-fin = 对端没有回答就关闭了
     .hint = 它可能不接受这条消息，在等分帧或换行，或不想再谈了
 error-overflow = 对端不读数据：积压 { $waiting } 字节，上限 { $max } 字节
@@ -496,6 +571,7 @@ flag-version = 显示版本
 
 ## 层
 
+layer-ws = WebSocket：完整的消息，网页也能用（RFC 6455）
 layer-proxy1 = PROXY 协议第 1 版：中继用一行文字说明连接来自谁
 layer-proxy2 = PROXY 协议第 2 版：同样的内容，二进制格式
 layer-auth = 谁可以进入：密码（SCRAM）或令牌
@@ -705,6 +781,8 @@ event-upgraded = { $to } 已建立：{ $facts }
 event-authenticated = { $user } 的身份已由 { $mechanism } 证实
 event-half-closed-in = 对端不再发送
 event-half-closed-out = 本端不再发送
+event-said-close-in = 对端说 Close { $code }（{ $name }）：{ $reason }
+event-said-close-out = 我们说了 Close { $code }（{ $name }）
 event-reset-in = 对端切断了连接
 event-reset-out = 本端切断了连接
 event-timeout = 时间到：{ $what }
@@ -722,6 +800,8 @@ note-nc-open = 连接 { $host } 端口 { $port }（{ $transport }）成功
 note-nc-shut = 连接 { $host } 端口 { $port }（{ $transport }）失败：{ $why }
 note-datagram-too-long = 未发送：{ $size } 字节的数据报太长，最多 { $max } 字节
 note-tls-self-signed = 已为这次运行生成证书；连接它：sockeye connect { $url } --pin { $pin }
+note-ws-closed = 对端以 { $code }（{ $name }）关闭：{ $reason }
+note-tls-self-signed = 已为这次运行生成证书；连接时用：`sockeye connect { $url } --pin { $pin }`
 note-tls-insecure = 警告：不核对 { $endpoint } 的身份（--insecure）：夹在中间的任何人都能偷看和篡改一切；改用 --pin 或 --ca 可以避免
 note-tls-expired = 警告：{ $path } 里的证书已于 { $when } 过期（{ $days } 天前）：对端会拒绝它
 note-tls-not-yet-valid = 警告：{ $path } 里的证书要到 { $when } 才生效：在那之前对端会拒绝它

@@ -156,12 +156,14 @@ pub enum Kind<'a> {
         /// Its payload.
         data: &'a [u8],
     },
-    /// One direction has ended with a FIN.
+    /// One direction has ended with a FIN, or a WebSocket's with a Close.
     HalfClosed {
         /// Which leg.
         leg: Leg,
         /// `In`: the peer will send no more. `Out`: we will not.
         direction: Direction,
+        /// What was said with it, where an end says something: a WebSocket's Close.
+        farewell: Option<Farewell<'a>>,
     },
     /// The connection was cut with an RST.
     Reset {
@@ -216,6 +218,17 @@ impl Kind<'_> {
             Self::Error(_) => "error",
         }
     }
+}
+
+/// What a WebSocket's Close says (RFC 6455, section 5.5.1).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Farewell<'a> {
+    /// Its code; 1005 where it has none, 1006 where there was no Close (section 7.4.1).
+    pub code: u16,
+    /// What the code is called; never translated.
+    pub name: &'static str,
+    /// Its sender's own words: at most 123 bytes, often none.
+    pub reason: &'a str,
 }
 
 /// What a session came to.

@@ -215,6 +215,18 @@ codes! {
     /// A process that cannot be started. Arguments: `command`.
     CannotStart = "cannot-start", Application, Here, Connect;
 
+    /// What answers, or asks, speaks no WebSocket, perhaps not even HTTP. Arguments: `what` (`tls`, `silence`, `cut`,
+    /// `malformed`, `long`, `other`), `bytes` (the first, or what is malformed), `max`.
+    NotWebsocket = "not-websocket", Application, Peer, Connect;
+    /// A server that answers the upgrade with another status than 101. Arguments: `status`, `what` (`body`, `bare`),
+    /// `bytes` (the beginning of the body).
+    UpgradeRefused = "upgrade-refused", Application, Peer, Connect;
+    /// A server's upgrade that is not what was asked for. Arguments: `what` (`upgrade`, `accept`, `subprotocol`,
+    /// `extension`), `value`.
+    BadUpgrade = "bad-upgrade", Application, Peer, Connect;
+    /// A client whose upgrade was refused. Arguments: `status`, `what`, `value`.
+    UpgradeTurnedAway = "upgrade-turned-away", Application, Peer, Connect;
+
     /// Time ran out while connecting. Arguments: `after`.
     ConnectTimeout = "connect-timeout", Transport, Path, Timeout;
     /// There is no such user, or the password is another. Arguments: `name`.
@@ -300,6 +312,14 @@ codes! {
     Oversize = "oversize", Framing, Peer, Session;
     /// The stream ended within a frame. Arguments: `framing`, `have`, `bytes`.
     Truncated = "truncated", Framing, Peer, Session;
+    /// Frames that break the WebSocket protocol. Arguments: `code` (of the Close that the peer was sent).
+    WsProtocol = "ws-protocol", Framing, Peer, Session;
+    /// A WebSocket message over the limit. Arguments: `size` (as far as known), `max`.
+    WsOversize = "ws-oversize", Framing, Peer, Session;
+    /// The peer's Close says that something went wrong, or there was none. Arguments: `code`, `name`.
+    WsClosed = "ws-closed", Application, Peer, Session;
+    /// A WebSocket's peer answers no ping. Arguments: `after`.
+    WsSilent = "ws-silent", Application, Peer, Session;
     /// FIN before the reply.
     EarlyFin = "early-fin", Application, Peer, Session;
     /// The peer does not read, and its share of memory is full. Arguments: `waiting`, `max`.

@@ -26,7 +26,7 @@ pub use endpoint::{Endpoint, Host, Params, Place};
 pub use event::{Direction, Event, How, Kind, Observer};
 pub use fault::{Code, Fault, Layer, Side};
 pub use framing::Framing;
-pub use leg::{Lane, Leg, OPERATOR, PEER};
+pub use leg::{Lane, Leg, Medium, OPERATOR, PEER};
 pub use limits::Limits;
 pub use machine::Machine;
 pub use network::Network;

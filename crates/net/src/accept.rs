@@ -93,7 +93,8 @@ async fn greet(plan: Rc<Plan>, id: SessionId, entrant: Entrant, link: Link) {
     let world = &plan.world;
     let subject = link.remote.to_string();
     let on_event = |kind: Kind<'_>| world.show(id, kind);
-    let scene = Scene { leg: PEER, behalf: None, door: &entrant, subject: &subject, on_event: &on_event };
+    let (message, door) = (world.limits.message, &entrant);
+    let scene = Scene { leg: PEER, behalf: None, message, door, subject: &subject, on_event: &on_event };
     let wrapped = tokio::select! {
         biased;
         wrapped = plan.layers.wrap(link, &scene, &world.limits.handshakes) => Some(wrapped),

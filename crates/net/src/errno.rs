@@ -8,6 +8,9 @@ use sockeye_core::{Code, Fault, Side};
 
 /// The fault of a connection attempt that began `elapsed` ago.
 pub fn connecting(error: &Error, subject: &str, elapsed: Duration) -> Fault {
+    if let Some(fault) = error.get_ref().and_then(|inner| inner.downcast_ref::<Fault>()) {
+        return fault.clone().doing(subject);
+    }
     let fault = |code| Fault::new(code, subject);
     match error.kind() {
         ErrorKind::ConnectionRefused => fault(Code::Refused),

@@ -12,6 +12,7 @@ use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
 
 use crate::address;
 use crate::layer::tls::TlsStream;
+use crate::layer::ws::socket::Socket;
 use crate::process::Process;
 use crate::socket_file::SocketFile;
 use crate::stdio::Stdio;
@@ -29,6 +30,8 @@ pub enum Stream {
     Stdio(Box<Stdio>),
     /// A process started for the session.
     Process(Box<Process>),
+    /// A WebSocket on any of these. As a stream it is the bytes of its messages.
+    Ws(Box<Socket>),
     /// A stream some of whose bytes were read too early, by a handshake. It becomes the stream itself once they are read.
     Prefixed(Box<Prefixed>),
 }
@@ -46,7 +49,7 @@ pub struct Prefixed {
 const _: () = assert!(size_of::<Stream>() <= 40);
 
 impl Stream {
-    /// The transport's scheme; `exec` for a process. Inside TLS it is that of what carries it.
+    /// The transport's scheme; `exec` for a process. Inside a layer it is that of what carries it.
     pub fn transport(&self) -> &'static str {
         match self {
             Self::Tcp(_) => "tcp",
@@ -54,14 +57,19 @@ impl Stream {
             Self::Tls(stream) => stream.below().transport(),
             Self::Stdio(_) => "-",
             Self::Process(_) => "exec",
+            Self::Ws(socket) => socket.below().transport(),
             Self::Prefixed(it) => it.stream.as_ref().map_or("", Self::transport),
         }
     }
 
     /// The stream with these bytes before what it will read.
     #[must_use]
-    pub fn before(self, bytes: &[u8]) -> Self {
+    pub fn before(mut self, bytes: &[u8]) -> Self {
         if bytes.is_empty() {
+            return self;
+        }
+        if let Self::Ws(socket) = &mut self {
+            socket.put_back(bytes);
             return self;
         }
         Self::Prefixed(Box::new(Prefixed { bytes: bytes.to_vec(), at: 0, stream: Some(self) }))
@@ -71,6 +79,7 @@ impl Stream {
     pub(crate) fn binding(&self) -> Option<[u8; 32]> {
         match self {
             Self::Tls(stream) => stream.binding(),
+            Self::Ws(socket) => socket.below().binding(),
             Self::Prefixed(it) => it.stream.as_ref().and_then(Self::binding),
             Self::Tcp(_) | Self::Unix(_) | Self::Stdio(_) | Self::Process(_) => None,
         }
@@ -80,6 +89,7 @@ impl Stream {
     pub(crate) fn is_private(&self) -> bool {
         match self {
             Self::Tls(stream) => stream.is_private(),
+            Self::Ws(socket) => socket.below().is_private(),
             Self::Prefixed(it) => it.stream.as_ref().is_some_and(Self::is_private),
             Self::Tcp(_) => false,
             Self::Unix(_) | Self::Stdio(_) | Self::Process(_) => true,
@@ -89,6 +99,7 @@ impl Stream {
     /// Whether each write is one message and each read brings bytes of one.
     pub(crate) fn is_messages(&self) -> bool {
         match self {
+            Self::Ws(_) => true,
             Self::Prefixed(it) => it.stream.as_ref().is_some_and(Self::is_messages),
             Self::Tcp(_) | Self::Unix(_) | Self::Tls(_) | Self::Stdio(_) | Self::Process(_) => false,
         }
@@ -101,6 +112,7 @@ impl Stream {
             Self::Unix(stream) => stream.local_addr().map(|end| address::of_unix(&end)),
             Self::Tls(stream) => stream.below().local(),
             Self::Stdio(_) | Self::Process(_) => Ok(Address::Stdio),
+            Self::Ws(socket) => socket.below().local(),
             Self::Prefixed(it) => it.stream.as_ref().map_or(Ok(Address::Unix(None)), Self::local),
         }
     }
@@ -113,6 +125,7 @@ impl Stream {
             Self::Tls(stream) => stream.below().remote(),
             Self::Stdio(_) => Ok(Address::Stdio),
             Self::Process(process) => Ok(Address::Process(process.command().into())),
+            Self::Ws(socket) => socket.below().remote(),
             Self::Prefixed(it) => it.stream.as_ref().map_or(Ok(Address::Unix(None)), Self::remote),
         }
     }
@@ -122,7 +135,7 @@ impl Stream {
         match self {
             Self::Tcp(stream) => stream.try_write(data),
             Self::Unix(stream) => stream.try_write(data),
-            Self::Tls(_) | Self::Stdio(_) | Self::Process(_) | Self::Prefixed(_) => {
+            Self::Tls(_) | Self::Stdio(_) | Self::Process(_) | Self::Ws(_) | Self::Prefixed(_) => {
                 match Pin::new(self).poll_write(&mut Context::from_waker(Waker::noop()), data) {
                     Poll::Ready(result) => result,
                     Poll::Pending => Err(io::ErrorKind::WouldBlock.into()),
@@ -138,6 +151,7 @@ impl Stream {
             Self::Unix(stream) => stream.take_error().ok().flatten(),
             Self::Tls(stream) => stream.below().take_error(),
             Self::Stdio(_) | Self::Process(_) => None,
+            Self::Ws(socket) => socket.below().take_error(),
             Self::Prefixed(it) => it.stream.as_ref().and_then(Self::take_error),
         }
     }
@@ -148,6 +162,7 @@ impl Stream {
             // It fails only on a socket that is reset already.
             Self::Tcp(stream) => drop(stream.set_zero_linger()),
             Self::Tls(stream) => stream.below().set_abort(),
+            Self::Ws(socket) => socket.below().set_abort(),
             Self::Prefixed(it) => {
                 if let Some(stream) = &it.stream {
                     stream.set_abort();
@@ -162,8 +177,8 @@ impl Stream {
         match self {
             Self::Tcp(stream) => Some(stream.as_fd()),
             Self::Unix(stream) => Some(stream.as_fd()),
-            // The kernel knows nothing of TLS, and what was read too early would be left behind.
-            Self::Tls(_) | Self::Stdio(_) | Self::Process(_) | Self::Prefixed(_) => None,
+            // The kernel knows nothing of TLS or frames, and what was read too early would be left behind.
+            Self::Tls(_) | Self::Stdio(_) | Self::Process(_) | Self::Ws(_) | Self::Prefixed(_) => None,
         }
     }
 
@@ -172,6 +187,7 @@ impl Stream {
     pub(crate) fn has_unsent(&self) -> bool {
         match self {
             Self::Tls(stream) => stream.has_unsent(),
+            Self::Ws(socket) => socket.owes(),
             Self::Prefixed(it) => it.stream.as_ref().is_some_and(Self::has_unsent),
             Self::Tcp(_) | Self::Unix(_) | Self::Stdio(_) | Self::Process(_) => false,
         }
@@ -181,6 +197,7 @@ impl Stream {
     pub(crate) fn is_truncated(&self) -> bool {
         match self {
             Self::Tls(stream) => stream.is_truncated(),
+            Self::Ws(socket) => socket.below().is_truncated(),
             Self::Prefixed(it) => it.stream.as_ref().is_some_and(Self::is_truncated),
             Self::Tcp(_) | Self::Unix(_) | Self::Stdio(_) | Self::Process(_) => false,
         }
@@ -247,6 +264,7 @@ macro_rules! each {
             Stream::Tls($inner) => $call,
             Stream::Stdio($inner) => $call,
             Stream::Process($inner) => $call,
+            Stream::Ws($inner) => $call,
             Stream::Prefixed($inner) => $call,
         }
     };
@@ -262,6 +280,7 @@ impl AsyncRead for Stream {
             Self::Tls(inner) => Pin::new(inner).poll_read(cx, buf),
             Self::Stdio(inner) => Pin::new(inner).poll_read(cx, buf),
             Self::Process(inner) => Pin::new(inner).poll_read(cx, buf),
+            Self::Ws(inner) => Pin::new(inner).poll_read(cx, buf),
             Self::Prefixed(inner) => {
                 inner.read(buf);
                 if let Some(stream) = inner.spent() {

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use sockeye_core::limits::WAITING;
 use sockeye_core::{Code, Endpoint, Fault, Limits, Network, quantity};
 
 /// Bounds of a run, set by name.
@@ -70,7 +71,13 @@ impl Bounds {
                 let rate = u32::try_from(size(name, value)?).map_err(|_| bad())?;
                 self.limits.rate = Some(rate);
             }
-            "max-message" => self.limits.message = size(name, value)?,
+            "max-message" => {
+                self.limits.message = size(name, value)?;
+                // Who may send so much may be answered as much, unless told otherwise.
+                if self.limits.waiting_per_peer == WAITING {
+                    self.limits.waiting_per_peer = WAITING.max(self.limits.message.saturating_mul(2));
+                }
+            }
             "max-waiting" => self.limits.waiting_per_peer = size(name, value)?,
             "max-memory" => self.limits.memory = size(name, value)?,
             "drain" => self.limits.drain = span(name, value)?,

@@ -322,12 +322,17 @@ impl Observer for Human {
             Kind::Authenticated { user, mechanism, .. } => {
                 self.sentence(event, "event-authenticated", &[("user", user), ("mechanism", mechanism)]);
             }
-            Kind::HalfClosed { leg, direction } => {
-                let key = match direction {
-                    Direction::In => "event-half-closed-in",
-                    Direction::Out => "event-half-closed-out",
+            Kind::HalfClosed { leg, direction, farewell } => {
+                let key = match (direction, farewell.is_some()) {
+                    (Direction::In, false) => "event-half-closed-in",
+                    (Direction::Out, false) => "event-half-closed-out",
+                    (Direction::In, true) => "event-said-close-in",
+                    (Direction::Out, true) => "event-said-close-out",
                 };
-                self.of_leg(event, leg, key);
+                let (code, name, reason) = farewell.map_or_else(Default::default, |it| {
+                    (it.code.to_string(), it.name, if it.reason.is_empty() { "-" } else { it.reason })
+                });
+                self.sentence_of_leg(event, leg, key, &[("code", &code), ("name", name), ("reason", reason)]);
             }
             Kind::Reset { leg, direction } => {
                 let key = match direction {

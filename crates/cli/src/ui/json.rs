@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 use sockeye::core::endpoint::Secret;
+use sockeye::core::event::Farewell;
 use sockeye::core::{
     Address, Direction, Event, Fault, Kind, Layer, Leg, Note, Observer, SessionId, Side, Tick, Tls,
 };
@@ -189,7 +190,16 @@ fn line(event: &Event<'_>) -> Line {
             line.number("leg", u64::from(leg)).text("user", user).text("mechanism", mechanism)
         }
         Kind::Message { leg, direction, data } => line.leg(leg, direction).data(data),
-        Kind::HalfClosed { leg, direction } | Kind::Reset { leg, direction } => line.leg(leg, direction),
+        Kind::HalfClosed { leg, direction, farewell } => {
+            let line = line.leg(leg, direction);
+            match farewell {
+                Some(Farewell { code, name, reason }) => {
+                    line.number("code", u64::from(code)).text("name", name).text("reason", reason)
+                }
+                None => line,
+            }
+        }
+        Kind::Reset { leg, direction } => line.leg(leg, direction),
         Kind::Timeout { what } => line.text("what", what),
         Kind::Refused { remote, reason } => line.address("remote", remote).text("reason", reason),
         Kind::Closed { totals } => line
@@ -285,6 +295,7 @@ impl Ui for Json {
 mod tests {
     use super::*;
     use serde_json::Map;
+    use sockeye::core::event::Farewell;
     use sockeye::core::event::Totals;
     use sockeye::core::tls::{Shown, Trust};
     use sockeye::core::{Code, How};
@@ -378,7 +389,12 @@ mod tests {
             Kind::Upgraded { leg, to: "ws", facts: &[("path", "/".to_owned())] },
             Kind::Authenticated { leg, user: "lin", mechanism: "BEARER" },
             Kind::Message { leg, direction: Direction::In, data: b"\xff" },
-            Kind::HalfClosed { leg, direction: Direction::Out },
+            Kind::HalfClosed { leg, direction: Direction::Out, farewell: None },
+            Kind::HalfClosed {
+                leg,
+                direction: Direction::In,
+                farewell: Some(Farewell { code: 1001, name: "going-away", reason: "bye" }),
+            },
             Kind::Reset { leg, direction: Direction::In },
             Kind::Timeout { what: "idle" },
             Kind::Refused { remote: &remote, reason: "rate" },

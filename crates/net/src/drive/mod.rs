@@ -14,3 +14,4 @@ pub(crate) mod queue;
 pub(crate) mod session;
 pub(crate) mod side;
 pub(crate) mod strict;
+mod websocket;

@@ -162,7 +162,7 @@ impl Session {
         Peer {
             session: self.id,
             transport: self.peer.port.transport(),
-            datagrams: self.machine.lane(PEER).datagrams,
+            datagrams: self.machine.lane(PEER).medium.is_datagrams(),
             local: self.peer.port.local(),
             remote: self.who.as_deref().map_or(Address::Unix(None), |who| who.remote.clone()),
             user: self.who.as_deref().and_then(|who| who.user.clone()),
@@ -230,6 +230,9 @@ impl Session {
         }
         if self.is_finished() {
             self.stage = Stage::Over;
+            if self.peer.port.socket().is_some_and(|socket| socket.lingers()) {
+                self.linger();
+            }
             return Turn::Again;
         }
         again |= self.stage == Stage::Open && self.read(PEER, cx, lent);
@@ -257,7 +260,8 @@ impl Session {
         match outcome {
             Poll::Ready(Ok(finished)) => {
                 if finished && side.port.has_fin() {
-                    world.show(self.id, Kind::HalfClosed { leg, direction: Direction::Out });
+                    let farewell = side.port.farewell();
+                    world.show(self.id, Kind::HalfClosed { leg, direction: Direction::Out, farewell });
                 }
                 self.last = world.clock.now();
                 true
@@ -313,7 +317,7 @@ impl Session {
         let most = if leg == PEER { self.may_read() } else { Some(READ) };
         let (Some(most), Some(side)) = (most, self.side(leg)) else { return false };
         let got = match side.port.poll_read(cx, &mut lent.buffer[..most]) {
-            Poll::Pending => return false,
+            Poll::Pending => return self.keep_alive(leg, cx, lent),
             Poll::Ready(got) => got,
         };
         let now = self.world.clock.now();
@@ -349,10 +353,18 @@ impl Session {
                 }
                 self.machine.datagram(now, leg, &mut lent.buffer[..count], &mut lent.out)
             }
+            Got::Message(sort, mut data) => {
+                self.mirror(leg, sort);
+                if let Some(side) = self.side(leg) {
+                    side.bytes_in += data.len() as u64;
+                }
+                self.machine.message(now, leg, &mut data, &mut lent.out)
+            }
             Got::Line(mut line) => self.machine.datagram(now, leg, &mut line, &mut lent.out),
             Got::Eof => {
                 if self.side(leg).is_some_and(|side| side.port.has_fin()) {
-                    self.world.show(self.id, Kind::HalfClosed { leg, direction: Direction::In });
+                    let direction = Direction::In;
+                    self.world.show(self.id, Kind::HalfClosed { leg, direction, farewell: None });
                 }
                 if self.side(leg).is_some_and(|side| side.port.is_truncated()) {
                     self.world.show(self.id, Kind::TlsTruncated { leg });
@@ -360,6 +372,12 @@ impl Session {
                 self.pass_eof(leg);
                 self.machine.eof(now, leg, &mut lent.out)
             }
+            Got::Leave(leave) => {
+                self.hear_leave(leg, &leave);
+                self.pass_eof(leg);
+                self.machine.eof(now, leg, &mut lent.out)
+            }
+            Got::Bad(fault) => Err(fault),
         };
         self.apply(cx, lent);
         if let Err(fault) = outcome {
@@ -461,8 +479,10 @@ impl Session {
             side.fin = Fin::Sent;
             return;
         }
-        if side.port.is_stdio() && error.kind() == io::ErrorKind::BrokenPipe {
-            // Nobody reads stdout any more. That is an end, and no failure.
+        if (side.port.is_stdio() || side.eof && side.port.socket().is_some())
+            && error.kind() == io::ErrorKind::BrokenPipe
+        {
+            // Nobody reads stdout any more, or a peer that has said its Close. That is an end, and no failure.
             side.port = Port::Gone;
             self.stage = Stage::Closing;
             return;
@@ -577,8 +597,8 @@ impl Session {
 
     /// Whether an RST of a leg could go unseen: it is not read, and something else keeps the session open.
     fn is_deaf(&self, side: &Side) -> bool {
-        let held = side.eof || !side.reading || self.others.iter().any(|other| !other.queue.is_empty());
-        held && (!self.others.is_empty() || !side.reading) && side.port.is_stream()
+        let held = side.eof || !side.reading || self.others.iter().any(|other| !other.is_drained());
+        held && (!self.others.is_empty() || !side.reading) && side.port.is_connection()
     }
 
     /// Looks whether a leg that is not read was cut.
@@ -604,6 +624,9 @@ impl Session {
             && self.stage == Stage::Open
         {
             next = next.min(self.last + idle);
+        }
+        if self.stage == Stage::Open {
+            next = next.min(self.silent_until());
         }
         if let Some(strict) = self.strict.as_deref()
             && self.stage == Stage::Open

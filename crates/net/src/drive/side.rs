@@ -130,7 +130,7 @@ impl Side {
         matches!(self.port, Port::Gone) || (self.eof && self.fin == Fin::Sent)
     }
 
-    /// Whether nothing waits to be written: neither here nor inside the stream.
+    /// Whether nothing waits to be written: neither here nor inside the port.
     #[inline]
     pub(crate) fn is_drained(&self) -> bool {
         self.queue.is_empty() && !self.port.has_unsent()

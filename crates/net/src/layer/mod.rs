@@ -11,6 +11,7 @@ mod proxy;
 mod shake;
 pub mod tls;
 pub(crate) mod via;
+pub(crate) mod ws;
 
 use std::future::Future;
 use std::pin::Pin;
@@ -30,7 +31,7 @@ use crate::stream::Stream;
 use crate::transport::Role;
 
 /// Every layer, in the order `list` shows them.
-pub const ALL: &[&Entry] = &[&tls::ENTRY, &auth::ENTRY, &proxy::ENTRY_1, &proxy::ENTRY_2];
+pub const ALL: &[&Entry] = &[&tls::ENTRY, &ws::ENTRY, &auth::ENTRY, &proxy::ENTRY_1, &proxy::ENTRY_2];
 
 /// What a layer makes of what it wraps.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -111,6 +112,8 @@ pub(crate) struct Scene<'a> {
     pub(crate) leg: Leg,
     /// Whom we connect for, where we relay: the client's end, and the one it came to.
     pub(crate) behalf: Option<(Address, Address)>,
+    /// The longest message a layer that carries messages takes, in bytes.
+    pub(crate) message: usize,
     /// Who asks the questions at a server's door.
     pub(crate) door: &'a dyn Door,
     /// What its faults are about: `connect tls://…`, or the peer's address.
