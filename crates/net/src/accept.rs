@@ -12,7 +12,7 @@ use sockeye_core::{Address, Code, Fault, Kind, PEER, SessionId, Tick};
 
 use crate::complaints::About;
 use crate::drive::port::Port;
-use crate::drive::session::Session;
+use crate::drive::session::{Session, Told};
 use crate::entrant::Entrant;
 use crate::errno::is_exhausted;
 use crate::guard::{Reason, Slot};
@@ -92,7 +92,13 @@ fn admit(plan: &Rc<Plan>, stream: Stream, remote: Address) {
 async fn greet(plan: Rc<Plan>, id: SessionId, entrant: Entrant, link: Link) {
     let world = &plan.world;
     let subject = link.remote.to_string();
-    let on_event = |kind: Kind<'_>| world.show(id, kind);
+    let on_event = |kind: Kind<'_>| {
+        world.show(id, kind);
+        // What a layer tells before its handshake has an end is the server's own trouble, as with a file it needs.
+        if let Kind::Error(fault) = kind {
+            world.fault(id, fault);
+        }
+    };
     let scene = Scene { leg: PEER, behalf: None, door: &entrant, subject: &subject, on_event: &on_event };
     let wrapped = tokio::select! {
         biased;
@@ -140,9 +146,10 @@ fn begin(plan: &Rc<Plan>, id: SessionId, slot: Slot, link: Link) {
     let Link { stream, local, remote, user } = link;
     let alone = matches!(stream, Stream::Stdio(_));
     let transport = stream.transport();
-    let machine = plan.begin(Caller { id, transport, local, remote: remote.clone(), user: user.clone() });
+    let told = (!plan.layers.is_empty()).then(|| Told { local: local.clone(), user: user.clone() });
+    let machine = plan.begin(Caller { id, transport, local, remote: remote.clone(), user });
     let session = Session::new(&plan.world, id, machine, Port::of(stream), plan.idle, Some(slot));
-    let session = session.with(remote).known_as(user).at_desk(plan.desk);
+    let session = session.with(remote).told(told).at_desk(plan.desk);
     if alone {
         let world = Rc::clone(&plan.world);
         tokio::task::spawn_local(async move { world.outcome.set(session.await.err()) });

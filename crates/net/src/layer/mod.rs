@@ -90,7 +90,8 @@ pub(crate) struct Link {
     pub(crate) stream: Stream,
     /// Our end.
     pub(crate) local: Address,
-    /// The peer's end: as the PROXY protocol tells it, where a peer was asked to.
+    /// The peer's end: as the PROXY protocol tells it, where a peer was asked to; the target, where a proxy connects to
+    /// it, and the unspecified address with its port if only the proxy knows more than its name.
     pub(crate) remote: Address,
     /// Who the peer has proved to be.
     pub(crate) user: Option<Box<str>>,

@@ -6,13 +6,14 @@ mod server;
 
 pub use client::first_line;
 
-use sockeye_core::{Code, Fault};
+use sockeye_core::{Address, Code, Fault};
 use sockeye_wire::auth::{Reason, Refusal};
 use sockeye_wire::scram;
 use sockeye_wire::scram::Nonce;
 
 use super::{Entry, Shape};
 use crate::random;
+use crate::stream::Stream;
 use crate::transport::Role;
 
 pub(super) const ENTRY: Entry = Entry {
@@ -30,6 +31,24 @@ pub(super) const ENTRY: Entry = Entry {
 /// A nonce for one handshake.
 fn nonce() -> Result<Nonce, Fault> {
     random::bytes().map(Nonce::from_random)
+}
+
+/// Whether somebody on the way could read what is said.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Wire {
+    /// Nobody: it is encrypted, or within this machine.
+    Private,
+    /// It crosses a network as it is.
+    Open,
+}
+
+impl Wire {
+    /// What lies between this end and the peer. Both must be here: the one that the socket is connected with, and the
+    /// one behind it, which a relay has told of or a proxy connects to.
+    fn of(stream: &Stream, remote: &Address) -> Self {
+        let within = remote.is_local() && stream.remote().is_ok_and(|next| next.is_local());
+        if stream.is_private() || within { Self::Private } else { Self::Open }
+    }
 }
 
 /// Which side of the handshake says so.
