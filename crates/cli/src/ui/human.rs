@@ -16,6 +16,7 @@ use super::Ui;
 use super::output::Output;
 use super::paint::{Colour, Paint};
 use super::screen::Screen;
+use super::unseen;
 use crate::fault::{Weight, lines};
 use crate::words::Words;
 
@@ -85,7 +86,7 @@ impl Human {
     fn ask(&self, key: &str, user: &str) -> Option<Secret> {
         self.screen.flush();
         let prompt = self.words.say(key, &[("name", &safe(user))]);
-        rpassword::prompt_password(prompt).ok().and_then(secrets::given)
+        unseen::typed(&prompt).and_then(secrets::given)
     }
 
     /// Writes a line on stderr. On a shared screen it begins below payload that has not ended its line.
