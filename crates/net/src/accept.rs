@@ -63,7 +63,7 @@ pub(crate) async fn run(plan: Rc<Plan>, listener: Listener) {
 }
 
 /// Starts a session for a stream, if there is a place for it.
-fn admit(plan: &Rc<Plan>, stream: Stream, remote: Address) {
+fn admit(plan: &Rc<Plan>, mut stream: Stream, remote: Address) {
     let world = &plan.world;
     let accepted = |id, link: &Link| {
         let (transport, local, remote) = (link.stream.transport(), &link.local, &link.remote);
@@ -83,7 +83,13 @@ fn admit(plan: &Rc<Plan>, stream: Stream, remote: Address) {
             let entrant = Entrant::new(world, &plan.guard, place, link.remote.clone());
             tokio::task::spawn_local(greet(Rc::clone(plan), id, entrant, link));
         }
-        Err(reason) => world.refuse(SessionId::default(), &remote, reason),
+        Err(reason) => {
+            // One write that waits for nothing: whoever has mistyped a password is to know that it is no other server.
+            if let (Reason::Backoff, Some(word)) = (reason, plan.layers.come_later()) {
+                let _ = stream.try_write(word);
+            }
+            world.refuse(SessionId::default(), &remote, reason);
+        }
     }
 }
 

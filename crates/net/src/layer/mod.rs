@@ -168,6 +168,12 @@ pub(crate) trait Layer {
         false
     }
 
+    /// What it says, in place of all else, to somebody who is to come again later. `None`: there is no word for that, or it
+    /// is the peer who speaks first.
+    fn come_later(&self) -> Option<&'static [u8]> {
+        None
+    }
+
     /// Makes the handshake. Dropping the future gives up.
     fn wrap<'a>(&'a self, link: Link, scene: &'a Scene<'a>) -> Wrapping<'a>;
 }
@@ -194,6 +200,11 @@ impl Layers {
     /// Whether one of them tells who the peer is.
     pub(crate) fn tell_remote(&self) -> bool {
         self.0.iter().any(|layer| layer.tells_remote())
+    }
+
+    /// What a peer is told that is to come again later, before any of them is on.
+    pub(crate) fn come_later(&self) -> Option<&'static [u8]> {
+        self.0.first().and_then(|layer| layer.come_later())
     }
 
     /// Puts all of them on.

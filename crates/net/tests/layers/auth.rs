@@ -84,6 +84,20 @@ fn plain(base64: &str) -> String {
     String::from_utf8(BASE64_STANDARD.decode(base64).unwrap()).unwrap()
 }
 
+#[tokio::test]
+async fn who_guesses_again_and_again_is_told_to_come_later() {
+    let directory = Directory::new();
+    let host = host(&directory);
+    for _ in 0..5 {
+        let (_, heard) = overhear(host.call(), machine("alice", "wrong"), b"");
+        assert_eq!(heard.outcome, Err(Refusal::Denied { reason: Reason::Credentials }));
+    }
+    // Even with the right password: what is barred is where the guesses come from.
+    let (code, _) = dial(&as_user(&host.url, "alice", "pencil")).await.refused();
+    assert_eq!(code, Code::AuthLater);
+    assert_eq!(rest(&mut host.call()), Reason::Later.line().as_bytes());
+}
+
 #[test]
 fn what_follows_the_last_line_at_once_is_the_sessions() {
     let directory = Directory::new();

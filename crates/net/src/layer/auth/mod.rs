@@ -84,3 +84,47 @@ fn fault(refusal: &Refusal, at: At, name: &str, subject: &str) -> Fault {
         _ => fault,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ip(text: &str) -> Address {
+        Address::Ip(text.parse().unwrap())
+    }
+
+    #[tokio::test]
+    async fn a_wire_is_private_within_this_machine_alone() {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let stream = tokio::net::TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+        let tcp = Stream::Tcp(stream);
+        assert_eq!(Wire::of(&tcp, &ip("127.0.0.1:1")), Wire::Private);
+        // As behind a proxy on this machine, or told by a relay.
+        for far in ["192.0.2.1:1", "[2001:db8::1]:1", "0.0.0.0:1"] {
+            assert_eq!(Wire::of(&tcp, &ip(far)), Wire::Open, "{far}");
+        }
+        let (unix, _other) = tokio::net::UnixStream::pair().unwrap();
+        assert_eq!(Wire::of(&Stream::Unix(unix), &Address::Unix(None)), Wire::Private);
+    }
+
+    #[tokio::test]
+    async fn a_token_is_not_told_over_a_network() {
+        use crate::layer::{Link, Open, Scene};
+        use crate::transport::Role;
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let stream = tokio::net::TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+        let mut endpoint: sockeye_core::Endpoint = "auth+tcp://192.0.2.1:1".parse().unwrap();
+        let token = sockeye_wire::auth::Token::from_random([7; 32]);
+        endpoint.secrets.token = Some(sockeye_core::endpoint::Secret::new(token.reveal()));
+        let layer = (ENTRY.prepare)(&endpoint, Role::Connect).ok().unwrap();
+        let scene = Scene { leg: 0, behalf: None, door: &Open, subject: "connect", on_event: &|_| () };
+        let link = Link::new(Stream::Tcp(stream), ip("192.0.2.1:1"));
+        let fault = layer.wrap(link, &scene).await.err().unwrap();
+        assert_eq!(fault.code, Code::TokenInClear);
+        // Nothing was said: the other end hears the end at once.
+        let (mut other, _) = listener.accept().await.unwrap();
+        let mut heard = Vec::new();
+        tokio::io::AsyncReadExt::read_to_end(&mut other, &mut heard).await.unwrap();
+        assert_eq!(heard, b"");
+    }
+}

@@ -111,6 +111,10 @@ impl Layer for Gatekeeper {
         limits.auth
     }
 
+    fn come_later(&self) -> Option<&'static [u8]> {
+        Some(b"no later\n")
+    }
+
     fn wrap<'a>(&'a self, link: Link, scene: &'a Scene<'a>) -> Wrapping<'a> {
         Box::pin(async move {
             let Link { stream, local, remote, .. } = link;
@@ -146,5 +150,20 @@ fn claimed(refusal: &Refusal) -> &str {
     match refusal {
         Refusal::Scram { name: Some(name), .. } => name.as_str(),
         _ => "",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_said_to_a_guesser_is_a_line_of_the_protocol() {
+        let path = std::env::temp_dir().join(format!("sockeye-later-{}", std::process::id()));
+        std::fs::write(&path, "").unwrap();
+        let endpoint = format!("auth+tcp://:0?users={}", path.display()).parse().unwrap();
+        let prepared = prepare(&endpoint).map(|layer| layer.come_later());
+        std::fs::remove_file(path).unwrap();
+        assert_eq!(prepared.ok().flatten(), Some(Reason::Later.line().as_bytes()));
     }
 }
