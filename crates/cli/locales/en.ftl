@@ -522,6 +522,7 @@ ask-password = password for { $name }:{" "}
 event-connected = connected to { $remote } from { $local }
 event-upgraded = { $to } stands: { $facts }
 event-authenticated = { $user } is who it says, by { $mechanism }
+event-logged-in = logged in, by { $mechanism }
 event-half-closed-in = the peer will send no more
 event-half-closed-out = we will send no more
 event-reset-in = the peer cut the connection

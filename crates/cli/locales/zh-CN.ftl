@@ -522,6 +522,7 @@ ask-password = { $name } 的密码：
 event-connected = 已从 { $local } 连到 { $remote }
 event-upgraded = { $to } 已建立：{ $facts }
 event-authenticated = { $user } 的身份已由 { $mechanism } 证实
+event-logged-in = 已通过 { $mechanism } 登录
 event-half-closed-in = 对端不再发送
 event-half-closed-out = 本端不再发送
 event-reset-in = 对端切断了连接

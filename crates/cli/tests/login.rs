@@ -131,7 +131,9 @@ fn passwords_and_tokens_come_from_files_and_the_environment_too() {
         (file("password", "canary-of-lin\nnot this\n"), file("token", &format!("{token}\n")));
     let ask = |args: &[&str]| sockeye(["ask", &endpoint, "hello"]).args(args);
     assert_eq!(ask(&["--user", "lin", "--password-file", &password]).run("").ok(), "HELLO");
-    assert_eq!(ask(&["--token-file", &kept]).run("").ok(), "HELLO");
+    let asked = ask(&["--token-file", &kept, "-v"]).run("");
+    assert_eq!(asked.ok(), "HELLO");
+    assert!(asked.stderr.contains(" logged in, by BEARER\n"), "{}", asked.stderr);
     assert_eq!(ask(&["--user", "lin"]).env("SOCKEYE_PASSWORD", "canary-of-lin").run("").ok(), "HELLO");
     assert_eq!(ask(&[]).env("SOCKEYE_TOKEN", &token).run("").ok(), "HELLO");
     // A user's password is set from a file in the same way.

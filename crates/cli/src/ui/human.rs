@@ -276,7 +276,9 @@ impl Observer for Human {
                 self.sentence(event, "event-upgraded", &args);
             }
             Kind::Authenticated { user, mechanism, .. } => {
-                self.sentence(event, "event-authenticated", &[("user", user), ("mechanism", mechanism)]);
+                // Whoever logs in with a token is not told by what name.
+                let key = if user.is_empty() { "event-logged-in" } else { "event-authenticated" };
+                self.sentence(event, key, &[("user", user), ("mechanism", mechanism)]);
             }
             Kind::HalfClosed { leg, direction } => {
                 let key = match direction {
