@@ -632,7 +632,7 @@ cert-section = { $label } (line { $line })
 
 note-cert-wrote = wrote { $path }
 note-cert-wrote-key = wrote { $path } (private: you alone can read it)
-note-cert-long = a server's certificate for more than { $days } days is refused by Apple's systems
+note-cert-long = a server's certificate for more than { $days } days, yesterday counted, is refused by Apple's systems
 note-user-added = { $name } may come in ({ $path })
 note-user-changed = { $name } has a new password ({ $path })
 note-user-token = { $name } has a new token ({ $path }); it is shown this once
@@ -759,6 +759,7 @@ note-bad-hex = not sent: { $value } is no hex
 note-nc-open = connection to { $host } port { $port } ({ $transport }) succeeded
 note-nc-shut = connection to { $host } port { $port } ({ $transport }) failed: { $why }
 note-datagram-too-long = not sent: a datagram of { $size } bytes is too long, at most { $max } fit
+note-tls-self-signed = made a certificate for this run; to connect with it: sockeye connect { $url } --pin { $pin }
 note-ws-closed = the peer closed with { $code } ({ $name }): { $reason }
 note-tls-self-signed = made a certificate for this run; to connect with it: `sockeye connect { $url } --pin { $pin }`
 note-tls-insecure = warning: { $endpoint } is not checked (--insecure): anyone in between can read and change everything; --pin or --ca would prevent that

@@ -671,7 +671,7 @@ cert-section = { $label }（第 { $line } 行）
 
 note-cert-wrote = 已写入 { $path }
 note-cert-wrote-key = 已写入 { $path }（私钥，只有你能读）
-note-cert-long = 有效期超过 { $days } 天的服务端证书，苹果的系统不接受
+note-cert-long = 有效期超过 { $days } 天（提前的一天也算在内）的服务端证书，苹果的系统不接受
 note-user-added = { $name } 可以进入了（{ $path }）
 note-user-changed = { $name } 有了新密码（{ $path }）
 note-user-token = { $name } 有了新令牌（{ $path }）；只显示这一次
@@ -798,6 +798,7 @@ note-bad-hex = 未发送：{ $value } 不是十六进制
 note-nc-open = 连接 { $host } 端口 { $port }（{ $transport }）成功
 note-nc-shut = 连接 { $host } 端口 { $port }（{ $transport }）失败：{ $why }
 note-datagram-too-long = 未发送：{ $size } 字节的数据报太长，最多 { $max } 字节
+note-tls-self-signed = 已为这次运行生成证书；连接它：sockeye connect { $url } --pin { $pin }
 note-ws-closed = 对端以 { $code }（{ $name }）关闭：{ $reason }
 note-tls-self-signed = 已为这次运行生成证书；连接时用：`sockeye connect { $url } --pin { $pin }`
 note-tls-insecure = 警告：不核对 { $endpoint } 的身份（--insecure）：夹在中间的任何人都能偷看和篡改一切；改用 --pin 或 --ca 可以避免

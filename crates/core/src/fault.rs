@@ -264,7 +264,7 @@ codes! {
     CertificateExpired = "certificate-expired", Security, Peer, Security;
     /// The peer's certificate is not valid yet. Arguments: `role`, `name`, `when`.
     CertificateNotYet = "certificate-not-yet-valid", Security, Peer, Security;
-    /// The certificate is for other names. Arguments: `asked`, `offered`.
+    /// The certificate is for other names. Arguments: `asked`, `offered`, `what`.
     CertificateName = "certificate-wrong-name", Security, Peer, Security;
     /// Nobody that is trusted vouches for the certificate. Arguments: `role`, `name`, `issuer`, `got` (its pin).
     CertificateIssuer = "certificate-unknown-issuer", Security, Peer, Security;

@@ -135,13 +135,13 @@ mod tests {
     #[test]
     fn a_peer_that_is_gone_is_found_out_in_time() {
         for seconds in [4, 5, 10, 30, 60, 3600] {
-            let time = Duration::from_secs(seconds);
             let interval = (seconds / 6).max(1);
             let known = TcpKeepalive::new()
                 .with_retries(3)
                 .with_interval(Duration::from_secs(interval))
-                .with_time(time - Duration::from_secs(3 * interval));
-            assert_eq!(format!("{:?}", keepalive(time)), format!("{:?}", Some(known)), "{seconds}");
+                .with_time(Duration::from_secs(seconds - 3 * interval));
+            let made = keepalive(Duration::from_secs(seconds));
+            assert_eq!(format!("{made:?}"), format!("{:?}", Some(known)), "{seconds}");
         }
         assert!(keepalive(SHORTEST).is_some() && keepalive(Duration::ZERO).is_none());
     }

@@ -176,7 +176,9 @@ fn incompatible(other: Other, why: &PeerIncompatible) -> Fault {
         | PeerIncompatible::ServerTlsVersionIsDisabledByOurConfig
         | PeerIncompatible::Tls12NotOffered
         | PeerIncompatible::Tls12NotOfferedOrEnabled
-        | PeerIncompatible::SupportedVersionsExtensionRequired => other.fault(Code::TlsTooOld),
+        | PeerIncompatible::SupportedVersionsExtensionRequired
+        // It came with TLS 1.2, and a client without it is looked at no further.
+        | PeerIncompatible::SignatureAlgorithmsExtensionRequired => other.fault(Code::TlsTooOld),
         PeerIncompatible::NoCipherSuitesInCommon => nothing("suite"),
         PeerIncompatible::NoKxGroupsInCommon => nothing("group"),
         PeerIncompatible::NoSignatureSchemesInCommon
