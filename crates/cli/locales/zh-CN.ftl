@@ -219,7 +219,7 @@ error-bad-upgrade = { $what ->
    *[upgrade] 服务器回答了 101，却没有升级到 WebSocket
   }
     .hint = 服务器或它前面的代理不符合 RFC 6455：请试试绕过代理
-error-upgrade-turned-away = { $what ->
+error-turned-away = { $what ->
     [malformed] 已用 { $status } 拒绝：请求不是合格的 HTTP/1.1（{ $value } 有误）
     [too-long] 已用 { $status } 拒绝：请求头超过 16 KiB 或 64 个字段
     [method] 已用 { $status } 拒绝：方法是 { $value }，不是 GET
@@ -800,7 +800,6 @@ note-nc-shut = 连接 { $host } 端口 { $port }（{ $transport }）失败：{ $
 note-datagram-too-long = 未发送：{ $size } 字节的数据报太长，最多 { $max } 字节
 note-tls-self-signed = 已为这次运行生成证书；连接它：sockeye connect { $url } --pin { $pin }
 note-ws-closed = 对端以 { $code }（{ $name }）关闭：{ $reason }
-note-tls-self-signed = 已为这次运行生成证书；连接时用：`sockeye connect { $url } --pin { $pin }`
 note-tls-insecure = 警告：不核对 { $endpoint } 的身份（--insecure）：夹在中间的任何人都能偷看和篡改一切；改用 --pin 或 --ca 可以避免
 note-tls-expired = 警告：{ $path } 里的证书已于 { $when } 过期（{ $days } 天前）：对端会拒绝它
 note-tls-not-yet-valid = 警告：{ $path } 里的证书要到 { $when } 才生效：在那之前对端会拒绝它

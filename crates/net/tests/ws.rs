@@ -299,7 +299,7 @@ fn clients_that_do_not_ask_properly_are_told_why() {
         stream.read_to_string(&mut answer).unwrap();
         assert!(answer.starts_with(&format!("HTTP/1.1 {status}\r\n")), "{request}: {answer}");
         let told = server.told();
-        assert!(told.starts_with("[upgrade-turned-away]") && told.contains(fault), "{told}");
+        assert!(told.starts_with("[turned-away]") && told.contains(fault), "{told}");
     }
     server.serves_one_more();
 }
