@@ -115,7 +115,7 @@ codes! {
     BadValue = "bad-value", Usage, Here, Usage;
     /// A network that cannot be read. Arguments: `value`, `near`.
     BadNetwork = "bad-network", Usage, Here, Usage;
-    /// A parameter that means nothing on this transport. Arguments: `name`, `scheme`.
+    /// A parameter that means nothing on this transport. Arguments: `name`, `scheme`, `near` (a layer that takes it).
     UnfitParameter = "unfit-parameter", Usage, Here, Usage;
     /// A framing that does not exist. Arguments: `name`, `near`.
     UnknownFraming = "unknown-framing", Usage, Here, Usage;
@@ -173,6 +173,8 @@ codes! {
     NoFile = "no-file", File, Here, File;
     /// A file that cannot be read, or does not parse. Arguments: `path`.
     BadFile = "bad-file", File, Here, File;
+    /// A users file that cannot be read any more: who was known before is known still. Arguments: `path`.
+    UsersKept = "users-kept", File, Here, File;
     /// A key of a file that does not exist. Arguments: `path`, `name`, `near`.
     UnknownKey = "unknown-key", File, Here, File;
     /// A found file that would run programs. Arguments: `path`.
