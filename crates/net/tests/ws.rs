@@ -6,7 +6,7 @@ use std::io::{ErrorKind, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use sockeye_core::limits::Handshakes;
 use sockeye_core::{
@@ -172,11 +172,11 @@ fn frame(first: u8, payload: &[u8]) -> Vec<u8> {
     match u16::try_from(payload.len()) {
         Ok(short) if short < 126 => frame.push(0x80 | short.to_le_bytes()[0]),
         Ok(length) => {
-            frame.push(0x80 | 126);
+            frame.push(0x80 + 126);
             frame.extend(length.to_be_bytes());
         }
         Err(_) => {
-            frame.push(0x80 | 127);
+            frame.push(0x80 + 127);
             frame.extend((payload.len() as u64).to_be_bytes());
         }
     }
@@ -229,7 +229,7 @@ fn answers_are_text_or_binary_as_what_they_answer_and_may_be_empty() {
         (BINARY, b"\xff"),
         (TEXT, b""),
         (BINARY, b""),
-        (TEXT, &[b'x'; 70_000]),
+        (TEXT, &b"x".repeat(70_000)),
     ] {
         stream.write_all(&frame(first, payload)).unwrap();
         assert_eq!(read(&mut stream), (first, payload.to_vec()));
@@ -298,6 +298,7 @@ fn clients_that_do_not_ask_properly_are_told_why() {
         let mut answer = String::new();
         stream.read_to_string(&mut answer).unwrap();
         assert!(answer.starts_with(&format!("HTTP/1.1 {status}\r\n")), "{request}: {answer}");
+        drop(stream);
         let told = server.told();
         assert!(told.starts_with("[turned-away]") && told.contains(fault), "{told}");
     }
@@ -344,7 +345,7 @@ fn broken_frames_end_with_their_code_and_their_fault() {
         (frame(TEXT, &[b'x'; 1001]), 1009, "[ws-oversize]"),
         ([half(0x02), half(0x80)].concat(), 1009, "[ws-oversize]"),
         // Only the head, which says too much already.
-        (vec![BINARY, 0x80 | 127, 0, 0, 0, 0, 0x40, 0, 0, 0, 0, 0, 0, 0], 1009, "[ws-oversize]"),
+        (vec![BINARY, 0x80 + 127, 0, 0, 0, 0, 0x40, 0, 0, 0, 0, 0, 0, 0], 1009, "[ws-oversize]"),
         (frame(TEXT, b"\xc3("), 1007, "[ws-protocol]"),
         (vec![TEXT, 1, b'x'], 1002, "[ws-protocol]"),
         (frame(0xc1, b"x"), 1002, "[ws-protocol]"),
@@ -448,10 +449,48 @@ fn a_silent_peer_is_pinged_and_one_that_does_not_answer_is_given_up() {
     server.ended();
 }
 
+#[test]
+fn a_message_that_takes_long_is_a_sign_of_life_and_pongs_alone_are_no_traffic() {
+    let silence = Duration::from_millis(200);
+    let limits = Limits { ping: silence, idle: Some(4 * silence), ..Limits::default() };
+    let server = start("", echo, limits, 1);
+    let mut stream = upgraded(server.address);
+    let (mut reader, (sent, frames)) = (stream.try_clone().unwrap(), channel());
+    let reading = std::thread::spawn(move || {
+        loop {
+            let came = read(&mut reader);
+            let is_last = came.0 == CLOSE;
+            sent.send(came).unwrap();
+            if is_last {
+                return;
+            }
+        }
+    });
+    // Slower than the pings would allow, and the idle time, if only whole messages counted.
+    let began = Instant::now();
+    for (due, byte) in (1_u32..).zip(frame(TEXT, &[b'x'; 20])) {
+        stream.write_all(&[byte]).unwrap();
+        let due = began + silence / 3 * due;
+        while let Ok((first, _)) = frames.recv_timeout(due.saturating_duration_since(Instant::now())) {
+            // A busy machine may ask; within a frame there is no answer to give.
+            assert!(matches!(first, PING | TEXT));
+        }
+    }
+    // From here on nothing but answers to pings: an idle session in the end.
+    for (first, _) in frames {
+        if first == PING {
+            stream.write_all(&frame(PONG, b"")).unwrap();
+        }
+    }
+    reading.join().unwrap();
+    assert!(server.told().starts_with("[idle]"));
+    server.ended();
+}
+
 /// Answers each message with 100 KiB.
 fn long(_: &Peer) -> Box<dyn Conversation> {
     Box::new(Talk(|input: Input<'_>, out: &mut Outbox| match input {
-        Input::Message { .. } => out.message(&[b'x'; 100 << 10]),
+        Input::Message { .. } => out.message(&b"x".repeat(100 << 10)),
         Input::Eof { .. } => out.close(),
         _ => {}
     }))
@@ -520,7 +559,7 @@ fn messages_become_bytes_and_reads_become_messages() {
     // The other end first.
     let mut stream = upgraded(server.address);
     let (mut far, _) = target.accept().unwrap();
-    far.write_all(&[b'y'; 200_000]).unwrap();
+    far.write_all(&b"y".repeat(200_000)).unwrap();
     drop(far);
     let mut size = 0;
     loop {

@@ -5,6 +5,7 @@
 
 mod admit;
 pub(crate) mod close;
+mod counted;
 mod head;
 mod offer;
 mod origin;
