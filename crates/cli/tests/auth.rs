@@ -4,7 +4,7 @@
 
 use std::net::{TcpListener, TcpStream};
 use std::path::Path;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use sockeye_testkit::program::{Ended, PATIENCE, Program, Running, Scratch, place, quiet_address};
 
@@ -75,7 +75,7 @@ fn listens(address: &str) {
     let until = Instant::now() + PATIENCE;
     while TcpStream::connect(address).is_err() {
         assert!(Instant::now() < until, "nobody listens at {address}");
-        std::thread::sleep(Duration::from_millis(20));
+        std::thread::yield_now();
     }
 }
 

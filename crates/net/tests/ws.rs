@@ -172,7 +172,7 @@ fn frame(first: u8, payload: &[u8]) -> Vec<u8> {
     match u16::try_from(payload.len()) {
         Ok(short) if short < 126 => frame.push(0x80 | short.to_le_bytes()[0]),
         Ok(length) => {
-            frame.push(0x80 | 126);
+            frame.push(0x80 | 0x7e);
             frame.extend(length.to_be_bytes());
         }
         Err(_) => {
@@ -229,7 +229,7 @@ fn answers_are_text_or_binary_as_what_they_answer_and_may_be_empty() {
         (BINARY, b"\xff"),
         (TEXT, b""),
         (BINARY, b""),
-        (TEXT, &[b'x'; 70_000]),
+        (TEXT, &vec![b'x'; 70_000]),
     ] {
         stream.write_all(&frame(first, payload)).unwrap();
         assert_eq!(read(&mut stream), (first, payload.to_vec()));
@@ -451,7 +451,7 @@ fn a_silent_peer_is_pinged_and_one_that_does_not_answer_is_given_up() {
 /// Answers each message with 100 KiB.
 fn long(_: &Peer) -> Box<dyn Conversation> {
     Box::new(Talk(|input: Input<'_>, out: &mut Outbox| match input {
-        Input::Message { .. } => out.message(&[b'x'; 100 << 10]),
+        Input::Message { .. } => out.message(&vec![b'x'; 100 << 10]),
         Input::Eof { .. } => out.close(),
         _ => {}
     }))
@@ -520,7 +520,7 @@ fn messages_become_bytes_and_reads_become_messages() {
     // The other end first.
     let mut stream = upgraded(server.address);
     let (mut far, _) = target.accept().unwrap();
-    far.write_all(&[b'y'; 200_000]).unwrap();
+    far.write_all(&vec![b'y'; 200_000]).unwrap();
     drop(far);
     let mut size = 0;
     loop {
