@@ -762,7 +762,6 @@ note-nc-shut = connection to { $host } port { $port } ({ $transport }) failed: {
 note-datagram-too-long = not sent: a datagram of { $size } bytes is too long, at most { $max } fit
 note-tls-self-signed = made a certificate for this run; to connect with it: sockeye connect { $url } --pin { $pin }
 note-ws-closed = the peer closed with { $code } ({ $name }): { $reason }
-note-tls-self-signed = made a certificate for this run; to connect with it: `sockeye connect { $url } --pin { $pin }`
 note-tls-insecure = warning: { $endpoint } is not checked (--insecure): anyone in between can read and change everything; --pin or --ca would prevent that
 note-tls-expired = warning: the certificate in { $path } expired on { $when } (days ago: { $days }): peers will refuse it
 note-tls-not-yet-valid = warning: the certificate in { $path } is valid only from { $when }: peers will refuse it until then

@@ -801,7 +801,6 @@ note-nc-shut = 连接 { $host } 端口 { $port }（{ $transport }）失败：{ $
 note-datagram-too-long = 未发送：{ $size } 字节的数据报太长，最多 { $max } 字节
 note-tls-self-signed = 已为这次运行生成证书；连接它：sockeye connect { $url } --pin { $pin }
 note-ws-closed = 对端以 { $code }（{ $name }）关闭：{ $reason }
-note-tls-self-signed = 已为这次运行生成证书；连接时用：`sockeye connect { $url } --pin { $pin }`
 note-tls-insecure = 警告：不核对 { $endpoint } 的身份（--insecure）：夹在中间的任何人都能偷看和篡改一切；改用 --pin 或 --ca 可以避免
 note-tls-expired = 警告：{ $path } 里的证书已于 { $when } 过期（{ $days } 天前）：对端会拒绝它
 note-tls-not-yet-valid = 警告：{ $path } 里的证书要到 { $when } 才生效：在那之前对端会拒绝它

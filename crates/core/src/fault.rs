@@ -420,20 +420,23 @@ pub fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Opti
         .map(|(_, candidate)| candidate)
 }
 
-/// The Levenshtein distance, in characters.
+/// How many characters were added, left out, replaced, or swapped with their neighbour (the optimal string alignment).
 fn distance(left: &str, right: &str) -> usize {
-    let right: Vec<char> = right.chars().collect();
-    let mut row: Vec<usize> = (0..=right.len()).collect();
-    for (i, a) in left.chars().enumerate() {
-        let mut corner = i;
-        row[0] = i + 1;
-        for (j, b) in right.iter().enumerate() {
-            let replaced = corner + usize::from(a != *b);
-            corner = row[j + 1];
-            row[j + 1] = replaced.min(corner + 1).min(row[j] + 1);
+    let (left, right): (Vec<char>, Vec<char>) = (left.chars().collect(), right.chars().collect());
+    let mut rows = vec![(0..=right.len()).collect::<Vec<usize>>()];
+    for i in 0..left.len() {
+        let mut row = vec![i + 1];
+        for j in 0..right.len() {
+            let replaced = rows[i][j] + usize::from(left[i] != right[j]);
+            let mut best = replaced.min(rows[i][j + 1] + 1).min(row[j] + 1);
+            if i > 0 && j > 0 && left[i] == right[j - 1] && left[i - 1] == right[j] {
+                best = best.min(rows[i - 1][j - 1] + 1);
+            }
+            row.push(best);
         }
+        rows.push(row);
     }
-    row[right.len()]
+    rows[left.len()][right.len()]
 }
 
 #[cfg(test)]
@@ -452,6 +455,8 @@ mod tests {
     #[test]
     fn nearest_finds_a_slip_and_refuses_a_stranger() {
         assert_eq!(nearest("conect", ["serve", "connect", "ask"]), Some("connect"));
+        assert_eq!(nearest("tsl", ["tcp", "tls"]), Some("tls"));
+        assert_eq!(nearest("tpc", ["tls", "tcp"]), Some("tcp"));
         assert_eq!(nearest("zebra", ["serve", "connect", "ask"]), None);
         assert_eq!(nearest("x", ["-"]), None);
         assert_eq!(nearest("", ["-"]), None);
