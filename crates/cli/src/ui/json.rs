@@ -389,7 +389,6 @@ mod tests {
             Kind::Upgraded { leg, to: "ws", facts: &[("path", "/".to_owned())] },
             Kind::Authenticated { leg, user: "lin", mechanism: "BEARER" },
             Kind::Message { leg, direction: Direction::In, data: b"\xff" },
-            Kind::HalfClosed { leg, direction: Direction::Out, farewell: None },
             Kind::HalfClosed {
                 leg,
                 direction: Direction::In,
