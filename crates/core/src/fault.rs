@@ -173,6 +173,8 @@ codes! {
     NoFile = "no-file", File, Here, File;
     /// A file that cannot be read, or does not parse. Arguments: `path`.
     BadFile = "bad-file", File, Here, File;
+    /// A users file that cannot be read any more: who was known before is known still. Arguments: `path`.
+    UsersKept = "users-kept", File, Here, File;
     /// A key of a file that does not exist. Arguments: `path`, `name`, `near`.
     UnknownKey = "unknown-key", File, Here, File;
     /// A found file that would run programs. Arguments: `path`.

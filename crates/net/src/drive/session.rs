@@ -74,10 +74,18 @@ pub(crate) struct Session {
     _slot: Option<Slot>,
 }
 
+/// What layers have told of a session.
+pub(crate) struct Told {
+    /// Our end, as the peer knows it.
+    pub(crate) local: Address,
+    /// Who the peer has proved to be.
+    pub(crate) user: Option<Box<str>>,
+}
+
 /// Who the peer is.
 struct Who {
     remote: Address,
-    user: Option<Box<str>>,
+    told: Option<Box<Told>>,
     /// What faults are about, if not the session's number.
     subject: Option<String>,
 }
@@ -132,14 +140,14 @@ impl Session {
 
     /// Says who the peer is, for faults and for processes.
     pub(crate) fn with(mut self, remote: Address) -> Self {
-        self.who = Some(Box::new(Who { remote, user: None, subject: None }));
+        self.who = Some(Box::new(Who { remote, told: None, subject: None }));
         self
     }
 
-    /// Says who the peer has proved to be.
-    pub(crate) fn known_as(mut self, user: Option<Box<str>>) -> Self {
+    /// Says what layers have told of it.
+    pub(crate) fn told(mut self, told: Option<Told>) -> Self {
         if let Some(who) = &mut self.who {
-            who.user = user;
+            who.told = told.map(Box::new);
         }
         self
     }
@@ -159,13 +167,14 @@ impl Session {
     }
 
     pub(super) fn peer_info(&self) -> Peer {
+        let told = self.who.as_deref().and_then(|who| who.told.as_deref());
         Peer {
             session: self.id,
             transport: self.peer.port.transport(),
             datagrams: self.machine.lane(PEER).medium.is_datagrams(),
-            local: self.peer.port.local(),
+            local: told.map_or_else(|| self.peer.port.local(), |told| told.local.clone()),
             remote: self.who.as_deref().map_or(Address::Unix(None), |who| who.remote.clone()),
-            user: self.who.as_deref().and_then(|who| who.user.clone()),
+            user: told.and_then(|told| told.user.clone()),
         }
     }
 
