@@ -208,7 +208,7 @@ error-not-websocket = { $what ->
     .hint = { $what ->
         [tls] write wss:// instead of ws://, on the side that has none
         [other] leave ws:// out to talk to it as it is: tcp://HOST:PORT
-       *[silence] is it a WebSocket server or client, and is this its port?
+       *[silence] is it a WebSocket server or client, and is this its port? One that wants TLS needs wss://
       }
 error-upgrade-refused = { $what ->
     [bare] the server did not upgrade to WebSocket; it answered { $status }

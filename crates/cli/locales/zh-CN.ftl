@@ -208,7 +208,7 @@ error-not-websocket = { $what ->
     .hint = { $what ->
         [tls] 没有用 TLS 的一方，请把 ws:// 写成 wss://
         [other] 去掉 ws:// 就能照原样与它对话：tcp://主机:端口
-       *[silence] 对端真是 WebSocket 服务器或客户端吗？端口对吗？
+       *[silence] 对端真是 WebSocket 服务器或客户端吗？端口对吗？要 TLS 的话得写 wss://
       }
 error-upgrade-refused = { $what ->
     [bare] 服务器没有升级到 WebSocket，它回答 { $status }
