@@ -458,8 +458,9 @@ mod tests {
     #[test]
     fn nearest_finds_a_slip_and_refuses_a_stranger() {
         assert_eq!(nearest("conect", ["serve", "connect", "ask"]), Some("connect"));
-        assert_eq!(nearest("zebra", ["serve", "connect", "ask"]), None);
         assert_eq!(nearest("tsl", ["tcp", "tls"]), Some("tls"));
+        assert_eq!(nearest("tpc", ["tls", "tcp"]), Some("tcp"));
+        assert_eq!(nearest("zebra", ["serve", "connect", "ask"]), None);
         assert_eq!((distance("ab", "ba"), distance("kitten", "sitting"), distance("", "ab")), (1, 3, 2));
         assert_eq!(nearest("x", ["-"]), None);
         assert_eq!(nearest("", ["-"]), None);

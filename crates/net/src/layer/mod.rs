@@ -213,6 +213,12 @@ impl Layers {
         self.0.iter().any(|layer| layer.tells_remote())
     }
 
+    /// Their words, outermost first.
+    pub(crate) fn names(&self) -> String {
+        let names: Vec<&str> = self.0.iter().rev().map(|layer| layer.name()).collect();
+        names.join("+")
+    }
+
     /// What to tell people before the first connection.
     pub(crate) fn announce(&self, url: &str) -> Vec<Note> {
         self.0.iter().flat_map(|layer| layer.announce(url)).collect()
