@@ -1,6 +1,6 @@
 # What .ci/run does, a step at a time. `just` without words does all of it.
 
-all: fmt clippy doc test tidy deny nextest
+all: fmt clippy doc test websocket tidy deny nextest
 
 # Formatting of everything that `mod` lines lead to; tidy looks at the rest.
 fmt:
@@ -17,6 +17,13 @@ doc:
 # The command of the read-me file; runs the examples in the documentation too.
 test:
     cargo test --workspace
+
+# Conformance of WebSocket, both sides: docs/websocket-conformance.md. Its Python packages serve other tests too.
+websocket:
+    tests/python/venv.sh
+    cargo build --quiet --package sockeye-cli
+    cargo build --quiet --package sockeye-net --example ws_echo_client
+    target/python/bin/python tests/autobahn/run.py
 
 # The import table, sizes, headers, catalogues: xtask/src/tidy.
 tidy:

@@ -104,6 +104,17 @@ error-bad-certificate-name = a certificate cannot be for { $name }
     .hint = a server is a name such as app.example, *.app.example or an address, without scheme and port, and other alphabets as xn--…; a client or authority is a line of 1 to 64 characters
 error-without-tls = { $endpoint } is without TLS, so nobody shows a certificate there
     .hint = write tls://host:port, or just host:port
+error-contradiction = { $name } and { $other } do not go together
+    .hint = { $name ->
+        [self-signed] it makes a certificate by itself: leave one of them out
+       *[other] pin believes one key, ca the authorities of a file, insecure everybody: keep the one you mean
+      }
+error-bad-server-name = { $name } is no name that TLS can ask for
+    .hint = it takes a DNS name or an address, without scheme and port; other alphabets as xn--…; --sni gives another name
+error-bad-pin = { $value } is no pin
+    .hint = a pin is sha256: and 44 characters of base64; `sockeye cert show` and -v tell that of a certificate
+error-without-certificate = a TLS server needs a certificate to show
+    .hint = --cert FILE --key FILE, or --self-signed for one that is made for this run; `sockeye cert all` makes files
 error-no-file = there is no file { $path }
     .hint = check the name and the directory
 error-bad-file = { $path } cannot be read
@@ -118,7 +129,7 @@ error-exec-not-allowed = { $path } would run programs
 error-file-exists = { $path } is there already, so nothing was written
     .hint = --dir DIR writes elsewhere; --force overwrites, and what was signed or pinned with the old key is lost
 error-unwritable = { $path } cannot be written
-    .hint = what stands in parentheses is the system's own reason; --dir DIR writes elsewhere
+    .hint = what stands in parentheses is the system's own reason; --dir DIR or --keylog FILE writes elsewhere
 error-bad-certificate = { $what ->
     [no-pem] { $path } has no certificate or key in it: no line -----BEGIN …-----
     [der] { $path } is DER, and PEM is wanted
@@ -156,6 +167,14 @@ error-bad-certificate = { $what ->
         [empty] the server may want a name (SNI) or another protocol first
        *[other] is it the right file, and whole? `sockeye cert show FILE` shows what is in one
       }
+error-half-identity = { $what ->
+    [certificate] the key { $path } is given without its certificate
+   *[key] { $path } has a certificate, and no private key belongs to it
+  }
+    .hint = { $what ->
+        [certificate] --cert FILE gives the certificate
+       *[key] --key FILE gives the key; it may also stand in the certificate's file
+      }
 error-no-authority = there is no authority to sign with: { $path } is missing
     .hint = `sockeye cert ca` makes one, `sockeye cert all` everything at once; --ca and --ca-key name one that is elsewhere
 error-unresolved = the name { $name } has no address
@@ -177,6 +196,53 @@ error-cannot-connect = it did not work
     .hint = what stands in parentheses is the system's own reason
 error-cannot-start = { $command } cannot be started
     .hint = check that the program exists and may be run
+error-not-websocket = { $what ->
+    [tls] the peer speaks TLS, not plain WebSocket
+    [silence] the peer closed without a word, where a WebSocket upgrade was due
+    [cut] the peer closed within the WebSocket upgrade: { $bytes }
+    [malformed] the WebSocket upgrade is no proper HTTP/1.1: bad { $bytes }
+    [long] the head of the WebSocket upgrade is over { $max } bytes or 64 fields
+   *[other] the peer speaks no WebSocket; it said: { $bytes }
+  }
+    .hint = { $what ->
+        [tls] write wss:// instead of ws://, on the side that has none
+        [other] leave ws:// out to talk to it as it is: tcp://HOST:PORT
+       *[silence] is it a WebSocket server or client, and is this its port?
+      }
+error-upgrade-refused = { $what ->
+    [bare] the server did not upgrade to WebSocket; it answered { $status }
+   *[body] the server did not upgrade to WebSocket; it answered { $status }: { $bytes }
+  }
+    .hint = check the path (ws://host:port/PATH); some servers also want --origin, --subprotocol or --header 'Authorization: …'
+error-bad-upgrade = { $what ->
+    [accept] the server's answer does not prove that it understood the upgrade (Sec-WebSocket-Accept: { $value })
+    [subprotocol] the server chose a subprotocol that was not offered: { $value }
+    [extension] the server uses an extension that was not offered: { $value }
+   *[upgrade] the server answered 101, but not with an upgrade to WebSocket
+  }
+    .hint = the server, or a proxy before it, breaks RFC 6455: try without the proxy
+error-upgrade-turned-away = { $what ->
+    [malformed] turned away with { $status }: the request is no proper HTTP/1.1 (bad { $value })
+    [too-long] turned away with { $status }: the request's head is over 16 KiB or 64 fields
+    [method] turned away with { $status }: the method is { $value }, not GET
+    [http-version] turned away with { $status }: the request is { $value }
+    [body] turned away with { $status }: the request has a body
+    [host] turned away with { $status }: no proper Host field ({ $value })
+    [version] turned away with { $status }: version { $value } of the WebSocket protocol
+    [key] turned away with { $status }: no proper Sec-WebSocket-Key ({ $value })
+    [path] turned away with { $status }: there is nothing at { $value }
+    [foreign-host] turned away with { $status }: a web page that calls this server { $value }
+    [origin] turned away with { $status }: a web page of { $value }
+    [subprotocol] turned away with { $status }: none of its subprotocols is ours ({ $value })
+   *[no-upgrade] turned away with { $status }: a plain HTTP request for { $value }, no WebSocket
+  }
+    .hint = { $what ->
+        [foreign-host] to let pages of a name in, list their origins: --origin 'http://NAME:PORT'
+        [origin] if that page may use this server, add --origin '{ $value }'
+        [path] the client must use the path that the endpoint has
+        [subprotocol] --subprotocol lists those that are accepted
+       *[no-upgrade] the client was told why, in its answer's body
+      }
 error-connect-timeout = no connection after { $after }
     .hint = packets seem to vanish: a wrong address, a firewall, or a host that is off; -t waits longer
 error-handshake-timeout = the { $layer } handshake did not end within { $after }
@@ -219,6 +285,108 @@ error-session-time = the session was open for { $after }, and no longer is allow
     .hint = --max-session-time sets how long a session may last
 error-frame-timeout = a frame ({ $framing }) was begun and not ended within { $after }
     .hint = the peer drips, hangs, or uses another framing (-F raw shows what it sends); --frame-timeout allows more time
+error-no-trust = this machine has no authorities to trust
+    .hint = install the package ca-certificates, name authorities with --ca FILE, or one key with --pin
+error-plain-text = { $what ->
+    [binary] the { $role } does not speak TLS: it began with { $text }
+   *[text] the { $role } speaks plain text: it said "{ $text }"
+  }
+    .hint = { $what ->
+        [http] it speaks HTTP without TLS: use tcp:// (or ws://), or its other port, often 443
+        [http-request] it speaks HTTP without TLS: it should use https://, or listen on tcp://
+        [ssh] that is SSH, which encrypts by itself: use tcp://, or ssh
+        [starttls] such servers switch to TLS when asked (STARTTLS), which is not built in; try the port that begins with TLS (465, 993, 995, 990)
+       *[other] { $role ->
+            [client] it should connect by TLS (tls://), or listen on tcp:// instead
+           *[server] use tcp:// instead of tls://, or check the port
+          }
+      }
+error-echoes = what stands there is no TLS server: it sends back what it is sent
+    .hint = it is an echo server: use tcp:// instead of tls://
+error-certificate-expired = the certificate of { $name } expired on { $when } (days ago: { $days })
+    .hint = { $role ->
+        [client] the client needs a new certificate; is this machine's clock right?
+       *[server] the server needs a new certificate; is this machine's clock right? --pin believes its key regardless
+      }
+error-certificate-not-yet-valid = the certificate of { $name } is valid only from { $when }
+    .hint = is the clock right, on this machine and where the certificate was made?
+error-certificate-wrong-name = the certificate is not for { $asked }, but for { $offered }
+    .hint = { $what ->
+        [common-name] it has that name as a common name only, which no longer counts (RFC 9525): it needs alternative names; --pin believes its key regardless
+       *[names] --sni NAME asks for and checks another name; or connect by a name that it has
+      }
+error-certificate-unknown-issuer = the certificate of { $name } is from { $issuer }, which is not trusted
+    .hint = { $role ->
+        [client] --client-ca names the authorities whose clients may come in
+       *[server] --ca FILE trusts that authority; --pin { $got } trusts this key, if you have it from somebody you believe
+      }
+error-certificate-self-signed = the certificate of { $name } is self-signed: nobody vouches for it
+    .hint = { $role ->
+        [client] put it into the file of --client-ca, if it may come in
+       *[server] --pin { $got } trusts this key, if you have it from somebody you believe
+      }
+error-certificate-wrong-purpose = the certificate of { $name } is no { $role }'s: it is for { $offered }
+    .hint = { $role ->
+        [client] the client needs a certificate with the purpose clientAuth; did it give a server's?
+       *[server] the server needs a certificate with the purpose serverAuth; does it show a client's?
+      }
+error-certificate-bad-signature = a signature does not fit the certificate of { $name }
+    .hint = it may be from another authority of the same name, have been changed, or not be the { $role }'s own
+error-certificate-of-authority = the { $role } shows an authority's certificate ({ $name }) as its own
+    .hint = { $role ->
+        [client] it needs a certificate of its own (CA:FALSE), signed by that authority
+       *[server] it needs one of its own (CA:FALSE): `sockeye cert server NAME`, or openssl req with -addext basicConstraints=CA:FALSE; --pin { $got } trusts this key
+      }
+error-certificate-unusable = the certificate of the { $role } cannot be used
+    .hint = what stands in parentheses is the library's own reason; `sockeye cert show` tells what a certificate says
+error-certificate-missing = the client has given no certificate, and one is required
+    .hint = the client needs --cert FILE --key FILE, of an authority in the file of --client-ca
+error-certificate-required = the server requires a certificate of ours
+    .hint = --cert FILE --key FILE gives one; the server's people know which authority has to sign it
+error-pin-mismatch = the server has another key: wanted { $wanted }, got { $got }
+    .hint = if it has a new key, ask its people for the new pin; if not, somebody stands in between
+error-tls-too-old = the { $role } knows only versions of TLS that are not safe any more, or none in common with us
+    .hint = TLS 1.2 and 1.3 are spoken here: the { $role } must be told to, or renewed
+error-tls-nothing-in-common = there is no common { $what ->
+    [suite] cipher suite
+    [group] group for the key exchange
+   *[signature] way of signing
+  } with the { $role }
+    .hint = the { $role } allows only old or unusual ones: look at its TLS settings, and at the kind of the server's key
+error-alpn-mismatch = there is no common application protocol (ALPN): { $role ->
+    [client] the client offers { $offered }, and { $wanted } is accepted here
+   *[server] the server accepts none of { $wanted }
+  }
+    .hint = --alpn names them, best first; without it any will do
+error-tls-alert = the { $role } refused us: { $alert }
+    .hint = { $alert ->
+        [unknown_ca] { $role ->
+            [client] the client does not trust our certificate's authority: give it our authority (--ca), or our pin (--pin)
+           *[server] the server does not trust our certificate's authority: give it one of an authority that it trusts
+          }
+        [bad_certificate] the { $role } does not like our certificate: is it for the right name and purpose?
+        [certificate_unknown] the { $role } does not like our certificate: its own log says why
+        [unsupported_certificate] our certificate has the wrong purpose or kind for the { $role }: a server's needs serverAuth, a client's clientAuth
+        [certificate_expired] our certificate has expired, or one of the clocks is wrong
+        [certificate_revoked] our certificate was revoked: get a new one
+        [access_denied] the { $role } knows us and does not let us in; with pins: our key is not the one it wants
+        [decrypt_error] a signature did not fit: our certificate may be of an authority that has the same name as the one that is trusted
+        [handshake_failure] there is nothing in common (versions, cipher suites), or the { $role } wants a certificate: see --cert
+        [unrecognized_name] the server does not know the name that was asked for: --sni gives another
+        [certificate_required] the { $role } requires a certificate of ours: see --cert and --key
+        [internal_error] something went wrong in the { $role }: its own log says what
+       *[other] the { $role }'s own log may say why
+      }
+error-tls-cut = the { $role } ended the connection within the TLS handshake ({ $what ->
+    [fin] FIN
+   *[rst] RST
+  })
+    .hint = { $role ->
+        [client] it may not trust our certificate and not say so, or only look whether the port is open
+       *[server] it may not speak TLS, want another name (--sni) or a certificate (--cert), or be overloaded; its own log may say
+      }
+error-tls-broken = the { $role } breaks the rules of TLS
+    .hint = what stands in parentheses is the library's own reason; something in between may change the bytes
 error-reset = the peer cut the connection (RST)
     .hint = it closed with input unread, crashed, or turned you away; its own log may say why
 error-broken = the connection broke
@@ -229,6 +397,34 @@ error-oversize = a frame of { $size } bytes ({ $framing }) is over the limit of 
     .hint = the peer may use another framing (-F raw shows what it sends); if not, raise --max-message, or the framing's own max:
 error-truncated = the stream ended within a frame ({ $framing }), { $have } bytes into it: { $bytes }
     .hint = the peer stopped halfway, or uses another framing: -F raw shows what it sends
+error-ws-protocol = the peer broke the WebSocket protocol, and was told so with close code { $code }
+    .hint = what stands in parentheses is the rule; the peer's library is at fault, or something in between
+error-ws-oversize = a message of at least { $size } bytes is over the limit of { $max }
+    .hint = --max-message sets how long a message may be
+error-ws-closed = { $name ->
+    [abnormal] the connection ended without a WebSocket Close (1006)
+    [protocol-error] the peer closed: we broke the protocol (1002)
+    [unsupported-data] the peer closed: it takes no such data (1003)
+    [invalid-data] the peer closed: the data does not fit the message's type (1007)
+    [policy-violation] the peer closed: it is against its policy (1008)
+    [message-too-big] the peer closed: the message is too big for it (1009)
+    [extension-missing] the peer closed: it wants an extension that is not built in (1010)
+    [internal-error] the peer closed: it failed (1011)
+    [service-restart] the peer closed: it restarts (1012)
+    [try-again-later] the peer closed: it is too busy (1013)
+    [bad-gateway] the peer closed: what it is a gateway to failed (1014)
+    [unauthorized] the peer closed: who we are is not proved (3000)
+    [forbidden] the peer closed: we may not do that (3003)
+    [timeout] the peer closed: it has waited too long (3008)
+   *[other] the peer closed with code { $code }
+  }
+    .hint = { $name ->
+        [abnormal] the peer's program ended, or a proxy cut the connection; its own log may say why
+        [unsupported-data] some servers take only text, or only binary: text is sent when it is UTF-8
+       *[other] the peer's own words, if it gave any, stand in parentheses
+      }
+error-ws-silent = the peer says nothing and answers no ping, for { $after }
+    .hint = it hangs, is asleep, or the network is gone
 error-early-fin = the peer closed before it answered
     .hint = it may dislike the message, expect a framing or line ending, or have had enough
 error-overflow = the peer does not read: { $waiting } bytes wait for it, { $max } are allowed
@@ -328,6 +524,7 @@ flag-bind = the address to connect from
 flag-mcast = multicast group to join, or the interface to send on
 flag-ttl = hops a datagram may go
 flag-nodelay = send small writes at once: true (the default) or false
+flag-keepalive = find out within this time that a silent TCP peer is gone: 30s; 0 is never
 flag-max-message = the longest message a framing takes, as in 64k or 1m
 flag-seed = where randomness starts, to repeat a run
 flag-generate = print complete-SHELL (bash, elvish, fish, powershell, zsh) or man, and exit
@@ -336,6 +533,7 @@ flag-version = show the version
 
 ## Layers
 
+layer-ws = WebSocket: whole messages, also from web pages (RFC 6455)
 layer-proxy1 = PROXY protocol, version 1: a relay says in a line of text whose connection it is
 layer-proxy2 = PROXY protocol, version 2: the same in binary
 layer-auth = who may come in: password (SCRAM) or token
@@ -436,7 +634,7 @@ cert-section = { $label } (line { $line })
 
 note-cert-wrote = wrote { $path }
 note-cert-wrote-key = wrote { $path } (private: you alone can read it)
-note-cert-long = a server's certificate for more than { $days } days is refused by Apple's systems
+note-cert-long = a server's certificate for more than { $days } days, yesterday counted, is refused by Apple's systems
 note-user-added = { $name } may come in ({ $path })
 note-user-changed = { $name } has a new password ({ $path })
 note-user-token = { $name } has a new token ({ $path }); it is shown this once
@@ -479,6 +677,8 @@ transport-unix = a stream on this machine, by file
 transport-unixgram = datagrams on this machine, by file
 transport-stdio = this program's stdin and stdout, written -
 
+layer-tls = encrypts, and proves who the server is (and the client, if asked)
+
 framing-raw = no framing: a message is what one read gave
 framing-dgram = each datagram is a message
 framing-line = a message ends at LF
@@ -520,11 +720,32 @@ event-resolved = { $name } is { $addresses }
 event-accepted = { $remote } came to { $local }
 ask-password = password for { $name }:{" "}
 event-connected = connected to { $remote } from { $local }
+event-tls = { $version }, { $suite }{ $group ->
+    [none] {""}
+   *[other] , { $group }
+  }{ $alpn ->
+    [none] {""}
+   *[other] , ALPN { $alpn }
+  }{ $name ->
+    [none] {""}
+   *[other] , name { $name }
+  }{ $trust ->
+    [chain] , certificate checked
+    [pin] , key pinned
+   *[none] , certificate not checked
+  }{ $resumed ->
+    [yes] , resumed
+   *[no] {""}
+  }
+event-tls-certificate = certificate { $number }: { $subject }; for { $names }; issued by { $issuer }; expires { $until } (days left: { $days }); { $pin }
+event-tls-truncated = the peer ended TLS without close_notify: something may have been cut off
 event-upgraded = { $to } stands: { $facts }
 event-authenticated = { $user } is who it says, by { $mechanism }
 event-logged-in = logged in, by { $mechanism }
 event-half-closed-in = the peer will send no more
 event-half-closed-out = we will send no more
+event-said-close-in = the peer says Close { $code } ({ $name }): { $reason }
+event-said-close-out = we said Close { $code } ({ $name })
 event-reset-in = the peer cut the connection
 event-reset-out = we cut the connection
 event-timeout = time is up: { $what }
@@ -541,6 +762,11 @@ note-bad-hex = not sent: { $value } is no hex
 note-nc-open = connection to { $host } port { $port } ({ $transport }) succeeded
 note-nc-shut = connection to { $host } port { $port } ({ $transport }) failed: { $why }
 note-datagram-too-long = not sent: a datagram of { $size } bytes is too long, at most { $max } fit
+note-tls-self-signed = made a certificate for this run; to connect with it: sockeye connect { $url } --pin { $pin }
+note-ws-closed = the peer closed with { $code } ({ $name }): { $reason }
+note-tls-insecure = warning: { $endpoint } is not checked (--insecure): anyone in between can read and change everything; --pin or --ca would prevent that
+note-tls-expired = warning: the certificate in { $path } expired on { $when } (days ago: { $days }): peers will refuse it
+note-tls-not-yet-valid = warning: the certificate in { $path } is valid only from { $when }: peers will refuse it until then
 note-draining = stopping: { $sessions } still open, for at most { $limit }; interrupt again to end at once
 note-refused = refused connections: { $count } ({ $reasons }); the last from { $remote }
 note-refused-in-all = refused connections in all: { $count } ({ $reasons })

@@ -104,6 +104,17 @@ error-bad-certificate-name = 不能为 { $name } 签发证书
     .hint = 服务端写域名（例如 app.example、*.app.example）或地址，不带协议和端口，中文域名写成 xn--… 的形式；客户端和 CA 的名字是一行 1 到 64 个字符
 error-without-tls = { $endpoint } 没有 TLS，那里不会出示证书
     .hint = 写作 tls://主机:端口，或只写 主机:端口
+error-contradiction = { $name } 和 { $other } 不能一起用
+    .hint = { $name ->
+        [self-signed] 它会自己生成证书：两个只留一个
+       *[other] pin 只信一个公钥，ca 信文件里的 CA，insecure 谁都信：只留你要的那一个
+      }
+error-bad-server-name = { $name } 不能作为 TLS 的服务器名
+    .hint = 服务器名是域名或地址，不带协议和端口；中文域名写成 xn--… 的形式；--sni 可另给一个名字
+error-bad-pin = { $value } 不是 pin
+    .hint = pin 写作 sha256: 加 44 个 base64 字符；`sockeye cert show` 和 -v 会显示证书的 pin
+error-without-certificate = TLS 服务端要有证书可以出示
+    .hint = 用 --cert 文件 --key 文件，或用 --self-signed 为这次运行临时生成；`sockeye cert all` 可生成证书文件
 error-no-file = 没有文件 { $path }
     .hint = 请检查文件名和目录
 error-bad-file = 文件 { $path } 读不懂
@@ -118,7 +129,7 @@ error-exec-not-allowed = { $path } 要运行程序
 error-file-exists = { $path } 已经存在，所以什么都没有写
     .hint = --dir 目录 可写到别处；--force 会覆盖它，用旧密钥签发或固定（pin）过的都会作废
 error-unwritable = { $path } 写不进去
-    .hint = 括号里是系统给出的原因；--dir 目录 可写到别处
+    .hint = 括号里是系统给出的原因；--dir 目录 或 --keylog 文件 可写到别处
 error-bad-certificate = { $what ->
     [no-pem] { $path } 里既没有证书也没有密钥：找不到 -----BEGIN …----- 这样的行
     [der] { $path } 是 DER，而这里要 PEM
@@ -156,6 +167,14 @@ error-bad-certificate = { $what ->
         [empty] 服务端可能要求先给出域名（SNI），或先用别的协议
        *[other] 文件对不对、完整不完整？用 `sockeye cert show 文件` 查看里面有什么
       }
+error-half-identity = { $what ->
+    [certificate] 只给了私钥 { $path }，没有给证书
+   *[key] { $path } 里有证书，却没有私钥
+  }
+    .hint = { $what ->
+        [certificate] 用 --cert 文件 给出证书
+       *[key] 用 --key 文件 给出私钥；私钥也可以和证书放在同一个文件里
+      }
 error-no-authority = 没有可用来签发的 CA：缺少 { $path }
     .hint = `sockeye cert ca` 生成 CA，`sockeye cert all` 一次全部生成；CA 在别处时用 --ca 和 --ca-key 指明
 error-unresolved = 域名 { $name } 没有地址
@@ -177,6 +196,53 @@ error-cannot-connect = 没有成功
     .hint = 括号里是系统给出的原因
 error-cannot-start = 无法启动 { $command }
     .hint = 请检查程序是否存在、是否可以执行
+error-not-websocket = { $what ->
+    [tls] 对端说的是 TLS，不是明文 WebSocket
+    [silence] 该进行 WebSocket 升级时，对端一声不响就关闭了
+    [cut] 对端在 WebSocket 升级途中关闭了：{ $bytes }
+    [malformed] WebSocket 升级不是合格的 HTTP/1.1：{ $bytes } 有误
+    [long] WebSocket 升级的消息头超过 { $max } 字节或 64 个字段
+   *[other] 对端说的不是 WebSocket，它说的是：{ $bytes }
+  }
+    .hint = { $what ->
+        [tls] 没有用 TLS 的一方，请把 ws:// 写成 wss://
+        [other] 去掉 ws:// 就能照原样与它对话：tcp://主机:端口
+       *[silence] 对端真是 WebSocket 服务器或客户端吗？端口对吗？
+      }
+error-upgrade-refused = { $what ->
+    [bare] 服务器没有升级到 WebSocket，它回答 { $status }
+   *[body] 服务器没有升级到 WebSocket，它回答 { $status }：{ $bytes }
+  }
+    .hint = 请检查路径（ws://主机:端口/路径）；有的服务器还要求 --origin、--subprotocol 或 --header 'Authorization: …'
+error-bad-upgrade = { $what ->
+    [accept] 服务器的回答不能证明它理解了升级请求（Sec-WebSocket-Accept: { $value }）
+    [subprotocol] 服务器选了没有提供的子协议：{ $value }
+    [extension] 服务器用了没有提供的扩展：{ $value }
+   *[upgrade] 服务器回答了 101，却没有升级到 WebSocket
+  }
+    .hint = 服务器或它前面的代理不符合 RFC 6455：请试试绕过代理
+error-upgrade-turned-away = { $what ->
+    [malformed] 已用 { $status } 拒绝：请求不是合格的 HTTP/1.1（{ $value } 有误）
+    [too-long] 已用 { $status } 拒绝：请求头超过 16 KiB 或 64 个字段
+    [method] 已用 { $status } 拒绝：方法是 { $value }，不是 GET
+    [http-version] 已用 { $status } 拒绝：请求是 { $value }
+    [body] 已用 { $status } 拒绝：请求带有正文
+    [host] 已用 { $status } 拒绝：没有合格的 Host 字段（{ $value }）
+    [version] 已用 { $status } 拒绝：WebSocket 协议版本是 { $value }
+    [key] 已用 { $status } 拒绝：没有合格的 Sec-WebSocket-Key（{ $value }）
+    [path] 已用 { $status } 拒绝：{ $value } 处什么也没有
+    [foreign-host] 已用 { $status } 拒绝：一个网页把本服务器叫作 { $value }
+    [origin] 已用 { $status } 拒绝：来自 { $value } 的网页
+    [subprotocol] 已用 { $status } 拒绝：它的子协议这里都不支持（{ $value }）
+   *[no-upgrade] 已用 { $status } 拒绝：对 { $value } 的普通 HTTP 请求，不是 WebSocket
+  }
+    .hint = { $what ->
+        [foreign-host] 要让用这个名字的网页进来，请列出它们的源：--origin 'http://名字:端口'
+        [origin] 如果这个网页可以使用本服务器，请加上 --origin '{ $value }'
+        [path] 客户端必须使用端点里的那个路径
+        [subprotocol] --subprotocol 列出接受的子协议
+       *[no-upgrade] 已在回答的正文里告诉客户端原因
+      }
 error-connect-timeout = { $after } 后仍未连上
     .hint = 数据包好像没有回音：地址不对、有防火墙，或主机没开；-t 可以等得更久
 error-handshake-timeout = { $layer } 握手没有在 { $after } 内完成
@@ -219,6 +285,147 @@ error-session-time = 会话已持续 { $after }，不能再长了
     .hint = --max-session-time 设定会话最长多久
 error-frame-timeout = 一个 { $framing } 帧开了头，{ $after } 内却没有收完
     .hint = 对端发得太慢、卡住了，或用了别的分帧方式（-F raw 可看它发了什么）；--frame-timeout 可给更多时间
+error-no-trust = 本机没有可信任的 CA
+    .hint = 请安装 ca-certificates 软件包，或用 --ca 文件 指明 CA，或用 --pin 指明一个公钥
+error-plain-text = { $what ->
+    [binary] { $role ->
+        [client] 客户端
+       *[server] 服务端
+      }说的不是 TLS：它以 { $text } 开头
+   *[text] { $role ->
+        [client] 客户端
+       *[server] 服务端
+      }说的是明文：“{ $text }”
+  }
+    .hint = { $what ->
+        [http] 它说的是不带 TLS 的 HTTP：请改用 tcp://（或 ws://），或换成它的另一个端口（通常是 443）
+        [http-request] 它说的是不带 TLS 的 HTTP：请让它用 https://，或在这里改为监听 tcp://
+        [ssh] 那是 SSH，它自己会加密：请改用 tcp://，或用 ssh
+        [starttls] 这类服务端要先请求才转为 TLS（STARTTLS），这里没有内置；请试一开始就用 TLS 的端口（465、993、995、990）
+       *[other] { $role ->
+            [client] 它应当用 TLS 来连（tls://），或者这里改为监听 tcp://
+           *[server] 请把 tls:// 换成 tcp://，或检查端口
+          }
+      }
+error-echoes = 那里不是 TLS 服务端：它把收到的原样送回
+    .hint = 那是回显（echo）服务：请把 tls:// 换成 tcp://
+error-certificate-expired = { $name } 的证书已于 { $when } 过期（{ $days } 天前）
+    .hint = { $role ->
+        [client] 客户端需要换新证书；本机的时钟准吗？
+       *[server] 服务端需要换新证书；本机的时钟准吗？--pin 可以不论期限只认公钥
+      }
+error-certificate-not-yet-valid = { $name } 的证书要到 { $when } 才生效
+    .hint = 本机和签发证书的机器，时钟都准吗？
+error-certificate-wrong-name = 证书不是给 { $asked } 的，而是给 { $offered } 的
+    .hint = { $what ->
+        [common-name] 它只在通用名（CN）里写了名字，这已不再算数（RFC 9525）：需要写在备用名称里；--pin 可以只认公钥
+       *[names] 用 --sni 名字 请求并核对另一个名字；或用证书里有的名字来连接
+      }
+error-certificate-unknown-issuer = { $name } 的证书由 { $issuer } 签发，而它不受信任
+    .hint = { $role ->
+        [client] 用 --client-ca 指明哪些 CA 签发的客户端可以进来
+       *[server] 用 --ca 文件 信任这个 CA；如果从可信的人那里得知这个公钥，可用 --pin { $got } 信任它
+      }
+error-certificate-self-signed = { $name } 的证书是自签名的：没有人为它担保
+    .hint = { $role ->
+        [client] 如果允许它进来，请把它放进 --client-ca 的文件
+       *[server] 如果从可信的人那里得知这个公钥，可用 --pin { $got } 信任它
+      }
+error-certificate-wrong-purpose = { $name } 的证书不能当{ $role ->
+    [client] 客户端
+   *[server] 服务端
+  }证书用：它的用途是 { $offered }
+    .hint = { $role ->
+        [client] 客户端证书要有 clientAuth 用途；是不是误用了服务端的证书？
+       *[server] 服务端证书要有 serverAuth 用途；它是不是出示了客户端的证书？
+      }
+error-certificate-bad-signature = { $name } 的证书，签名对不上
+    .hint = 它可能出自另一个同名的 CA，被改动过，或者根本不是{ $role ->
+        [client] 客户端
+       *[server] 服务端
+      }自己的证书
+error-certificate-of-authority = { $role ->
+    [client] 客户端
+   *[server] 服务端
+  }把 CA 证书（{ $name }）当作自己的证书出示
+    .hint = { $role ->
+        [client] 它需要一张由那个 CA 签发的、自己的证书（CA:FALSE）
+       *[server] 它需要自己的证书（CA:FALSE）：`sockeye cert server 名字`，或在 openssl req 里加 -addext basicConstraints=CA:FALSE；--pin { $got } 可以信任这个公钥
+      }
+error-certificate-unusable = { $role ->
+    [client] 客户端
+   *[server] 服务端
+  }的证书不能用
+    .hint = 括号里是程序库给出的原因；`sockeye cert show` 可查看证书的内容
+error-certificate-missing = 客户端没有出示证书，而这里要求出示
+    .hint = 客户端要用 --cert 文件 --key 文件，证书须由 --client-ca 文件里的 CA 签发
+error-certificate-required = 服务端要求我们出示证书
+    .hint = 用 --cert 文件 --key 文件 给出证书；该由哪个 CA 签发，要问服务端的管理者
+error-pin-mismatch = 服务端的公钥不对：要的是 { $wanted }，得到的是 { $got }
+    .hint = 如果它换了密钥，请向管理者要新的 pin；如果没有，就是有人夹在中间
+error-tls-too-old = { $role ->
+    [client] 客户端
+   *[server] 服务端
+  }只会已不安全的旧版 TLS，或与我们没有共同的版本
+    .hint = 这里使用 TLS 1.2 和 1.3：请在{ $role ->
+        [client] 客户端
+       *[server] 服务端
+      }启用，或升级它
+error-tls-nothing-in-common = 与{ $role ->
+    [client] 客户端
+   *[server] 服务端
+  }没有共同的{ $what ->
+    [suite] 密码套件
+    [group] 密钥交换组
+   *[signature] 签名方式
+  }
+    .hint = { $role ->
+        [client] 客户端
+       *[server] 服务端
+      }只允许过旧或少见的种类：请检查它的 TLS 设置，以及服务端密钥的种类
+error-alpn-mismatch = 没有共同的应用层协议（ALPN）：{ $role ->
+    [client] 客户端提供 { $offered }，而这里接受 { $wanted }
+   *[server] { $wanted } 服务端都不接受
+  }
+    .hint = 用 --alpn 列出协议，最优先的在前；不给则不限
+error-tls-alert = { $role ->
+    [client] 客户端
+   *[server] 服务端
+  }拒绝了我们：{ $alert }
+    .hint = { $alert ->
+        [unknown_ca] { $role ->
+            [client] 客户端不信任我们证书的 CA：请把我们的 CA 交给它（--ca），或把 pin 告诉它（--pin）
+           *[server] 服务端不信任我们证书的 CA：请出示由它信任的 CA 签发的证书
+          }
+        [bad_certificate] 对端不接受我们的证书：名字和用途对吗？
+        [certificate_unknown] 对端不接受我们的证书：它自己的日志会说明原因
+        [unsupported_certificate] 我们的证书用途或种类不对：服务端要 serverAuth，客户端要 clientAuth
+        [certificate_expired] 我们的证书已过期，或有一方的时钟不准
+        [certificate_revoked] 我们的证书已被吊销：请换新证书
+        [access_denied] 对端认得我们，但不让进；如果它用 pin，就是我们的公钥不是它要的那个
+        [decrypt_error] 签名对不上：签发我们证书的 CA，可能与对端信任的那个只是同名
+        [handshake_failure] 没有共同的版本或密码套件，或者对端要我们出示证书：见 --cert
+        [unrecognized_name] 服务端不认识所请求的名字：用 --sni 换一个
+        [certificate_required] 对端要求我们出示证书：见 --cert 和 --key
+        [internal_error] 对端内部出了错：它自己的日志会说明原因
+       *[other] 对端自己的日志也许会说明原因
+      }
+error-tls-cut = { $role ->
+    [client] 客户端
+   *[server] 服务端
+  }在 TLS 握手中断开了连接（{ $what ->
+    [fin] FIN
+   *[rst] RST
+  }）
+    .hint = { $role ->
+        [client] 它可能不信任我们的证书而没有明说，或者只是来看看端口开没开
+       *[server] 它可能不说 TLS，要别的名字（--sni）或要证书（--cert），或者太忙；它自己的日志也许有说明
+      }
+error-tls-broken = { $role ->
+    [client] 客户端
+   *[server] 服务端
+  }违反了 TLS 的规则
+    .hint = 括号里是程序库给出的原因；也可能途中有东西改动了数据
 error-reset = 对端切断了连接（RST）
     .hint = 它没读完就关闭了、崩溃了，或不接受你；它自己的日志也许说明了原因
 error-broken = 连接断了
@@ -229,6 +436,34 @@ error-oversize = { $size } 字节的 { $framing } 帧超过上限 { $max }：{ $
     .hint = 对端可能用了别的分帧方式（-F raw 可看它发了什么）；否则请调大 --max-message，或分帧方式自己的 max:
 error-truncated = 流在一个 { $framing } 帧的第 { $have } 字节处断了：{ $bytes }
     .hint = 对端中途停了，或用了别的分帧方式：-F raw 可看它发了什么
+error-ws-protocol = 对端违反了 WebSocket 协议，已用关闭码 { $code } 告知它
+    .hint = 括号里是它违反的规则；问题在对端的程序库，或在中间设备
+error-ws-oversize = 一条至少 { $size } 字节的消息超过上限 { $max }
+    .hint = --max-message 设定一条消息可以有多长
+error-ws-closed = { $name ->
+    [abnormal] 连接断开，没有 WebSocket 的关闭帧（1006）
+    [protocol-error] 对端关闭：它认为我们违反了协议（1002）
+    [unsupported-data] 对端关闭：它不接受这种数据（1003）
+    [invalid-data] 对端关闭：数据与消息类型不符（1007）
+    [policy-violation] 对端关闭：违反了它的规定（1008）
+    [message-too-big] 对端关闭：消息对它来说太大（1009）
+    [extension-missing] 对端关闭：它需要没有内置的扩展（1010）
+    [internal-error] 对端关闭：它自己出了错（1011）
+    [service-restart] 对端关闭：它正在重启（1012）
+    [try-again-later] 对端关闭：它太忙（1013）
+    [bad-gateway] 对端关闭：它背后的服务出了错（1014）
+    [unauthorized] 对端关闭：未能证明我们的身份（3000）
+    [forbidden] 对端关闭：我们无权这样做（3003）
+    [timeout] 对端关闭：它等得太久了（3008）
+   *[other] 对端以关闭码 { $code } 关闭
+  }
+    .hint = { $name ->
+        [abnormal] 对端的程序结束了，或代理切断了连接；它自己的日志也许说明了原因
+        [unsupported-data] 有的服务器只收文本或只收二进制：是 UTF-8 的内容按文本发送
+       *[other] 对端若说了原因，就在括号里
+      }
+error-ws-silent = 对端在 { $after } 内既不说话，也不回应 ping
+    .hint = 它卡住了、休眠了，或网络断了
 error-early-fin = 对端没有回答就关闭了
     .hint = 它可能不接受这条消息，在等分帧或换行，或不想再谈了
 error-overflow = 对端不读数据：积压 { $waiting } 字节，上限 { $max } 字节
@@ -328,6 +563,7 @@ flag-bind = 从哪个地址连出
 flag-mcast = 要加入的组播组，或从哪个网卡发出
 flag-ttl = 数据报最多经过多少跳
 flag-nodelay = 小块数据立即发出：true（默认）或 false
+flag-keepalive = 静默的 TCP 对端消失后，最迟多久发现：30s；0 表示不探测
 flag-max-message = 一条消息最长多少，例如 64k 或 1m
 flag-seed = 随机数的种子，用来重复同一次运行
 flag-generate = 打印 complete-SHELL（bash、elvish、fish、powershell、zsh）或 man，然后退出
@@ -336,6 +572,7 @@ flag-version = 显示版本
 
 ## 层
 
+layer-ws = WebSocket：完整的消息，网页也能用（RFC 6455）
 layer-proxy1 = PROXY 协议第 1 版：中继用一行文字说明连接来自谁
 layer-proxy2 = PROXY 协议第 2 版：同样的内容，二进制格式
 layer-auth = 谁可以进入：密码（SCRAM）或令牌
@@ -436,7 +673,7 @@ cert-section = { $label }（第 { $line } 行）
 
 note-cert-wrote = 已写入 { $path }
 note-cert-wrote-key = 已写入 { $path }（私钥，只有你能读）
-note-cert-long = 有效期超过 { $days } 天的服务端证书，苹果的系统不接受
+note-cert-long = 有效期超过 { $days } 天（提前的一天也算在内）的服务端证书，苹果的系统不接受
 note-user-added = { $name } 可以进入了（{ $path }）
 note-user-changed = { $name } 有了新密码（{ $path }）
 note-user-token = { $name } 有了新令牌（{ $path }）；只显示这一次
@@ -479,6 +716,8 @@ transport-unix = 本机的流，以文件为名
 transport-unixgram = 本机的数据报，以文件为名
 transport-stdio = 本程序的标准输入与标准输出，写作 -
 
+layer-tls = 加密，并证明服务端是谁（需要时也证明客户端）
+
 framing-raw = 不分帧：一次读到什么就是一条消息（会有粘包）
 framing-dgram = 每个数据报是一条消息
 framing-line = 消息以 LF 结尾
@@ -520,11 +759,32 @@ event-resolved = { $name } 的地址是 { $addresses }
 event-accepted = { $remote } 连到 { $local }
 ask-password = { $name } 的密码：
 event-connected = 已从 { $local } 连到 { $remote }
+event-tls = { $version }，{ $suite }{ $group ->
+    [none] {""}
+   *[other] ，{ $group }
+  }{ $alpn ->
+    [none] {""}
+   *[other] ，ALPN { $alpn }
+  }{ $name ->
+    [none] {""}
+   *[other] ，名字 { $name }
+  }{ $trust ->
+    [chain] ，证书已核对
+    [pin] ，公钥与 pin 相符
+   *[none] ，证书未核对
+  }{ $resumed ->
+    [yes] ，沿用先前的会话
+   *[no] {""}
+  }
+event-tls-certificate = 证书 { $number }：{ $subject }；适用于 { $names }；由 { $issuer } 签发；{ $until } 到期（还有 { $days } 天）；{ $pin }
+event-tls-truncated = 对端没有用 close_notify 结束 TLS：数据可能被截断了
 event-upgraded = { $to } 已建立：{ $facts }
 event-authenticated = { $user } 的身份已由 { $mechanism } 证实
 event-logged-in = 已通过 { $mechanism } 登录
 event-half-closed-in = 对端不再发送
 event-half-closed-out = 本端不再发送
+event-said-close-in = 对端说 Close { $code }（{ $name }）：{ $reason }
+event-said-close-out = 我们说了 Close { $code }（{ $name }）
 event-reset-in = 对端切断了连接
 event-reset-out = 本端切断了连接
 event-timeout = 时间到：{ $what }
@@ -541,6 +801,11 @@ note-bad-hex = 未发送：{ $value } 不是十六进制
 note-nc-open = 连接 { $host } 端口 { $port }（{ $transport }）成功
 note-nc-shut = 连接 { $host } 端口 { $port }（{ $transport }）失败：{ $why }
 note-datagram-too-long = 未发送：{ $size } 字节的数据报太长，最多 { $max } 字节
+note-tls-self-signed = 已为这次运行生成证书；连接它：sockeye connect { $url } --pin { $pin }
+note-ws-closed = 对端以 { $code }（{ $name }）关闭：{ $reason }
+note-tls-insecure = 警告：不核对 { $endpoint } 的身份（--insecure）：夹在中间的任何人都能偷看和篡改一切；改用 --pin 或 --ca 可以避免
+note-tls-expired = 警告：{ $path } 里的证书已于 { $when } 过期（{ $days } 天前）：对端会拒绝它
+note-tls-not-yet-valid = 警告：{ $path } 里的证书要到 { $when } 才生效：在那之前对端会拒绝它
 note-draining = 正在停止：{ $sessions } 个会话还可以进行 { $limit }；再按一次中断键立即结束
 note-refused = 拒绝了 { $count } 个连接（{ $reasons }），最近一个来自 { $remote }
 note-refused-in-all = 一共拒绝了 { $count } 个连接（{ $reasons }）

@@ -62,6 +62,9 @@ fn variable(name: &str) -> Option<String> {
 pub(crate) fn main() -> ExitCode {
     let found = Found::now();
     let place = Place::here();
+    if let Some(path) = variable("SSLKEYLOGFILE").filter(|path| !path.is_empty()) {
+        sockeye::log_tls_secrets_to(path);
+    }
     let (args, lost) = arguments();
     let tongue = language(&args).unwrap_or_else(|_| Language::of_environment(variable));
     let words = || Words::new(tongue);

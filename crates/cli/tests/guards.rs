@@ -132,18 +132,18 @@ fn the_address_that_a_relay_tells_is_the_one_asked_about() {
 #[test]
 fn refusals_are_told_by_reason_and_add_up() {
     let (server, address) = serve(["tcp://127.0.0.1:0", "echo", "--rate-per-address", "3", "-v"]);
-    let mut served = 0;
+    let mut answered = 0;
     for _ in 0..200 {
         let mut stream = connect(address);
         let mut got = [0; 1];
-        served += u64::from(stream.write_all(b"?").is_ok() && stream.read(&mut got).is_ok_and(|n| n == 1));
+        answered += u64::from(stream.write_all(b"?").is_ok() && stream.read(&mut got).is_ok_and(|n| n == 1));
     }
-    assert!((3..200).contains(&served), "{served} were served");
+    assert!((3..200).contains(&answered), "{answered} were served");
     let ended = server.stop();
     let said = ended.with_code(0);
-    assert_eq!(sum_of(said, "refused connections: "), 200 - served, "{said}");
-    assert_eq!(sum_of(said, "refused connections in all: "), 200 - served, "{said}");
-    assert!(said.contains(&format!("(rate {})", 200 - served)), "{said}");
+    assert_eq!(sum_of(said, "refused connections: "), 200 - answered, "{said}");
+    assert_eq!(sum_of(said, "refused connections in all: "), 200 - answered, "{said}");
+    assert!(said.contains(&format!("(rate {})", 200 - answered)), "{said}");
 }
 
 #[test]

@@ -14,6 +14,8 @@ enum Connection {
     Tcp(TcpStream),
     Unix(UnixStream),
     Udp(UdpSocket),
+    /// By way of a relay, which lives as long.
+    Relayed(TcpStream, #[expect(dead_code, reason = "it ends when it is dropped")] Running),
 }
 
 /// A peer of a running server, and the operator's stdin and stdout.
@@ -26,7 +28,7 @@ struct Sockets {
 impl Sockets {
     fn stream(&mut self) -> Result<&mut dyn Stream, String> {
         match &mut self.connection {
-            Connection::Tcp(stream) => Ok(stream),
+            Connection::Tcp(stream) | Connection::Relayed(stream, _) => Ok(stream),
             Connection::Unix(stream) => Ok(stream),
             Connection::Udp(_) => Err("datagrams have no FIN".to_owned()),
         }
@@ -159,6 +161,21 @@ fn every_stream_example_over_a_unix_socket() {
             let stream = UnixStream::connect(&path).unwrap();
             stream.set_read_timeout(Some(PATIENCE)).unwrap();
             (server, Connection::Unix(stream))
+        },
+    );
+}
+
+#[test]
+fn every_stream_example_over_websocket_relayed_from_tcp() {
+    every(
+        |example| !example.datagrams,
+        |entry, example| {
+            let server = serve(entry, example, "ws://127.0.0.1:0/path");
+            let proxy = Program::new(env!("CARGO_BIN_EXE_sockeye"));
+            let proxy = proxy.args(["proxy", "tcp://127.0.0.1:0", &server.ready()]).start();
+            let stream = TcpStream::connect(proxy.address()).unwrap();
+            stream.set_read_timeout(Some(PATIENCE)).unwrap();
+            (server, Connection::Relayed(stream, proxy))
         },
     );
 }

@@ -5,6 +5,7 @@ use crate::leg::Leg;
 use crate::note::Note;
 use crate::peer::{Address, SessionId};
 use crate::tick::Tick;
+use crate::tls::Tls;
 
 /// How a thing is known. Nothing is shown as more certain than it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -115,6 +116,19 @@ pub enum Kind<'a> {
         /// The peer's end.
         remote: &'a Address,
     },
+    /// TLS stands.
+    Tls {
+        /// Which leg of the session.
+        leg: Leg,
+        /// What was agreed on, and who the peer is.
+        facts: &'a Tls,
+    },
+    /// The peer's direction of TLS ended with a FIN alone, without the `close_notify` that tells a whole stream from one
+    /// that was cut short (RFC 8446 section 6.1). Simple peers do so all the time.
+    TlsTruncated {
+        /// Which leg of the session.
+        leg: Leg,
+    },
     /// A layer below the conversation stands: `ws`, `proxy1`, `proxy2`, `via`.
     Upgraded {
         /// Which leg of the session.
@@ -142,12 +156,14 @@ pub enum Kind<'a> {
         /// Its payload.
         data: &'a [u8],
     },
-    /// One direction has ended with a FIN.
+    /// One direction has ended with a FIN, or a WebSocket's with a Close.
     HalfClosed {
         /// Which leg.
         leg: Leg,
         /// `In`: the peer will send no more. `Out`: we will not.
         direction: Direction,
+        /// What was said with it, where an end says something: a WebSocket's Close.
+        farewell: Option<Farewell<'a>>,
     },
     /// The connection was cut with an RST.
     Reset {
@@ -165,7 +181,7 @@ pub enum Kind<'a> {
     Refused {
         /// The peer.
         remote: &'a Address,
-        /// The limit that refused it: `sessions`, `per-address`, `rate`, `descriptors`.
+        /// The limit that refused it: `denied`, `backoff`, `sessions`, `per-address`, `rate`, `pending` or `max-sessions`.
         reason: &'a str,
     },
     /// The session is over.
@@ -188,6 +204,8 @@ impl Kind<'_> {
             Self::Resolved { .. } => "resolved",
             Self::Connecting { .. } => "connecting",
             Self::Connected { .. } => "connected",
+            Self::Tls { .. } => "tls",
+            Self::TlsTruncated { .. } => "tls-truncated",
             Self::Upgraded { .. } => "upgraded",
             Self::Authenticated { .. } => "authenticated",
             Self::Message { .. } => "message",
@@ -200,6 +218,17 @@ impl Kind<'_> {
             Self::Error(_) => "error",
         }
     }
+}
+
+/// What a WebSocket's Close says (RFC 6455, section 5.5.1).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Farewell<'a> {
+    /// Its code; 1005 where it has none, 1006 where there was no Close (section 7.4.1).
+    pub code: u16,
+    /// What the code is called; never translated.
+    pub name: &'static str,
+    /// Its sender's own words: at most 123 bytes, often none.
+    pub reason: &'a str,
 }
 
 /// What a session came to.

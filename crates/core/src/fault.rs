@@ -160,6 +160,15 @@ codes! {
     /// An endpoint without TLS, where a certificate is asked for. Arguments: `endpoint`.
     WithoutTls = "without-tls", Usage, Here, Usage;
 
+    /// Two parameters of which one makes the other pointless. Arguments: `name`, `other`.
+    Contradiction = "contradiction", Usage, Here, Usage;
+    /// A name that TLS cannot ask for. Arguments: `name`.
+    BadServerName = "bad-server-name", Usage, Here, Usage;
+    /// A pin that cannot be read. Arguments: `value`.
+    BadPin = "bad-pin", Usage, Here, Usage;
+    /// A TLS server without a certificate. Arguments: `endpoint`.
+    WithoutCertificate = "without-certificate", Usage, Here, Usage;
+
     /// A file that is not there. Arguments: `path`.
     NoFile = "no-file", File, Here, File;
     /// A file that cannot be read, or does not parse. Arguments: `path`.
@@ -177,6 +186,9 @@ codes! {
     /// A certificate or key that cannot be read, or is not what is wanted. Arguments: `what` (which of these), `path`,
     /// `line`, `name` (a label of PEM), `max`.
     BadCertificate = "bad-certificate", File, Here, File;
+    /// A certificate without its key, or a key without its certificate. Arguments: `what` (`key` or `certificate`: what
+    /// is missing), `path`.
+    HalfIdentity = "half-identity", File, Here, File;
     /// No authority that could sign a certificate. Arguments: `path`.
     NoAuthority = "no-authority", File, Here, File;
 
@@ -205,6 +217,18 @@ codes! {
     /// A process that cannot be started. Arguments: `command`.
     CannotStart = "cannot-start", Application, Here, Connect;
 
+    /// What answers, or asks, speaks no WebSocket, perhaps not even HTTP. Arguments: `what` (`tls`, `silence`, `cut`,
+    /// `malformed`, `long`, `other`), `bytes` (the first, or what is malformed), `max`.
+    NotWebsocket = "not-websocket", Application, Peer, Connect;
+    /// A server that answers the upgrade with another status than 101. Arguments: `status`, `what` (`body`, `bare`),
+    /// `bytes` (the beginning of the body).
+    UpgradeRefused = "upgrade-refused", Application, Peer, Connect;
+    /// A server's upgrade that is not what was asked for. Arguments: `what` (`upgrade`, `accept`, `subprotocol`,
+    /// `extension`), `value`.
+    BadUpgrade = "bad-upgrade", Application, Peer, Connect;
+    /// A client whose upgrade was refused. Arguments: `status`, `what`, `value`.
+    UpgradeTurnedAway = "upgrade-turned-away", Application, Peer, Connect;
+
     /// Time ran out while connecting. Arguments: `after`.
     ConnectTimeout = "connect-timeout", Transport, Path, Timeout;
     /// There is no such user, or the password is another. Arguments: `name`.
@@ -232,6 +256,49 @@ codes! {
     SessionTime = "session-time", Application, Here, Timeout;
     /// A frame was begun and not ended in time. Arguments: `framing`, `after`.
     FrameTimeout = "frame-timeout", Framing, Peer, Timeout;
+    /// This machine has no authorities to trust.
+    NoTrust = "no-trust", Security, Here, Security;
+    /// The peer speaks no TLS. Arguments: `role`, `what` (what it seems to speak), `text` (how it began, escaped).
+    PlainText = "plain-text", Security, Peer, Security;
+    /// The peer sends back what it is sent.
+    Echoes = "echoes", Security, Peer, Security;
+    /// The peer's certificate has expired. Arguments: `role`, `name`, `when`, `days`.
+    CertificateExpired = "certificate-expired", Security, Peer, Security;
+    /// The peer's certificate is not valid yet. Arguments: `role`, `name`, `when`.
+    CertificateNotYet = "certificate-not-yet-valid", Security, Peer, Security;
+    /// The certificate is for other names. Arguments: `asked`, `offered`, `what`.
+    CertificateName = "certificate-wrong-name", Security, Peer, Security;
+    /// Nobody that is trusted vouches for the certificate. Arguments: `role`, `name`, `issuer`, `got` (its pin).
+    CertificateIssuer = "certificate-unknown-issuer", Security, Peer, Security;
+    /// The certificate is vouched for by itself alone. Arguments: `role`, `name`, `got` (its pin).
+    CertificateSelfSigned = "certificate-self-signed", Security, Peer, Security;
+    /// The certificate is for another use. Arguments: `role`, `name`, `offered`.
+    CertificatePurpose = "certificate-wrong-purpose", Security, Peer, Security;
+    /// A signature that does not fit: the peer does not have the key, or the certificate was changed. Arguments: `role`,
+    /// `name`.
+    CertificateSignature = "certificate-bad-signature", Security, Peer, Security;
+    /// An authority's own certificate where a peer's is wanted. Arguments: `role`, `name`, `got` (its pin).
+    CertificateIsAuthority = "certificate-of-authority", Security, Peer, Security;
+    /// A certificate that cannot be used for another reason; `detail` has the library's words. Arguments: `role`, `name`.
+    CertificateUnusable = "certificate-unusable", Security, Peer, Security;
+    /// The client gave no certificate, and one is required.
+    CertificateMissing = "certificate-missing", Security, Peer, Security;
+    /// The server requires a certificate of ours.
+    CertificateRequired = "certificate-required", Security, Here, Security;
+    /// The peer has another key than it should. Arguments: `wanted`, `got`.
+    PinMismatch = "pin-mismatch", Security, Peer, Security;
+    /// The peer knows only older versions of TLS than are safe. Arguments: `role`.
+    TlsTooOld = "tls-too-old", Security, Peer, Security;
+    /// Both have no way of encrypting in common. Arguments: `role`, `what`.
+    TlsNothingInCommon = "tls-nothing-in-common", Security, Peer, Security;
+    /// Both have no application protocol in common. Arguments: `role`, `wanted` (ours), `offered` (the client's).
+    AlpnMismatch = "alpn-mismatch", Security, Peer, Security;
+    /// The peer refused us. Arguments: `role`, `alert` (RFC 8446 section 6).
+    TlsAlert = "tls-alert", Security, Unknown, Security;
+    /// The peer ended the connection within the handshake. Arguments: `role`, `what` (`fin` or `rst`).
+    TlsCut = "tls-cut", Security, Peer, Security;
+    /// Bytes against the rules of TLS; `detail` has the library's words. Arguments: `role`.
+    TlsBroken = "tls-broken", Security, Peer, Security;
 
     /// The peer cut the connection (RST).
     Reset = "reset", Transport, Peer, Session;
@@ -247,6 +314,14 @@ codes! {
     Oversize = "oversize", Framing, Peer, Session;
     /// The stream ended within a frame. Arguments: `framing`, `have`, `bytes`.
     Truncated = "truncated", Framing, Peer, Session;
+    /// Frames that break the WebSocket protocol. Arguments: `code` (of the Close that the peer was sent).
+    WsProtocol = "ws-protocol", Framing, Peer, Session;
+    /// A WebSocket message over the limit. Arguments: `size` (as far as known), `max`.
+    WsOversize = "ws-oversize", Framing, Peer, Session;
+    /// The peer's Close says that something went wrong, or there was none. Arguments: `code`, `name`.
+    WsClosed = "ws-closed", Application, Peer, Session;
+    /// A WebSocket's peer answers no ping. Arguments: `after`.
+    WsSilent = "ws-silent", Application, Peer, Session;
     /// FIN before the reply.
     EarlyFin = "early-fin", Application, Peer, Session;
     /// The peer does not read, and its share of memory is full. Arguments: `waiting`, `max`.

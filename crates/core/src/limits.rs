@@ -42,12 +42,17 @@ pub struct Limits {
     pub message: usize,
     /// How long handshakes of layers may take.
     pub handshakes: Handshakes,
+    /// A WebSocket's peer that is silent for this long is pinged, and given up after as much again. Default 30 s.
+    pub ping: Duration,
     /// How long sessions may go on once the server was told to stop. Default 5 s.
     pub drain: Duration,
 }
 
 /// The longest message a framing takes unless told otherwise: 1 MiB.
 pub const MESSAGE: usize = 1 << 20;
+
+/// Bytes that may wait for one peer unless told otherwise: 8 MiB.
+pub const WAITING: usize = 8 << 20;
 
 /// The longest payload of a UDP datagram over IPv4: 65,535 less the IP and UDP headers (RFC 768, RFC 791).
 pub const DATAGRAM: usize = 65_507;
@@ -66,10 +71,11 @@ impl Default for Limits {
             frame_time: None,
             rate: None,
             datagram_idle: Duration::from_mins(1),
-            waiting_per_peer: 8 << 20,
+            waiting_per_peer: WAITING,
             memory: 256 << 20,
             message: MESSAGE,
             handshakes: Handshakes::default(),
+            ping: Duration::from_secs(30),
             drain: Duration::from_secs(5),
         }
     }

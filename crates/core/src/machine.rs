@@ -30,6 +30,8 @@ pub struct Machine {
     burst: u32,
     over: bool,
     behind: bool,
+    /// What waits while the peer's leg is behind is the rest of one whole message.
+    whole: bool,
     carry: Vec<u8>,
     messages_in: u64,
     messages_out: u64,
@@ -74,6 +76,7 @@ impl Machine {
             burst: to_u32(BURST),
             over: false,
             behind: false,
+            whole: false,
             carry: Vec::new(),
             messages_in: 0,
             messages_out: 0,
@@ -182,11 +185,32 @@ impl Machine {
     /// Goes on with the peer's bytes that wait. Errors are those of [`Machine::bytes`].
     pub fn resume(&mut self, now: Tick, out: &mut Outbox) -> Result<(), Box<Fault>> {
         self.behind = false;
+        if std::mem::take(&mut self.whole) {
+            let (mut rest, _) = self.take_carry(PEER);
+            return self.message(now, PEER, &mut rest, out);
+        }
         self.bytes(now, PEER, &mut [], out)
     }
 
-    /// One datagram of a datagram leg.
+    /// One datagram of a datagram leg. Where its answers grow too long, the rest of it is lost, as datagrams may be.
     pub fn datagram(
+        &mut self,
+        now: Tick,
+        leg: Leg,
+        data: &mut [u8],
+        out: &mut Outbox,
+    ) -> Result<(), Box<Fault>> {
+        let cut = self.message(now, leg, data, out);
+        if leg == PEER && std::mem::take(&mut self.whole) {
+            self.behind = false;
+            self.take_carry(leg);
+        }
+        cut
+    }
+
+    /// One message of a leg that carries whole messages. A framing cuts inside it, and what is left of an unfinished
+    /// frame at its end is delivered or reported, as at the end of a stream.
+    pub fn message(
         &mut self,
         now: Tick,
         leg: Leg,
@@ -203,8 +227,9 @@ impl Machine {
             return Ok(());
         }
         let left = self.cut_all(now, leg, data, 0, out)?;
-        if std::mem::take(&mut self.behind) {
-            // What asks for so much at once is lost, as datagrams may be.
+        if self.behind && leg == PEER {
+            self.whole = true;
+            self.keep(leg, data[left.start..left.end].to_vec(), 0);
             return Ok(());
         }
         self.last(now, leg, &mut data[left.start..left.end], left.seen, out)
@@ -401,6 +426,7 @@ fn to_u32(size: usize) -> u32 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::leg::Medium;
 
     /// Answers every message with itself, and says `last` at Eof.
     struct Echo;
@@ -488,6 +514,27 @@ mod tests {
         assert_eq!((machine.messages(), parts), ((1000, 1000), 334));
         machine.bytes(Tick::ZERO, PEER, &mut b"\n".to_vec(), &mut out).unwrap();
         assert_eq!(machine.messages(), (1001, 1001));
+    }
+
+    #[test]
+    fn long_answers_to_one_message_come_in_parts_and_to_a_datagram_the_rest_is_lost() {
+        for medium in [Medium::Messages, Medium::Datagrams] {
+            let lane = Lane { framing: Framing::parse("line").unwrap(), medium };
+            let (mut machine, mut out) = (Machine::new(Box::new(Long), lane, 16), Outbox::new(|| 0));
+            let mut data = b"q\n".repeat(10);
+            data.extend(b"last");
+            if medium.is_datagrams() {
+                machine.datagram(Tick::ZERO, PEER, &mut data, &mut out).unwrap();
+                assert_eq!((machine.messages(), machine.is_behind(), machine.held()), ((3, 3), false, 0));
+                continue;
+            }
+            machine.message(Tick::ZERO, PEER, &mut data, &mut out).unwrap();
+            while machine.is_behind() {
+                out.reset();
+                machine.resume(Tick::ZERO, &mut out).unwrap();
+            }
+            assert_eq!((machine.messages(), machine.held()), ((11, 11), 0));
+        }
     }
 
     #[test]

@@ -364,7 +364,7 @@ impl Outbox {
     /// an observer.
     #[inline]
     fn commit(&mut self, payload: Payload<'_>) {
-        if self.lane().datagrams {
+        if self.lane().medium.has_bounds() {
             self.owned = self.bytes.len();
             self.ops.push(Op::Own(self.owned));
         }

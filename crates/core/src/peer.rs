@@ -61,7 +61,7 @@ pub struct Peer {
     pub session: SessionId,
     /// The transport's scheme: `tcp`, `udp`, `unix`, `unixgram`, `-`.
     pub transport: &'static str,
-    /// Whether messages are datagrams, each whole by itself.
+    /// Whether messages are datagrams: each whole by itself, from an address that nothing proves, and without an end.
     pub datagrams: bool,
     /// Our end.
     pub local: Address,

@@ -12,7 +12,8 @@ use sockeye_core::{Address, Code, Fault, Kind, PEER, SessionId, Tick};
 
 use crate::complaints::About;
 use crate::drive::port::Port;
-use crate::drive::session::{Session, Told};
+use crate::drive::session::Session;
+use crate::drive::who::Told;
 use crate::entrant::Entrant;
 use crate::errno::is_exhausted;
 use crate::guard::{Reason, Slot};
@@ -105,7 +106,8 @@ async fn greet(plan: Rc<Plan>, id: SessionId, entrant: Entrant, link: Link) {
             world.fault(id, fault);
         }
     };
-    let scene = Scene { leg: PEER, behalf: None, door: &entrant, subject: &subject, on_event: &on_event };
+    let (message, door) = (world.limits.message, &entrant);
+    let scene = Scene { leg: PEER, behalf: None, message, door, subject: &subject, on_event: &on_event };
     let wrapped = tokio::select! {
         biased;
         wrapped = plan.layers.wrap(link, &scene, &world.limits.handshakes) => Some(wrapped),

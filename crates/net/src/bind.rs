@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::path::Path;
 
 use socket2::Socket;
-use sockeye_core::{Address, Code, Endpoint, Fault, Host, Params, Place};
+use sockeye_core::{Address, Code, Endpoint, Fault, Host, Medium, Place};
 
 use crate::datagram::Datagram;
 use crate::errno;
@@ -24,8 +24,8 @@ const TRIES: usize = 64;
 pub struct Bound {
     /// Its transport.
     pub entry: &'static Entry,
-    /// Whether what comes has bounds: datagrams, or messages of a layer.
-    pub messages: bool,
+    /// What carries messages once its layers are on.
+    pub medium: Medium,
     /// What the ready line says: one URL an endpoint, with the real port and without parameters, that can be connected
     /// to as it stands. Where several sockets are bound it is the first one's: `:9000` is `tcp://127.0.0.1:9000`,
     /// `any:9000` is `tcp://0.0.0.0:9000`; a name stays the name.
@@ -48,23 +48,24 @@ pub enum Sockets {
 /// is `listen URL`; [`Code::Taken`] names the owner where it is visible. Needs a tokio runtime with I/O, whose
 /// thread the sockets then belong to.
 pub fn bind(endpoint: &Endpoint, backlog: u32) -> Result<Bound, Fault> {
-    let transport::Fit { entry, messages } = transport::fit(endpoint, Role::Listen)?;
+    let transport::Fit { entry, medium } = transport::fit(endpoint, Role::Listen)?;
     let subject = format!("listen {}", endpoint.bare());
     let sockets = (entry.bind)(endpoint, &subject, backlog).map_err(|fault| fault.doing(&subject))?;
     let url = url(endpoint, &sockets);
-    Ok(Bound { entry, messages, url, sockets })
+    Ok(Bound { entry, medium, url, sockets })
 }
 
 /// The endpoint with what was open filled in.
 fn url(endpoint: &Endpoint, sockets: &Sockets) -> String {
     let mut endpoint = endpoint.clone();
-    endpoint.params = Params::default();
+    let params = std::mem::take(&mut endpoint.params);
     let local = match sockets {
         Sockets::Streams(listeners) => listeners.first().and_then(|listener| listener.local().ok()),
         Sockets::Datagrams(sockets) => sockets.first().and_then(|socket| socket.local().ok()),
     };
-    if let (Place::Host { host, port, .. }, Some(Address::Ip(local))) = (&mut endpoint.place, local) {
+    if let (Place::Host { host, port, path }, Some(Address::Ip(local))) = (&mut endpoint.place, local) {
         *port = local.port();
+        *path = params.path.or(path.take());
         if matches!(host, Host::Loopback | Host::Any) {
             *host = Host::Ip(local.ip());
         }

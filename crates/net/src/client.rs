@@ -47,6 +47,13 @@ pub fn run(
     session(options, conversation, operator.map(|lines| (OPERATOR, Port::Operator(lines))))
 }
 
+/// Runs `conversation` with the endpoint, where it is we who answer: on a WebSocket an answer is then text or binary as
+/// the message before it, as a server's are. Otherwise what is sent is text whenever it is UTF-8.
+pub fn answer(options: Options, conversation: Box<dyn Conversation>) -> Result<(), Fault> {
+    let runtime = runtime()?;
+    runtime.block_on(talk(options, conversation, None, Session::answering))
+}
+
 /// Connects stdin and stdout with the endpoint, byte for byte. End of stdin sends FIN and reading goes on; the peer's
 /// FIN ends it once stdin has fallen silent.
 pub fn pipe(options: Options) -> Result<(), Fault> {
@@ -54,7 +61,7 @@ pub fn pipe(options: Options) -> Result<(), Fault> {
     runtime.block_on(async {
         let stdio = Stdio::open().map_err(|error| Fault::new(Code::Broken, "-").detail(error))?;
         let stdio = Port::Stream(Stream::Stdio(Box::new(stdio)));
-        talk(options, Box::new(Piped), Some((STDIO, stdio))).await
+        talk(options, Box::new(Piped), Some((STDIO, stdio)), |session| session).await
     })
 }
 
@@ -64,7 +71,7 @@ fn session(
     leg: Option<(u8, Port)>,
 ) -> Result<(), Fault> {
     let runtime = runtime()?;
-    let outcome = runtime.block_on(talk(options, conversation, leg));
+    let outcome = runtime.block_on(talk(options, conversation, leg, |session| session));
     runtime.shutdown_background();
     outcome
 }
@@ -73,11 +80,16 @@ async fn talk(
     options: Options,
     conversation: Box<dyn Conversation>,
     other: Option<(u8, Port)>,
+    manner: fn(Session) -> Session,
 ) -> Result<(), Fault> {
     let world = World::new(options.limits, options.front, options.observer);
     tokio::task::spawn_local(timer::run(Rc::clone(&world)));
     let id = World::number();
-    let opened = leg::dial(&world, id, &Target::new(&options.endpoint)?, leg::options(&world)).await?;
+    let target = Target::new(&options.endpoint)?;
+    for note in target.announce() {
+        world.note(id, &note);
+    }
+    let opened = leg::dial(&world, id, &target, leg::options(&world)).await?;
     let machine =
         Machine::new(conversation, opened.lane, world.limits.message).watched(id, world.observer.clone());
     let idle = options.endpoint.params.idle.or(world.limits.idle);
@@ -87,7 +99,7 @@ async fn talk(
     if let Some((leg, port)) = other {
         session = session.with_leg(leg, port);
     }
-    session.await.map_err(|fault| *fault)
+    manner(session).await.map_err(|fault| *fault)
 }
 
 /// Stdin and stdout on one side, the endpoint on the other.

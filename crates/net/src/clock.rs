@@ -24,6 +24,11 @@ impl Clock {
     }
 }
 
+/// Seconds since 1970-01-01T00:00:00Z, as certificates count them.
+pub(crate) fn seconds() -> i64 {
+    i64::try_from(wall() / 1_000_000_000).unwrap_or(i64::MAX)
+}
+
 /// Nanoseconds since 1970-01-01T00:00:00Z; 0 if the machine's clock stands before that.
 pub(crate) fn wall() -> u64 {
     let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);

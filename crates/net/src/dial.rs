@@ -6,8 +6,8 @@ use std::pin::{Pin, pin};
 use std::task::Poll;
 use std::time::Duration;
 
-use sockeye_core::limits::Handshakes;
-use sockeye_core::{Address, Endpoint, Fault, Kind, Leg, PEER, Tick};
+use sockeye_core::limits::{Handshakes, MESSAGE};
+use sockeye_core::{Address, Endpoint, Fault, Kind, Leg, Note, PEER, Tick};
 use tokio::time::{Instant, sleep_until, timeout};
 
 use crate::datagram::Datagram;
@@ -36,13 +36,15 @@ pub struct Options {
     pub timeout: Option<Duration>,
     /// How long the handshakes of layers may take.
     pub handshakes: Handshakes,
+    /// The longest message a layer that carries messages takes, in bytes.
+    pub message: usize,
     /// Whom we connect for, where we relay: the client's end, and the one it came to.
     pub behalf: Option<(Address, Address)>,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { leg: PEER, timeout: None, handshakes: Handshakes::default(), behalf: None }
+        Self { leg: PEER, timeout: None, handshakes: Handshakes::default(), message: MESSAGE, behalf: None }
     }
 }
 
@@ -103,6 +105,11 @@ impl Target {
         &self.endpoint
     }
 
+    /// What to tell people before it is dialled for the first time.
+    pub(crate) fn announce(&self) -> Vec<Note> {
+        self.layers.announce(&self.endpoint.bare().to_string())
+    }
+
     /// Connects; see [`dial`].
     pub async fn dial(&self, options: Options, on_event: &dyn Fn(Kind<'_>)) -> Result<Conn, Fault> {
         let endpoint = self.proxy.as_ref().unwrap_or(&self.endpoint);
@@ -126,7 +133,8 @@ impl Target {
                 let remote = stream.remote().unwrap_or(Address::Unix(None));
                 let behalf = options.behalf.clone();
                 let (subject, on_event) = (&*call.subject, call.on_event);
-                let scene = Scene { leg: call.leg, behalf, door: &Open, subject, on_event };
+                let message = options.message;
+                let scene = Scene { leg: call.leg, behalf, message, door: &Open, subject, on_event };
                 let link = self.layers.wrap(Link::new(stream, remote), &scene, &options.handshakes).await?;
                 Ok(Conn::Stream(link.stream))
             }

@@ -8,6 +8,9 @@ use sockeye_core::{Code, Fault, Side};
 
 /// The fault of a connection attempt that began `elapsed` ago.
 pub fn connecting(error: &Error, subject: &str, elapsed: Duration) -> Fault {
+    if let Some(fault) = error.get_ref().and_then(|inner| inner.downcast_ref::<Fault>()) {
+        return fault.clone().doing(subject);
+    }
     let fault = |code| Fault::new(code, subject);
     match error.kind() {
         ErrorKind::ConnectionRefused => fault(Code::Refused),
@@ -38,8 +41,12 @@ pub fn binding(error: &Error, subject: &str, address: &str, owner: impl FnOnce()
     }
 }
 
-/// The fault of a session that breaks while it runs. On datagrams a refusal is an ICMP port unreachable.
+/// The fault of a session that breaks while it runs. On datagrams a refusal is an ICMP port unreachable. A layer says
+/// what happened by an error with a fault in it.
 pub fn running(error: &Error, subject: &str) -> Fault {
+    if let Some(fault) = error.get_ref().and_then(|inner| inner.downcast_ref::<Fault>()) {
+        return fault.clone().doing(subject);
+    }
     let fault = |code| Fault::new(code, subject);
     match error.kind() {
         ErrorKind::ConnectionReset | ErrorKind::ConnectionAborted | ErrorKind::BrokenPipe => {

@@ -3,7 +3,7 @@
 use std::rc::Rc;
 
 use sockeye_core::endpoint::Endpoint;
-use sockeye_core::{Address, Fault, Framing, Kind, Lane, Leg, Peer, SessionId};
+use sockeye_core::{Address, Fault, Framing, Kind, Lane, Leg, Medium, Peer, SessionId};
 
 use crate::dial::{self, Conn, Target};
 use crate::drive::port::{Opened, Opening, Port};
@@ -36,7 +36,8 @@ pub(crate) async fn dial(
 
 /// How this world dials.
 pub(crate) fn options(world: &World) -> dial::Options {
-    dial::Options { handshakes: world.limits.handshakes, ..dial::Options::default() }
+    let limits = &world.limits;
+    dial::Options { handshakes: limits.handshakes, message: limits.message, ..dial::Options::default() }
 }
 
 fn opened(conn: Conn, endpoint: &Endpoint) -> Opened {
@@ -44,12 +45,11 @@ fn opened(conn: Conn, endpoint: &Endpoint) -> Opened {
         Conn::Stream(stream) => {
             let remote = stream.remote().unwrap_or(Address::Unix(None));
             let port = Port::of(stream);
-            let messages = !port.is_stream();
-            Opened { remote, lane: Lane { framing: endpoint.framing(messages), datagrams: messages }, port }
+            Opened { remote, lane: endpoint.lane(port.medium()), port }
         }
         Conn::Datagram(socket) => Opened {
             remote: socket.remote().unwrap_or(Address::Unix(None)),
-            lane: Lane { framing: endpoint.framing(true), datagrams: true },
+            lane: endpoint.lane(Medium::Datagrams),
             port: Port::Datagram(Box::new(socket)),
         },
     }

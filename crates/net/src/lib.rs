@@ -45,5 +45,6 @@ pub use bind::{Bound, Sockets, bind};
 pub use datagram::{Datagram, Received};
 pub use dial::{Conn, dial};
 pub use front::Front;
+pub use layer::tls;
 pub use server::End;
 pub use stream::{Listener, Stream};

@@ -65,24 +65,21 @@ impl Memory {
     /// twice, and nobody while those who were named are still to go.
     #[inline]
     pub(crate) fn who_goes(&self, asking: SessionId) -> Option<SessionId> {
-        if self.total.get().saturating_sub(self.leaving.get()) <= self.most {
-            None
-        } else {
-            self.choose(asking)
-        }
+        let staying = self.total.get().saturating_sub(self.leaving.get());
+        if staying <= self.most { None } else { Some(self.choose(asking)) }
     }
 
     #[cold]
-    fn choose(&self, asking: SessionId) -> Option<SessionId> {
+    fn choose(&self, asking: SessionId) -> SessionId {
         let mut holders = self.holders.borrow_mut();
         let staying = holders.iter_mut().filter(|(_, holder)| !holder.leaves);
         let Some((session, holder)) = staying.max_by_key(|(session, holder)| (holder.bytes, session.0))
         else {
-            return Some(asking);
+            return asking;
         };
         holder.leaves = true;
         self.leaving.set(self.leaving.get() + holder.bytes);
-        Some(*session)
+        *session
     }
 }
 

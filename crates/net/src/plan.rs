@@ -58,7 +58,8 @@ impl Plan {
     /// The machine of a new session with somebody who has come in.
     pub(crate) fn begin(&self, caller: Caller) -> Machine {
         let Caller { id, transport, local, remote, user } = caller;
-        let peer = Peer { session: id, transport, datagrams: self.lane.datagrams, local, remote, user };
+        let peer =
+            Peer { session: id, transport, datagrams: self.lane.medium.is_datagrams(), local, remote, user };
         let conversation = self.service.start(&peer);
         Machine::new(conversation, self.lane, self.world.limits.message)
             .bursting(self.world.burst)

@@ -19,7 +19,8 @@ const ANY: [IpAddr; 2] = [IpAddr::V4(Ipv4Addr::UNSPECIFIED), IpAddr::V6(Ipv6Addr
 /// The host and port of an endpoint whose transport has them.
 pub(crate) fn host_of(endpoint: &Endpoint) -> Result<(&Host, u16), Fault> {
     match &endpoint.place {
-        Place::Host { host, port, path: None } => Ok((host, *port)),
+        // Whether a path means something here was looked at before: see `transport::fit`.
+        Place::Host { host, port, .. } => Ok((host, *port)),
         _ => Err(misplaced(endpoint)),
     }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use sockeye_core::endpoint::Endpoint;
-use sockeye_core::{Code, Fault, Kind, Lane, Limits, Note, Observer, Service, SessionId};
+use sockeye_core::{Code, Fault, Kind, Limits, Note, Observer, Service, SessionId};
 use tokio::runtime::LocalRuntime;
 use tokio::sync::watch;
 
@@ -120,19 +120,21 @@ impl Server {
         let (url, service) = (&bound.url, &listener.name);
         self.world.show(SessionId::default(), Kind::Listening { url, service });
         self.world.front.listening(url, service);
+        for note in layers.announce(url) {
+            self.world.note(SessionId::default(), &note);
+        }
         let mut desk = None;
         if listener.service.reads_operator() {
             desk = Some(self.desks.len());
             self.desks.push(Arc::clone(&listener.service));
         }
-        let datagrams = bound.messages;
         let plan = Plan {
             world: Rc::clone(&self.world),
             guard: Rc::clone(&self.guard),
             service: listener.service,
             desk,
             layers,
-            lane: Lane { framing: endpoint.framing(datagrams), datagrams },
+            lane: endpoint.lane(bound.medium),
             idle: endpoint.params.idle.or(self.world.limits.idle),
             stop: self.stop.clone(),
         };

@@ -11,6 +11,8 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
 
 use crate::address;
+use crate::layer::tls::TlsStream;
+use crate::layer::ws::socket::Socket;
 use crate::process::Process;
 use crate::socket_file::SocketFile;
 use crate::stdio::Stdio;
@@ -22,10 +24,14 @@ pub enum Stream {
     Tcp(TcpStream),
     /// A Unix stream socket.
     Unix(UnixStream),
+    /// TLS, on any of these.
+    Tls(Box<TlsStream>),
     /// This process's stdin and stdout.
     Stdio(Box<Stdio>),
     /// A process started for the session.
     Process(Box<Process>),
+    /// A WebSocket on any of these. As a stream it is the bytes of its messages.
+    Ws(Box<Socket>),
     /// A stream some of whose bytes were read too early, by a handshake. It becomes the stream itself once they are read.
     Prefixed(Box<Prefixed>),
 }
@@ -43,21 +49,27 @@ pub struct Prefixed {
 const _: () = assert!(size_of::<Stream>() <= 40);
 
 impl Stream {
-    /// The transport's scheme; `exec` for a process.
+    /// The transport's scheme; `exec` for a process. Inside a layer it is that of what carries it.
     pub fn transport(&self) -> &'static str {
         match self {
             Self::Tcp(_) => "tcp",
             Self::Unix(_) => "unix",
+            Self::Tls(stream) => stream.below().transport(),
             Self::Stdio(_) => "-",
             Self::Process(_) => "exec",
+            Self::Ws(socket) => socket.below().transport(),
             Self::Prefixed(it) => it.stream.as_ref().map_or("", Self::transport),
         }
     }
 
     /// The stream with these bytes before what it will read.
     #[must_use]
-    pub fn before(self, bytes: &[u8]) -> Self {
+    pub fn before(mut self, bytes: &[u8]) -> Self {
         if bytes.is_empty() {
+            return self;
+        }
+        if let Self::Ws(socket) = &mut self {
+            socket.put_back(bytes);
             return self;
         }
         Self::Prefixed(Box::new(Prefixed { bytes: bytes.to_vec(), at: 0, stream: Some(self) }))
@@ -66,6 +78,8 @@ impl Stream {
     /// What binds a login to this connection (RFC 9266), where TLS is below.
     pub(crate) fn binding(&self) -> Option<[u8; 32]> {
         match self {
+            Self::Tls(stream) => stream.binding(),
+            Self::Ws(socket) => socket.below().binding(),
             Self::Prefixed(it) => it.stream.as_ref().and_then(Self::binding),
             Self::Tcp(_) | Self::Unix(_) | Self::Stdio(_) | Self::Process(_) => None,
         }
@@ -74,6 +88,8 @@ impl Stream {
     /// Whether nobody between the two ends can read what goes over it.
     pub(crate) fn is_private(&self) -> bool {
         match self {
+            Self::Tls(stream) => stream.is_private(),
+            Self::Ws(socket) => socket.below().is_private(),
             Self::Prefixed(it) => it.stream.as_ref().is_some_and(Self::is_private),
             Self::Tcp(_) => false,
             Self::Unix(_) | Self::Stdio(_) | Self::Process(_) => true,
@@ -83,8 +99,9 @@ impl Stream {
     /// Whether each write is one message and each read brings bytes of one.
     pub(crate) fn is_messages(&self) -> bool {
         match self {
+            Self::Ws(_) => true,
             Self::Prefixed(it) => it.stream.as_ref().is_some_and(Self::is_messages),
-            Self::Tcp(_) | Self::Unix(_) | Self::Stdio(_) | Self::Process(_) => false,
+            Self::Tcp(_) | Self::Unix(_) | Self::Tls(_) | Self::Stdio(_) | Self::Process(_) => false,
         }
     }
 
@@ -93,7 +110,9 @@ impl Stream {
         match self {
             Self::Tcp(stream) => stream.local_addr().map(Address::Ip),
             Self::Unix(stream) => stream.local_addr().map(|end| address::of_unix(&end)),
+            Self::Tls(stream) => stream.below().local(),
             Self::Stdio(_) | Self::Process(_) => Ok(Address::Stdio),
+            Self::Ws(socket) => socket.below().local(),
             Self::Prefixed(it) => it.stream.as_ref().map_or(Ok(Address::Unix(None)), Self::local),
         }
     }
@@ -103,8 +122,10 @@ impl Stream {
         match self {
             Self::Tcp(stream) => stream.peer_addr().map(Address::Ip),
             Self::Unix(stream) => stream.peer_addr().map(|end| address::of_unix(&end)),
+            Self::Tls(stream) => stream.below().remote(),
             Self::Stdio(_) => Ok(Address::Stdio),
             Self::Process(process) => Ok(Address::Process(process.command().into())),
+            Self::Ws(socket) => socket.below().remote(),
             Self::Prefixed(it) => it.stream.as_ref().map_or(Ok(Address::Unix(None)), Self::remote),
         }
     }
@@ -114,7 +135,7 @@ impl Stream {
         match self {
             Self::Tcp(stream) => stream.try_write(data),
             Self::Unix(stream) => stream.try_write(data),
-            Self::Stdio(_) | Self::Process(_) | Self::Prefixed(_) => {
+            Self::Tls(_) | Self::Stdio(_) | Self::Process(_) | Self::Ws(_) | Self::Prefixed(_) => {
                 match Pin::new(self).poll_write(&mut Context::from_waker(Waker::noop()), data) {
                     Poll::Ready(result) => result,
                     Poll::Pending => Err(io::ErrorKind::WouldBlock.into()),
@@ -128,7 +149,9 @@ impl Stream {
         match self {
             Self::Tcp(stream) => stream.take_error().ok().flatten(),
             Self::Unix(stream) => stream.take_error().ok().flatten(),
+            Self::Tls(stream) => stream.below().take_error(),
             Self::Stdio(_) | Self::Process(_) => None,
+            Self::Ws(socket) => socket.below().take_error(),
             Self::Prefixed(it) => it.stream.as_ref().and_then(Self::take_error),
         }
     }
@@ -136,10 +159,10 @@ impl Stream {
     /// Makes dropping the stream send an RST instead of a FIN, where the transport has one. Unsent bytes are lost.
     pub fn set_abort(&self) {
         match self {
-            Self::Tcp(stream) => {
-                // It fails only on a socket that is reset already.
-                let _result = stream.set_zero_linger();
-            }
+            // It fails only on a socket that is reset already.
+            Self::Tcp(stream) => drop(stream.set_zero_linger()),
+            Self::Tls(stream) => stream.below().set_abort(),
+            Self::Ws(socket) => socket.below().set_abort(),
             Self::Prefixed(it) => {
                 if let Some(stream) = &it.stream {
                     stream.set_abort();
@@ -154,8 +177,29 @@ impl Stream {
         match self {
             Self::Tcp(stream) => Some(stream.as_fd()),
             Self::Unix(stream) => Some(stream.as_fd()),
-            // What was read too early would be left behind.
-            Self::Stdio(_) | Self::Process(_) | Self::Prefixed(_) => None,
+            // The kernel knows nothing of TLS or frames, and what was read too early would be left behind.
+            Self::Tls(_) | Self::Stdio(_) | Self::Process(_) | Self::Ws(_) | Self::Prefixed(_) => None,
+        }
+    }
+
+    /// Whether something that was written waits inside, to leave with the next `poll_flush`.
+    #[inline]
+    pub(crate) fn has_unsent(&self) -> bool {
+        match self {
+            Self::Tls(stream) => stream.has_unsent(),
+            Self::Ws(socket) => socket.owes(),
+            Self::Prefixed(it) => it.stream.as_ref().is_some_and(Self::has_unsent),
+            Self::Tcp(_) | Self::Unix(_) | Self::Stdio(_) | Self::Process(_) => false,
+        }
+    }
+
+    /// Whether the peer ended in a way that may have cut something off: TLS without `close_notify`.
+    pub(crate) fn is_truncated(&self) -> bool {
+        match self {
+            Self::Tls(stream) => stream.is_truncated(),
+            Self::Ws(socket) => socket.below().is_truncated(),
+            Self::Prefixed(it) => it.stream.as_ref().is_some_and(Self::is_truncated),
+            Self::Tcp(_) | Self::Unix(_) | Self::Stdio(_) | Self::Process(_) => false,
         }
     }
 }
@@ -182,6 +226,21 @@ impl AsyncWrite for Prefixed {
         }
     }
 
+    fn poll_write_vectored(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        pieces: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        match &mut self.get_mut().stream {
+            Some(stream) => Pin::new(stream).poll_write_vectored(cx, pieces),
+            None => Poll::Ready(Ok(pieces.iter().map(|piece| piece.len()).sum())),
+        }
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.stream.as_ref().is_some_and(AsyncWrite::is_write_vectored)
+    }
+
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         match &mut self.get_mut().stream {
             Some(stream) => Pin::new(stream).poll_flush(cx),
@@ -202,8 +261,10 @@ macro_rules! each {
         match $stream {
             Stream::Tcp($inner) => $call,
             Stream::Unix($inner) => $call,
+            Stream::Tls($inner) => $call,
             Stream::Stdio($inner) => $call,
             Stream::Process($inner) => $call,
+            Stream::Ws($inner) => $call,
             Stream::Prefixed($inner) => $call,
         }
     };
@@ -216,8 +277,10 @@ impl AsyncRead for Stream {
         match this {
             Self::Tcp(inner) => Pin::new(inner).poll_read(cx, buf),
             Self::Unix(inner) => Pin::new(inner).poll_read(cx, buf),
+            Self::Tls(inner) => Pin::new(inner).poll_read(cx, buf),
             Self::Stdio(inner) => Pin::new(inner).poll_read(cx, buf),
             Self::Process(inner) => Pin::new(inner).poll_read(cx, buf),
+            Self::Ws(inner) => Pin::new(inner).poll_read(cx, buf),
             Self::Prefixed(inner) => {
                 inner.read(buf);
                 if let Some(stream) = inner.spent() {
@@ -233,6 +296,20 @@ impl AsyncWrite for Stream {
     #[inline]
     fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, data: &[u8]) -> Poll<io::Result<usize>> {
         each!(self.get_mut(), inner => Pin::new(inner).poll_write(cx, data))
+    }
+
+    /// Several pieces at once: records of TLS, which leave with one call.
+    #[inline]
+    fn poll_write_vectored(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        pieces: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        each!(self.get_mut(), inner => Pin::new(inner).poll_write_vectored(cx, pieces))
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        each!(self, inner => inner.is_write_vectored())
     }
 
     #[inline]

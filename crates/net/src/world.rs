@@ -113,6 +113,9 @@ impl World {
             return Ok(Rc::clone(known));
         }
         let target = Rc::new(Target::new(&to.parse()?)?);
+        for note in target.announce() {
+            self.note(SessionId::default(), &note);
+        }
         let mut targets = self.targets.borrow_mut();
         if targets.len() >= TARGETS {
             targets.clear();

@@ -78,7 +78,8 @@ impl Flow {
     fn block(&mut self, out: &mut Outbox) {
         let start = self.line;
         self.line = (start + BLOCK) % CHARACTERS;
-        if out.lane().framing.is_raw() {
+        let framing = out.lane().framing;
+        if framing.is_raw() || framing.is_dgram() {
             out.message_with(|to| {
                 for line in start..start + BLOCK {
                     to.extend(pattern(line).take(LINE));

@@ -82,7 +82,7 @@ impl Relay {
             self.ended.target = true;
         }
         Bridge::finish(from, out);
-        let endless = out.lane().datagrams;
+        let endless = out.lane().medium.is_datagrams();
         if endless && from == PEER {
             self.until = Some(now + LINGER);
         }

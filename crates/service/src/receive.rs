@@ -115,7 +115,7 @@ impl Conversation for Text {
     fn handle(&mut self, _now: Tick, input: Input<'_>, out: &mut Outbox) {
         match input {
             Input::Message { data, .. } => {
-                let whole = !out.lane().framing.is_raw();
+                let whole = !out.lane().is_cut_anywhere();
                 self.print(data, whole, out);
                 end(out);
             }

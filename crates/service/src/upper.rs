@@ -105,7 +105,7 @@ impl Conversation for Utf8 {
     fn handle(&mut self, _now: Tick, input: Input<'_>, out: &mut Outbox) {
         match input {
             Input::Message { data, .. } => {
-                let parts = is_cut_anywhere(out);
+                let parts = out.lane().is_cut_anywhere();
                 self.tail.extend_from_slice(data);
                 let cut = if parts { unfinished(&self.tail) } else { self.tail.len() };
                 if cut > 0 || !parts {
@@ -127,12 +127,6 @@ impl Conversation for Utf8 {
     fn deadline(&self) -> Option<Tick> {
         None
     }
-}
-
-/// Whether messages are what reads gave, so that a character may be cut.
-fn is_cut_anywhere(out: &Outbox) -> bool {
-    let lane = out.lane();
-    lane.framing.is_raw() && !lane.datagrams
 }
 
 /// Where a character begins that the end of `bytes` cuts off; their length if none does.
@@ -170,7 +164,7 @@ impl Text {
     fn answer(&mut self, data: &[u8], last: bool, out: &mut Outbox) {
         let mut text = String::new();
         self.decoder.decode(data, last, &mut text);
-        if text.is_empty() && is_cut_anywhere(out) {
+        if text.is_empty() && out.lane().is_cut_anywhere() {
             return;
         }
         let raised = text.to_uppercase();
@@ -194,11 +188,11 @@ impl Conversation for Text {
     fn handle(&mut self, _now: Tick, input: Input<'_>, out: &mut Outbox) {
         match input {
             Input::Message { data, .. } => {
-                let last = !is_cut_anywhere(out);
+                let last = !out.lane().is_cut_anywhere();
                 self.answer(data, last, out);
             }
             Input::Eof { .. } => {
-                if is_cut_anywhere(out) {
+                if out.lane().is_cut_anywhere() {
                     self.answer(b"", true, out);
                 }
                 out.close();

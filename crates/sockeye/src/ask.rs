@@ -49,14 +49,14 @@ pub fn run(request: &Request, views: &Views) -> Result<End, Fault> {
     let mut endpoint = given::endpoint(&request.endpoint, &request.params)?;
     let subject = format!("ask {}", endpoint.bare());
     let timeout = *endpoint.params.timeout.get_or_insert(TIMEOUT);
-    let (framing, datagrams) = given::lane(&endpoint, Role::Connect)?;
+    let lane = given::lane(&endpoint, Role::Connect)?;
     let charset = given::charset(&endpoint)?;
     let mut messages = Vec::with_capacity(request.messages.len());
     for text in &request.messages {
-        let checked = message(text, charset, request.hex, framing, &endpoint.scheme);
+        let checked = message(text, charset, request.hex, lane.framing, &endpoint.scheme);
         messages.push(checked.map_err(|fault| fault.doing(&subject))?);
     }
-    let marked = datagrams || !framing.is_raw();
+    let marked = given::is_marked(lane);
     let ask = Ask {
         messages: messages.into_iter(),
         reply: if marked { Reply::Messages(request.replies) } else { Reply::Until(request.quiet) },

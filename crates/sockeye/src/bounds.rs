@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use sockeye_core::limits::WAITING;
 use sockeye_core::{Code, Endpoint, Fault, Limits, Network, quantity};
 
 /// Bounds of a run, set by name.
@@ -58,7 +59,9 @@ impl Bounds {
                 let rate = count(value).and_then(|rate| u32::try_from(rate).ok());
                 self.limits.rate_per_address = rate.ok_or_else(bad)?;
             }
-            "max-pending" => self.limits.pending = value.parse().map_err(|_| bad())?,
+            "max-pending" => {
+                self.limits.pending = value.parse().map_err(|_| bad().detail("N, START:PERCENT:FULL"))?;
+            }
             "tls-timeout" => self.limits.handshakes.tls = some_time(name, value)?,
             "header-timeout" => self.limits.handshakes.header = some_time(name, value)?,
             "auth-timeout" => self.limits.handshakes.auth = some_time(name, value)?,
@@ -68,7 +71,13 @@ impl Bounds {
                 let rate = u32::try_from(size(name, value)?).map_err(|_| bad())?;
                 self.limits.rate = Some(rate);
             }
-            "max-message" => self.limits.message = size(name, value)?,
+            "max-message" => {
+                self.limits.message = size(name, value)?;
+                // Who may send so much may be answered as much, unless told otherwise.
+                if self.limits.waiting_per_peer == WAITING {
+                    self.limits.waiting_per_peer = WAITING.max(self.limits.message.saturating_mul(2));
+                }
+            }
             "max-waiting" => self.limits.waiting_per_peer = size(name, value)?,
             "max-memory" => self.limits.memory = size(name, value)?,
             "drain" => self.limits.drain = span(name, value)?,
@@ -105,7 +114,7 @@ pub fn bad_value(name: &str, value: &str) -> Fault {
 /// A time in which something must be done; none at all would leave no chance.
 fn some_time(name: &str, value: &str) -> Result<Duration, Fault> {
     let time = span(name, value)?;
-    if time.is_zero() { Err(bad_value(name, value)) } else { Ok(time) }
+    if time.is_zero() { Err(bad_value(name, value).detail("1ms, 5s, 1m, …")) } else { Ok(time) }
 }
 
 fn index(value: &str) -> Option<usize> {

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use sockeye_core::endpoint::Endpoint;
-use sockeye_core::{Fault, Framing, OPERATOR};
+use sockeye_core::{Fault, Lane, OPERATOR};
 use sockeye_net::client::{self, Options};
 use sockeye_net::transport::Role;
 use sockeye_net::{End, operator::Source};
@@ -58,21 +58,21 @@ enum Way {
 /// Understands a request. Asks for the secrets it needs, while nobody else reads the terminal.
 pub fn plan(request: &Request, views: &Views) -> Result<Plan, Fault> {
     let mut endpoint = given::endpoint(&request.endpoint, &request.params)?;
-    let (framing, datagrams) = given::lane(&endpoint, Role::Connect)?;
+    let lane = given::lane(&endpoint, Role::Connect)?;
     secrets::fill(&mut endpoint, &*views.watcher);
-    let way = way(request, &endpoint, framing, datagrams);
+    let way = way(request, &endpoint, lane);
     let manner = Manner {
-        eol: eol(request, framing, datagrams),
+        eol: eol(request, lane),
         charset: given::charset(&endpoint)?,
         hex: request.hex,
-        datagrams,
+        datagrams: lane.medium.is_datagrams(),
         pieces: way == Way::Pieces,
         forgiving: request.from_terminal,
         at_eof: AtEof::Finish,
         patience: Duration::ZERO,
         from: OPERATOR,
     };
-    let shown = Shown::new(manner.charset, request.hex, datagrams || !framing.is_raw());
+    let shown = Shown::new(manner.charset, request.hex, given::is_marked(lane));
     Ok(Plan { endpoint, bounds: request.bounds.clone(), way, talk: Talk::new(manner, shown) })
 }
 
@@ -97,8 +97,8 @@ pub fn run(plan: Plan, editor: Option<Source>, views: &Views) -> Result<End, Fau
     Ok(End::Done)
 }
 
-fn way(request: &Request, endpoint: &Endpoint, framing: Framing, datagrams: bool) -> Way {
-    let cut = request.eol.is_some() || request.hex || datagrams || !framing.is_raw();
+fn way(request: &Request, endpoint: &Endpoint, lane: Lane) -> Way {
+    let cut = request.eol.is_some() || request.hex || given::is_marked(lane);
     if request.from_terminal || cut {
         Way::Lines
     } else if request.shown || endpoint.params.enc.is_some() {
@@ -109,8 +109,8 @@ fn way(request: &Request, endpoint: &Endpoint, framing: Framing, datagrams: bool
 }
 
 /// What ends a line that is sent.
-fn eol(request: &Request, framing: Framing, datagrams: bool) -> Eol {
-    let marked = datagrams || !framing.is_raw();
+fn eol(request: &Request, lane: Lane) -> Eol {
+    let marked = given::is_marked(lane);
     match request.eol {
         Some(eol) => eol,
         None if request.from_terminal && !marked && !request.hex => Eol::Lf,
@@ -136,9 +136,8 @@ mod tests {
 
     fn chosen(request: &Request) -> (Way, Eol) {
         let endpoint = given::endpoint(&request.endpoint, &request.params).unwrap();
-        let (framing, datagrams) = given::lane(&endpoint, Role::Connect).unwrap();
-        let way = way(request, &endpoint, framing, datagrams);
-        (way, eol(request, framing, datagrams))
+        let lane = given::lane(&endpoint, Role::Connect).unwrap();
+        (way(request, &endpoint, lane), eol(request, lane))
     }
 
     #[test]

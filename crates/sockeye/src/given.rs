@@ -2,7 +2,7 @@
 
 use sockeye_core::endpoint::{Endpoint, PARAMS};
 use sockeye_core::fault::nearest;
-use sockeye_core::{Code, Fault, Framing};
+use sockeye_core::{Code, Fault, Lane};
 use sockeye_net::transport::{self, Role};
 use sockeye_service::{Choice, Entry, Given};
 use sockeye_wire::charset::Charset;
@@ -30,16 +30,20 @@ pub fn charset(endpoint: &Endpoint) -> Result<Charset, Fault> {
     endpoint.params.enc.as_deref().map_or_else(|| Ok(Charset::default()), Charset::parse)
 }
 
-/// How an endpoint's bytes become messages, and whether they come as datagrams. Whatever the endpoint says must mean
-/// something on its transport, for a side that connects or listens.
-pub(crate) fn lane(endpoint: &Endpoint, role: Role) -> Result<(Framing, bool), Fault> {
-    let messages = transport::fit(endpoint, role)?.messages;
-    let framing = endpoint.framing(messages);
-    if framing.is_dgram() && !messages {
+/// How messages travel to and from an endpoint. Whatever the endpoint says must mean something on its transport, for a
+/// side that connects or listens.
+pub(crate) fn lane(endpoint: &Endpoint, role: Role) -> Result<Lane, Fault> {
+    let lane = endpoint.lane(transport::fit(endpoint, role)?.medium);
+    if lane.framing.is_dgram() && !lane.medium.has_bounds() {
         let fault = Fault::new(Code::UnfitFraming, "");
-        return Err(fault.arg("framing", framing.spec()).arg("scheme", endpoint.front()));
+        return Err(fault.arg("framing", lane.framing.spec()).arg("scheme", endpoint.front()));
     }
-    Ok((framing, messages))
+    Ok(lane)
+}
+
+/// Whether something marks where a message ends: a framing, a datagram, a WebSocket's frames.
+pub(crate) const fn is_marked(lane: Lane) -> bool {
+    lane.medium.has_bounds() || !lane.framing.is_raw()
 }
 
 /// The service of this name.

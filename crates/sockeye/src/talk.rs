@@ -240,7 +240,7 @@ mod tests {
             eol: Eol::None,
             charset: Charset::default(),
             hex: false,
-            datagrams: lane.datagrams,
+            datagrams: lane.medium.is_datagrams(),
             pieces: false,
             forgiving: false,
             at_eof: AtEof::Finish,

@@ -2,8 +2,10 @@
 //!
 //! [`Stage`] is the driver: any number of peers, time that moves only when told to, and every operation of the
 //! [`Outbox`](sockeye_core::Outbox) carried out. [`transcript`] runs an example of the service registry against a
-//! [`Wire`], be it memory or a socket. [`program`] starts and watches real programs. Nothing here is part of sockeye.
+//! [`Wire`], be it memory or a socket. [`program`] starts and watches real programs, and
+//! [`certificates`] makes what TLS is tested with. Nothing here is part of sockeye.
 
+pub mod certificates;
 pub mod chunking;
 pub mod fuzz;
 pub mod memory;

@@ -70,6 +70,7 @@ pub(crate) const COMMON: &[Flag] = &[
     value("mcast", "GROUP[@IF]", "flag-mcast"),
     value("ttl", "HOPS", "flag-ttl"),
     value("nodelay", "BOOL", "flag-nodelay"),
+    value("keepalive", "TIME", "flag-keepalive"),
     value("max-message", "SIZE", "flag-max-message"),
     value("seed", "N", "flag-seed"),
     value("generate", "WHAT", "flag-generate"),

@@ -6,7 +6,9 @@ use std::time::{Duration, Instant};
 
 use sockeye::core::endpoint::Secret;
 use sockeye::core::event::Totals;
-use sockeye::core::{Direction, Event, Fault, Kind, Leg, Note, OPERATOR, Observer, PEER, SessionId, Tick};
+use sockeye::core::{
+    Direction, Event, Fault, Kind, Leg, Note, OPERATOR, Observer, PEER, SessionId, Tick, Tls,
+};
 use sockeye::secrets::{self, Want};
 use sockeye::wire::escape::{Escaper, Shape, escape, escape_bytes};
 use sockeye::wire::hexdump::Hexdump;
@@ -22,6 +24,9 @@ use crate::words::Words;
 
 /// Bytes of a message that `-vv` shows; `-vvv` shows all.
 const GLANCE: usize = 256;
+
+/// Names of a certificate that `-v` shows; `--json` has all.
+const NAMES: usize = 8;
 
 /// How things are shown.
 #[derive(Clone, Copy, Debug)]
@@ -124,7 +129,13 @@ impl Human {
 
     /// A sentence about one leg. Those that are not the peer's are numbered, as their messages are.
     fn of_leg(&self, event: &Event<'_>, leg: Leg, key: &str) {
-        let sentence = self.words.plain(key);
+        self.sentence_of_leg(event, leg, key, &[]);
+    }
+
+    fn sentence_of_leg(&self, event: &Event<'_>, leg: Leg, key: &str, args: &[(&str, &str)]) {
+        let safe: Vec<(&str, String)> = args.iter().map(|(name, value)| (*name, safe(value))).collect();
+        let args: Vec<(&str, &str)> = safe.iter().map(|(name, value)| (*name, value.as_str())).collect();
+        let sentence = self.words.say(key, &args);
         let text = if leg == PEER { sentence } else { format!("/{leg} {sentence}") };
         self.moment(event.at, event.session, &text);
     }
@@ -147,6 +158,38 @@ impl Human {
             glance(data, &mut text);
         }
         self.moment(event.at, event.session, &text);
+    }
+
+    /// TLS in one line, and a line for each certificate.
+    fn tls(&self, event: &Event<'_>, leg: Leg, facts: &Tls) {
+        let or_none = |value: &Option<String>| value.clone().unwrap_or_else(|| "none".to_owned());
+        let (group, alpn, name) = (or_none(&facts.group), or_none(&facts.alpn), or_none(&facts.server_name));
+        let args = [
+            ("version", facts.version.as_str()),
+            ("suite", &facts.suite),
+            ("group", &group),
+            ("alpn", &alpn),
+            ("name", &name),
+            ("trust", facts.trust.word()),
+            ("resumed", if facts.resumed { "yes" } else { "no" }),
+        ];
+        self.sentence_of_leg(event, leg, "event-tls", &args);
+        for (at, one) in facts.chain.iter().enumerate() {
+            let mut names = one.names.iter().take(NAMES).cloned().collect::<Vec<_>>().join(", ");
+            if one.names.len() > NAMES {
+                let _ = write!(names, ", … (+{})", one.names.len() - NAMES);
+            }
+            let args = [
+                ("number", &*(at + 1).to_string()),
+                ("subject", &one.subject),
+                ("names", if names.is_empty() { "-" } else { &names }),
+                ("issuer", &one.issuer),
+                ("until", &one.not_after),
+                ("days", &one.days.to_string()),
+                ("pin", &one.pin),
+            ];
+            self.sentence_of_leg(event, leg, "event-tls-certificate", &args);
+        }
     }
 
     fn closed(&self, event: &Event<'_>, totals: &Totals) {
@@ -269,6 +312,8 @@ impl Observer for Human {
                 let (local, remote) = (local.to_string(), remote.to_string());
                 self.sentence(event, "event-connected", &[("local", &local), ("remote", &remote)]);
             }
+            Kind::Tls { leg, facts } => self.tls(event, leg, facts),
+            Kind::TlsTruncated { leg } => self.of_leg(event, leg, "event-tls-truncated"),
             Kind::Upgraded { to, facts, .. } => {
                 let facts: Vec<String> =
                     facts.iter().map(|(name, value)| format!("{name}={value}")).collect();
@@ -280,12 +325,17 @@ impl Observer for Human {
                 let key = if user.is_empty() { "event-logged-in" } else { "event-authenticated" };
                 self.sentence(event, key, &[("user", user), ("mechanism", mechanism)]);
             }
-            Kind::HalfClosed { leg, direction } => {
-                let key = match direction {
-                    Direction::In => "event-half-closed-in",
-                    Direction::Out => "event-half-closed-out",
+            Kind::HalfClosed { leg, direction, farewell } => {
+                let key = match (direction, farewell.is_some()) {
+                    (Direction::In, false) => "event-half-closed-in",
+                    (Direction::Out, false) => "event-half-closed-out",
+                    (Direction::In, true) => "event-said-close-in",
+                    (Direction::Out, true) => "event-said-close-out",
                 };
-                self.of_leg(event, leg, key);
+                let (code, name, reason) = farewell.map_or_else(Default::default, |it| {
+                    (it.code.to_string(), it.name, if it.reason.is_empty() { "-" } else { it.reason })
+                });
+                self.sentence_of_leg(event, leg, key, &[("code", &code), ("name", name), ("reason", reason)]);
             }
             Kind::Reset { leg, direction } => {
                 let key = match direction {

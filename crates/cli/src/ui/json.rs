@@ -8,8 +8,9 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 use sockeye::core::endpoint::Secret;
+use sockeye::core::event::Farewell;
 use sockeye::core::{
-    Address, Direction, Event, Fault, Kind, Layer, Leg, Note, Observer, SessionId, Side, Tick,
+    Address, Direction, Event, Fault, Kind, Layer, Leg, Note, Observer, SessionId, Side, Tick, Tls,
 };
 use sockeye::secrets::Want;
 use sockeye::wire::escape::is_safe;
@@ -182,12 +183,23 @@ fn line(event: &Event<'_>) -> Line {
             .text("transport", transport)
             .address("local", local)
             .address("remote", remote),
+        Kind::Tls { leg, facts } => tls(line.number("leg", u64::from(leg)), facts),
+        Kind::TlsTruncated { leg } => line.number("leg", u64::from(leg)),
         Kind::Upgraded { leg, to, facts } => line.number("leg", u64::from(leg)).text("to", to).args(facts),
         Kind::Authenticated { leg, user, mechanism } => {
             line.number("leg", u64::from(leg)).text("user", user).text("mechanism", mechanism)
         }
         Kind::Message { leg, direction, data } => line.leg(leg, direction).data(data),
-        Kind::HalfClosed { leg, direction } | Kind::Reset { leg, direction } => line.leg(leg, direction),
+        Kind::HalfClosed { leg, direction, farewell } => {
+            let line = line.leg(leg, direction);
+            match farewell {
+                Some(Farewell { code, name, reason }) => {
+                    line.number("code", u64::from(code)).text("name", name).text("reason", reason)
+                }
+                None => line,
+            }
+        }
+        Kind::Reset { leg, direction } => line.leg(leg, direction),
         Kind::Timeout { what } => line.text("what", what),
         Kind::Refused { remote, reason } => line.address("remote", remote).text("reason", reason),
         Kind::Closed { totals } => line
@@ -198,6 +210,30 @@ fn line(event: &Event<'_>) -> Line {
         Kind::Note(note) => line.text("note", note.key).args(&note.args),
         Kind::Error(fault) => error(line, "error", fault),
     }
+}
+
+/// What a TLS handshake agreed on. What there is none of is left out.
+fn tls(line: Line, facts: &Tls) -> Line {
+    let optional = [("group", &facts.group), ("alpn", &facts.alpn), ("server_name", &facts.server_name)];
+    let mut line = line.text("version", &facts.version).text("suite", &facts.suite);
+    for (name, value) in optional {
+        if let Some(value) = value {
+            line = line.text(name, value);
+        }
+    }
+    let chain = facts.chain.iter().map(|one| {
+        serde_json::json!({
+            "subject": one.subject,
+            "issuer": one.issuer,
+            "names": one.names,
+            "not_after": one.not_after,
+            "days": one.days,
+            "pin": one.pin,
+        })
+    });
+    line.value("resumed", &Value::from(facts.resumed))
+        .text("trust", facts.trust.word())
+        .value("chain", &Value::Array(chain.collect()))
 }
 
 impl Front for Json {
@@ -259,7 +295,9 @@ impl Ui for Json {
 mod tests {
     use super::*;
     use serde_json::Map;
+    use sockeye::core::event::Farewell;
     use sockeye::core::event::Totals;
+    use sockeye::core::tls::{Shown, Trust};
     use sockeye::core::{Code, How};
 
     const SCHEMA: &str = include_str!("../../../../docs/events.schema.json");
@@ -304,6 +342,25 @@ mod tests {
         }
     }
 
+    fn facts() -> Tls {
+        let certificate = Shown {
+            subject: "CN=a\u{202e}b".to_owned(),
+            names: vec!["app.example".to_owned()],
+            days: -3,
+            ..Shown::default()
+        };
+        Tls {
+            version: "TLS 1.3".to_owned(),
+            suite: "TLS_AES_256_GCM_SHA384".to_owned(),
+            group: Some("X25519MLKEM768".to_owned()),
+            alpn: Some("h2".to_owned()),
+            server_name: Some("app.example".to_owned()),
+            resumed: false,
+            trust: Trust::Chain,
+            chain: vec![certificate],
+        }
+    }
+
     /// Lines about what is in a file: a certificate, and a key.
     fn things() -> Vec<String> {
         let certificate = include_str!("../../tests/golden/files/certificates/authority.pem");
@@ -320,16 +377,23 @@ mod tests {
         let fault = Fault::new(Code::Reset, "connect").arg("after", "2s").detail("why");
         let note = Note::new("welcome").arg("a", "b");
         let addresses = [local.clone()];
+        let facts = facts();
         let kinds = [
             Kind::Listening { url: "tcp://127.0.0.1:1", service: "echo" },
             Kind::Accepted { transport, local: &local, remote: &remote },
             Kind::Resolved { name: "localhost", addresses: &addresses },
             Kind::Connecting { leg, transport, remote: &remote },
             Kind::Connected { leg, transport, local: &local, remote: &remote },
+            Kind::Tls { leg, facts: &facts },
+            Kind::TlsTruncated { leg },
             Kind::Upgraded { leg, to: "ws", facts: &[("path", "/".to_owned())] },
             Kind::Authenticated { leg, user: "lin", mechanism: "BEARER" },
             Kind::Message { leg, direction: Direction::In, data: b"\xff" },
-            Kind::HalfClosed { leg, direction: Direction::Out },
+            Kind::HalfClosed {
+                leg,
+                direction: Direction::In,
+                farewell: Some(Farewell { code: 1001, name: "going-away", reason: "bye" }),
+            },
             Kind::Reset { leg, direction: Direction::In },
             Kind::Timeout { what: "idle" },
             Kind::Refused { remote: &remote, reason: "rate" },

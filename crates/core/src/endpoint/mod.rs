@@ -14,6 +14,7 @@ use std::fmt;
 use std::net::{IpAddr, Ipv6Addr};
 
 use crate::framing::Framing;
+use crate::leg::{Lane, Medium};
 
 pub use escape::decode;
 pub use params::{PARAMS, Params};
@@ -83,9 +84,11 @@ impl Endpoint {
         Self { params: Params::default(), secrets: Secrets::default(), ..self.clone() }
     }
 
-    /// The framing asked for, or the transport's default: `dgram` on datagrams, `raw` on streams.
-    pub fn framing(&self, datagrams: bool) -> Framing {
-        self.params.frame.unwrap_or(if datagrams { Framing::DGRAM } else { Framing::RAW })
+    /// How messages travel over what it is made of: in the framing asked for, or else `dgram` where messages have
+    /// bounds of their own, `raw` where they have none.
+    pub fn lane(&self, medium: Medium) -> Lane {
+        let own = if medium.has_bounds() { Framing::DGRAM } else { Framing::RAW };
+        Lane { framing: self.params.frame.unwrap_or(own), medium }
     }
 
     /// Layers and base as they are written: `tls`, `auth+wss`, `proxy2+tcp`.

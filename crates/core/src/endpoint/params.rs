@@ -27,6 +27,7 @@ pub const PARAMS: &[&str] = &[
     "mcast",
     "ttl",
     "nodelay",
+    "keepalive",
     "path",
     "via",
     "self-signed",
@@ -76,6 +77,8 @@ pub struct Params {
     pub ttl: Option<u32>,
     /// Whether small writes leave at once (TCP_NODELAY). On unless given as `off`.
     pub nodelay: Option<bool>,
+    /// How long a peer may be gone before it is found out, though nothing is sent (TCP keepalive). Zero: never.
+    pub keepalive: Option<Duration>,
     /// A path, where the place holds none.
     pub path: Option<String>,
     /// The proxy to go through, as a URL which may hold a password.
@@ -134,6 +137,7 @@ impl Params {
             }
             "ttl" => self.ttl = Some(hops(value).ok_or_else(|| bad(name, value).detail("0-255"))?),
             "nodelay" => self.nodelay = Some(switch(name, value)?),
+            "keepalive" => self.keepalive = Some(quantity::duration(name, value)?),
             "path" => self.path = text()?,
             "via" => self.via = text()?,
             "self-signed" => self.self_signed = switch(name, value)?,
@@ -178,6 +182,7 @@ impl Params {
             mcast: self.mcast.or(other.mcast),
             ttl: self.ttl.or(other.ttl),
             nodelay: self.nodelay.or(other.nodelay),
+            keepalive: self.keepalive.or(other.keepalive),
             path: self.path.or(other.path),
             via: self.via.or(other.via),
             self_signed: self.self_signed || other.self_signed,
@@ -238,6 +243,7 @@ impl Params {
             "mcast" => text(&self.mcast),
             "ttl" => self.ttl.map(|hops| hops.to_string()),
             "nodelay" => self.nodelay.map(|on| if on { String::new() } else { "off".to_owned() }),
+            "keepalive" => self.keepalive.map(|time| Span(time).to_string()),
             "path" => text(&self.path),
             "via" => self.masked_via(),
             "self-signed" => self.self_signed.then(String::new),
@@ -325,7 +331,7 @@ mod tests {
             let value = match *name {
                 "frame" => "line",
                 "mcast" => "ff02::1@eth0",
-                "timeout" | "idle" | "ttl" => "7",
+                "timeout" | "idle" | "ttl" | "keepalive" => "7",
                 "insecure" | "nodelay" | "self-signed" => "",
                 _ => "some value & more",
             };

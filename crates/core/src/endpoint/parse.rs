@@ -129,6 +129,7 @@ fn read_bracketed(text: &str) -> Option<Host> {
 mod tests {
     use super::*;
     use crate::framing::Framing;
+    use crate::leg::{Lane, Medium};
 
     fn read(text: &str) -> Endpoint {
         text.parse().unwrap_or_else(|fault| panic!("{text}: {fault}"))
@@ -182,9 +183,9 @@ mod tests {
         assert_eq!((endpoint.layers.join(" ").as_str(), endpoint.scheme.as_str()), ("ws tls", "tcp"));
         let host = Host::Ip(IpAddr::V6(Ipv6Addr::LOCALHOST));
         assert_eq!(endpoint.place, Place::Host { host, port: 80, path: Some("/a b".to_owned()) });
-        assert_eq!(endpoint.framing(false).spec(), "line");
-        assert_eq!(read(":1").framing(true), Framing::DGRAM);
-        assert_eq!(read(":1").framing(false), Framing::RAW);
+        assert_eq!(endpoint.lane(Medium::Bytes).framing.spec(), "line");
+        assert_eq!(read(":1").lane(Medium::Datagrams), Lane::DGRAM);
+        assert_eq!(read(":1").lane(Medium::Bytes), Lane::stream(Framing::RAW));
         let Place::Host { host, .. } = read("localhost:1").place else { panic!("no host") };
         assert_eq!(host, Host::Name("localhost".to_owned()));
     }

@@ -69,12 +69,12 @@ impl Session {
     /// Bytes between operations wait for the next flush: what belongs together leaves together.
     fn queue(&mut self, leg: Leg, bytes: &[u8]) {
         let world = Rc::clone(&self.world);
-        let datagrams = self.machine.lane(leg).datagrams;
+        let apart = self.machine.lane(leg).medium.has_bounds();
         let Some(side) = self.side(leg) else { return };
         if side.fin != Fin::Open || matches!(side.port, Port::Gone) {
             return;
         }
-        if datagrams {
+        if apart {
             side.queue.push_datagram(bytes, &world);
         } else {
             side.queue.push(bytes, &world);

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use sockeye_core::{Code, Direction, Kind, PEER};
 
-use crate::drive::port::{Got, Port};
+use crate::drive::port::Port;
 use crate::drive::session::{NEVER, Session, Stage, Turn};
 use crate::drive::side::Side;
 use crate::errno;
@@ -33,6 +33,7 @@ impl Session {
             self.until = now + FLUSH;
             self.others.retain(Side::owes);
             self.peer.finish();
+            self.part();
             if self.is_given_up() {
                 self.peer.queue.clear(&world);
             }
@@ -46,7 +47,8 @@ impl Session {
             match side.poll_flush(cx, &world) {
                 Poll::Pending => owed = true,
                 Poll::Ready(Ok(true)) if side.port.has_fin() => {
-                    let kind = Kind::HalfClosed { leg: side.leg, direction: Direction::Out };
+                    let (leg, direction, farewell) = (side.leg, Direction::Out, side.port.farewell());
+                    let kind = Kind::HalfClosed { leg, direction, farewell };
                     world.show(self.id, kind);
                 }
                 Poll::Ready(Ok(_)) => {}
@@ -67,8 +69,7 @@ impl Session {
                 self.stage = Stage::Over;
                 return Turn::Again;
             }
-            self.until = now + LINGER;
-            self.stage = Stage::Lingering;
+            self.linger();
             return Turn::Again;
         }
         if now >= self.until {
@@ -81,13 +82,14 @@ impl Session {
     pub(super) fn turn_lingering(&mut self, cx: &mut Context<'_>, lent: &mut Lent) -> Turn {
         let late = self.world.clock.now() >= self.until;
         let spent = self.discarded as usize > LINGER_BYTES;
-        if late || spent || self.peer.eof || !self.peer.port.is_stream() || self.peer.port.is_stdio() {
+        let ended = self.peer.eof && self.peer.port.socket().is_none();
+        if late || spent || ended || !self.peer.port.is_connection() || self.peer.port.is_stdio() {
             self.stage = Stage::Over;
             return Turn::Again;
         }
-        match self.peer.port.poll_read(cx, &mut lent.buffer) {
+        match self.peer.port.poll_last(cx, &mut lent.buffer) {
             Poll::Pending => Turn::Wait,
-            Poll::Ready(Ok(Got::Bytes(count))) => {
+            Poll::Ready(Ok(count)) if count > 0 => {
                 self.discarded += u32::try_from(count).unwrap_or(u32::MAX / 2);
                 Turn::Again
             }
@@ -96,6 +98,12 @@ impl Session {
                 Turn::Again
             }
         }
+    }
+
+    /// Waits a while for the peer's end.
+    pub(super) fn linger(&mut self) {
+        self.until = self.world.clock.now() + LINGER;
+        self.stage = Stage::Lingering;
     }
 
     /// Whether the session ends because its time is up: its peer is not waited for any longer.

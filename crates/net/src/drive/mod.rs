@@ -14,3 +14,5 @@ pub(crate) mod queue;
 pub(crate) mod session;
 pub(crate) mod side;
 pub(crate) mod strict;
+mod websocket;
+pub(crate) mod who;

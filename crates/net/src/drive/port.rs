@@ -7,12 +7,16 @@ use std::io;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker, ready};
+use std::time::Duration;
 
-use sockeye_core::{Address, Fault, Lane};
+use sockeye_core::event::Farewell;
+use sockeye_core::{Address, Fault, Lane, Medium, Tick};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::sync::mpsc;
 
 use crate::datagram::Datagram;
+use crate::layer::ws::close::{self, Leave};
+use crate::layer::ws::socket::{Heard, Socket, Sort};
 use crate::operator::Typed;
 use crate::stream::Stream;
 
@@ -30,6 +34,8 @@ pub(crate) type Opening = Pin<Box<dyn Future<Output = Result<Opened, Fault>>>>;
 pub(crate) enum Port {
     /// A stream socket, a process, or stdin and stdout.
     Stream(Stream),
+    /// A WebSocket.
+    Messages(Box<Socket>),
     /// A datagram socket of our own.
     Datagram(Box<Datagram>),
     /// One peer of a datagram socket that many share.
@@ -48,16 +54,25 @@ pub(crate) enum Got {
     Bytes(usize),
     /// One datagram of so many bytes.
     Datagram(usize),
+    /// One message of a stream that has bounds of its own, and how it is marked.
+    Message(Sort, Vec<u8>),
     /// One line of the operator.
     Line(Vec<u8>),
     /// The end.
     Eof,
+    /// The end, with a word of the peer's.
+    Leave(Leave),
+    /// What came breaks a layer's protocol; the peer is told so.
+    Bad(Box<Fault>),
 }
 
 impl Port {
     /// The port of a connection.
     pub(crate) fn of(stream: Stream) -> Self {
-        Self::Stream(stream)
+        match stream {
+            Stream::Ws(socket) => Self::Messages(socket),
+            stream => Self::Stream(stream),
+        }
     }
 
     /// Reads into `buffer`.
@@ -70,6 +85,11 @@ impl Port {
                 let count = read.filled().len();
                 Poll::Ready(Ok(if count == 0 { Got::Eof } else { Got::Bytes(count) }))
             }
+            Self::Messages(socket) => Poll::Ready(Ok(match ready!(socket.poll_heard(cx))? {
+                Heard::Message(sort, data) => Got::Message(sort, data.into()),
+                Heard::End(leave) => Got::Leave(leave),
+                Heard::Bad(fault) => Got::Bad(fault),
+            })),
             Self::Datagram(socket) => {
                 let count = ready!(socket.poll_recv(cx, buffer))?.len;
                 Poll::Ready(Ok(Got::Datagram(count)))
@@ -83,22 +103,59 @@ impl Port {
         }
     }
 
-    /// Writes some of `bytes`, or all of a datagram.
+    /// Writes some of `bytes`, or all of a message or datagram. One that was not written is to be given again.
     #[inline]
     pub(crate) fn poll_write(&mut self, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         match self {
             Self::Stream(stream) => Pin::new(stream).poll_write(cx, bytes),
+            Self::Messages(socket) => socket.poll_say(cx, bytes),
             Self::Datagram(socket) => socket.poll_send(cx, bytes, None, None).map_ok(|()| bytes.len()),
             Self::Inlet(inlet) => (inlet.send)(cx, bytes),
             Self::Operator(_) | Self::Opening(_) | Self::Gone => Poll::Ready(Ok(bytes.len())),
         }
     }
 
-    /// Ends the direction to the peer: FIN. Datagrams have none.
+    /// Whether something that was written waits inside.
+    #[inline]
+    pub(crate) fn has_unsent(&self) -> bool {
+        match self {
+            Self::Stream(stream) => stream.has_unsent(),
+            Self::Messages(socket) => socket.owes(),
+            _ => false,
+        }
+    }
+
+    /// Sends what waits inside.
+    pub(crate) fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self {
+            Self::Stream(stream) => Pin::new(stream).poll_flush(cx),
+            Self::Messages(socket) => socket.poll_flush(cx),
+            _ => Poll::Ready(Ok(())),
+        }
+    }
+
+    /// Whether the peer's end came in a way that may have cut something off.
+    pub(crate) fn is_truncated(&self) -> bool {
+        matches!(self, Self::Stream(stream) if stream.is_truncated())
+    }
+
+    /// Ends the direction to the peer: FIN, or a Close. Datagrams have none.
     pub(crate) fn poll_finish(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         match self {
             Self::Stream(stream) => Pin::new(stream).poll_shutdown(cx),
+            Self::Messages(socket) => socket.poll_finish(cx),
             _ => Poll::Ready(Ok(())),
+        }
+    }
+
+    /// Discards what still comes after our end: how much came, 0 at the peer's.
+    pub(crate) fn poll_last(&mut self, cx: &mut Context<'_>, buffer: &mut [u8]) -> Poll<io::Result<usize>> {
+        match self {
+            Self::Messages(socket) => socket.poll_last(cx, buffer),
+            port => match ready!(port.poll_read(cx, buffer))? {
+                Got::Bytes(count) => Poll::Ready(Ok(count)),
+                _ => Poll::Ready(Ok(0)),
+            },
         }
     }
 
@@ -106,6 +163,7 @@ impl Port {
     pub(crate) fn local(&self) -> Address {
         let local = match self {
             Self::Stream(stream) => stream.local().ok(),
+            Self::Messages(socket) => socket.below().local().ok(),
             Self::Datagram(socket) => socket.local().ok(),
             Self::Inlet(inlet) => Some(inlet.local.clone()),
             _ => None,
@@ -117,6 +175,7 @@ impl Port {
     pub(crate) fn transport(&self) -> &'static str {
         match self {
             Self::Stream(stream) => stream.transport(),
+            Self::Messages(socket) => socket.below().transport(),
             Self::Datagram(socket) => socket.transport(),
             Self::Inlet(inlet) => inlet.transport,
             _ => "",
@@ -125,8 +184,10 @@ impl Port {
 
     /// Makes dropping the port an RST, where the transport has one.
     pub(crate) fn abort(&self) {
-        if let Self::Stream(stream) = self {
-            stream.set_abort();
+        match self {
+            Self::Stream(stream) => stream.set_abort(),
+            Self::Messages(socket) => socket.below().set_abort(),
+            _ => {}
         }
     }
 
@@ -134,12 +195,53 @@ impl Port {
     pub(crate) fn take_error(&self) -> Option<io::Error> {
         match self {
             Self::Stream(stream) => stream.take_error(),
+            Self::Messages(socket) => socket.below().take_error(),
             _ => None,
+        }
+    }
+
+    /// What it carries.
+    pub(crate) fn medium(&self) -> Medium {
+        match self {
+            Self::Messages(_) => Medium::Messages,
+            Self::Datagram(_) | Self::Inlet(_) => Medium::Datagrams,
+            _ => Medium::Bytes,
         }
     }
 
     pub(crate) fn is_stream(&self) -> bool {
         matches!(self, Self::Stream(_))
+    }
+
+    /// Whether there is a connection, which ends.
+    pub(crate) fn is_connection(&self) -> bool {
+        matches!(self, Self::Stream(_) | Self::Messages(_))
+    }
+
+    /// The WebSocket, if it is one.
+    #[inline]
+    pub(crate) fn socket(&mut self) -> Option<&mut Socket> {
+        match self {
+            Self::Messages(socket) => Some(socket),
+            _ => None,
+        }
+    }
+
+    /// When the peer's silence is to be looked into, if at all.
+    #[inline]
+    pub(crate) fn due(&self, every: Duration) -> Option<Tick> {
+        match self {
+            Self::Messages(socket) => socket.due(every),
+            _ => None,
+        }
+    }
+
+    /// What our end said, where an end says something.
+    pub(crate) fn farewell(&self) -> Option<Farewell<'static>> {
+        match self {
+            Self::Messages(socket) => Some(close::farewell(socket.leaves_with(), "")),
+            _ => None,
+        }
     }
 
     /// Whether this is stdin and stdout: when its output has ended, nobody is left to talk to.
@@ -149,7 +251,7 @@ impl Port {
 
     /// Whether its end is worth telling: a datagram has none, and that of stdin is no word of a peer's.
     pub(crate) fn has_fin(&self) -> bool {
-        self.is_stream() && !self.is_stdio()
+        self.is_connection() && !self.is_stdio()
     }
 
     /// Whether this is a process that was started for the session.

@@ -18,6 +18,7 @@ use crate::complaints::About;
 use crate::drive::port::{Got, Port};
 use crate::drive::side::{Fin, Side};
 use crate::drive::strict::Strict;
+use crate::drive::who::{Told, Who};
 use crate::errno;
 use crate::guard::Slot;
 use crate::metrics::Meter;
@@ -72,22 +73,6 @@ pub(crate) struct Session {
     pub(super) strict: Option<Box<Strict>>,
     pub(super) meter: Option<Box<Meter>>,
     _slot: Option<Slot>,
-}
-
-/// What layers have told of a session.
-pub(crate) struct Told {
-    /// Our end, as the peer knows it.
-    pub(crate) local: Address,
-    /// Who the peer has proved to be.
-    pub(crate) user: Option<Box<str>>,
-}
-
-/// Who the peer is.
-struct Who {
-    remote: Address,
-    told: Option<Box<Told>>,
-    /// What faults are about, if not the session's number.
-    subject: Option<String>,
 }
 
 /// What a turn came to.
@@ -171,7 +156,7 @@ impl Session {
         Peer {
             session: self.id,
             transport: self.peer.port.transport(),
-            datagrams: self.machine.lane(PEER).datagrams,
+            datagrams: self.machine.lane(PEER).medium.is_datagrams(),
             local: told.map_or_else(|| self.peer.port.local(), |told| told.local.clone()),
             remote: self.who.as_deref().map_or(Address::Unix(None), |who| who.remote.clone()),
             user: told.and_then(|told| told.user.clone()),
@@ -239,6 +224,9 @@ impl Session {
         }
         if self.is_finished() {
             self.stage = Stage::Over;
+            if self.peer.port.socket().is_some_and(|socket| socket.lingers()) {
+                self.linger();
+            }
             return Turn::Again;
         }
         again |= self.stage == Stage::Open && self.read(PEER, cx, lent);
@@ -266,7 +254,8 @@ impl Session {
         match outcome {
             Poll::Ready(Ok(finished)) => {
                 if finished && side.port.has_fin() {
-                    world.show(self.id, Kind::HalfClosed { leg, direction: Direction::Out });
+                    let farewell = side.port.farewell();
+                    world.show(self.id, Kind::HalfClosed { leg, direction: Direction::Out, farewell });
                 }
                 self.last = world.clock.now();
                 true
@@ -288,7 +277,7 @@ impl Session {
     /// hear that its peer has gone.
     fn tell_drained(&mut self, cx: &mut Context<'_>, lent: &mut Lent) -> bool {
         let mut sides = std::iter::once(&mut self.peer).chain(&mut self.others);
-        let drained = |side: &&mut Side| side.wants_more && side.queue.is_empty() && side.fin == Fin::Open;
+        let drained = |side: &&mut Side| side.wants_more && side.is_drained() && side.fin == Fin::Open;
         let Some(side) = sides.find(drained) else { return false };
         if self.world.is_held_up(self.prints) {
             self.arm(self.world.clock.now() + BLOCKED);
@@ -309,7 +298,7 @@ impl Session {
             return false;
         }
         let (partner, pass) = (side.partner, side.pass);
-        if self.side(partner).is_some_and(|partner| !partner.queue.is_empty()) {
+        if self.side(partner).is_some_and(|partner| !partner.is_drained()) {
             return false;
         }
         if self.world.is_held_up(self.prints) {
@@ -322,7 +311,7 @@ impl Session {
         let most = if leg == PEER { self.may_read() } else { Some(READ) };
         let (Some(most), Some(side)) = (most, self.side(leg)) else { return false };
         let got = match side.port.poll_read(cx, &mut lent.buffer[..most]) {
-            Poll::Pending => return false,
+            Poll::Pending => return self.keep_alive(leg, cx, lent),
             Poll::Ready(got) => got,
         };
         let now = self.world.clock.now();
@@ -358,14 +347,31 @@ impl Session {
                 }
                 self.machine.datagram(now, leg, &mut lent.buffer[..count], &mut lent.out)
             }
+            Got::Message(sort, mut data) => {
+                self.mirror(leg, sort);
+                if let Some(side) = self.side(leg) {
+                    side.bytes_in += data.len() as u64;
+                }
+                self.machine.message(now, leg, &mut data, &mut lent.out)
+            }
             Got::Line(mut line) => self.machine.datagram(now, leg, &mut line, &mut lent.out),
             Got::Eof => {
                 if self.side(leg).is_some_and(|side| side.port.has_fin()) {
-                    self.world.show(self.id, Kind::HalfClosed { leg, direction: Direction::In });
+                    let direction = Direction::In;
+                    self.world.show(self.id, Kind::HalfClosed { leg, direction, farewell: None });
+                }
+                if self.side(leg).is_some_and(|side| side.port.is_truncated()) {
+                    self.world.show(self.id, Kind::TlsTruncated { leg });
                 }
                 self.pass_eof(leg);
                 self.machine.eof(now, leg, &mut lent.out)
             }
+            Got::Leave(leave) => {
+                self.hear_leave(leg, &leave);
+                self.pass_eof(leg);
+                self.machine.eof(now, leg, &mut lent.out)
+            }
+            Got::Bad(fault) => Err(fault),
         };
         self.apply(cx, lent);
         if let Err(fault) = outcome {
@@ -448,7 +454,7 @@ impl Session {
     fn draining(&self) -> Option<Leg> {
         let sides = || std::iter::once(&self.peer).chain(&self.others);
         let stdio = sides().find(|side| side.pass && side.port.is_stdio())?;
-        let is_sent = sides().all(|side| side.leg != stdio.partner || side.queue.is_empty());
+        let is_sent = sides().all(|side| side.leg != stdio.partner || side.is_drained());
         (!stdio.eof && stdio.fin == Fin::Sent && is_sent).then_some(stdio.leg)
     }
 
@@ -467,8 +473,10 @@ impl Session {
             side.fin = Fin::Sent;
             return;
         }
-        if side.port.is_stdio() && error.kind() == io::ErrorKind::BrokenPipe {
-            // Nobody reads stdout any more. That is an end, and no failure.
+        if (side.port.is_stdio() || side.eof && side.port.socket().is_some())
+            && error.kind() == io::ErrorKind::BrokenPipe
+        {
+            // Nobody reads stdout any more, or a peer that has said its Close. That is an end, and no failure.
             side.port = Port::Gone;
             self.stage = Stage::Closing;
             return;
@@ -583,8 +591,8 @@ impl Session {
 
     /// Whether an RST of a leg could go unseen: it is not read, and something else keeps the session open.
     fn is_deaf(&self, side: &Side) -> bool {
-        let held = side.eof || !side.reading || self.others.iter().any(|other| !other.queue.is_empty());
-        held && (!self.others.is_empty() || !side.reading) && side.port.is_stream()
+        let held = side.eof || !side.reading || self.others.iter().any(|other| !other.is_drained());
+        held && (!self.others.is_empty() || !side.reading) && side.port.is_connection()
     }
 
     /// Looks whether a leg that is not read was cut.
@@ -610,6 +618,9 @@ impl Session {
             && self.stage == Stage::Open
         {
             next = next.min(self.last + idle);
+        }
+        if self.stage == Stage::Open {
+            next = next.min(self.silent_until());
         }
         if let Some(strict) = self.strict.as_deref()
             && self.stage == Stage::Open

@@ -107,6 +107,9 @@ impl Side {
             self.bytes_out += count as u64;
             self.queue.written(count, world);
         }
+        if self.port.has_unsent() {
+            ready!(self.port.poll_flush(cx))?;
+        }
         if self.fin == Fin::Wanted {
             ready!(self.port.poll_finish(cx))?;
             self.fin = Fin::Sent;
@@ -127,8 +130,14 @@ impl Side {
         matches!(self.port, Port::Gone) || (self.eof && self.fin == Fin::Sent)
     }
 
+    /// Whether nothing waits to be written: neither here nor inside the port.
+    #[inline]
+    pub(crate) fn is_drained(&self) -> bool {
+        self.queue.is_empty() && !self.port.has_unsent()
+    }
+
     /// Whether something is still to be written.
     pub(crate) fn owes(&self) -> bool {
-        !matches!(self.port, Port::Gone) && (!self.queue.is_empty() || self.fin == Fin::Wanted)
+        !matches!(self.port, Port::Gone) && (!self.is_drained() || self.fin == Fin::Wanted)
     }
 }

@@ -111,8 +111,8 @@ mod tests {
         Tick::ZERO + Duration::from_millis(millis)
     }
 
-    fn strict(limits: Limits) -> Box<Strict> {
-        Strict::new(&limits, at(0)).unwrap()
+    fn strict(limits: &Limits) -> Strict {
+        *Strict::new(limits, at(0)).unwrap()
     }
 
     #[test]
@@ -122,7 +122,7 @@ mod tests {
 
     #[test]
     fn a_session_lasts_so_long_and_no_longer() {
-        let strict = strict(Limits { session_time: Some(Duration::from_secs(3)), ..Limits::default() });
+        let strict = strict(&Limits { session_time: Some(Duration::from_secs(3)), ..Limits::default() });
         assert_eq!(
             (strict.next(), strict.met(at(2999)), strict.met(at(3000))),
             (at(3000), None, Some(Met::Session))
@@ -132,7 +132,7 @@ mod tests {
 
     #[test]
     fn a_frame_counts_from_the_read_that_began_it() {
-        let mut strict = strict(Limits { frame_time: Some(Duration::from_secs(1)), ..Limits::default() });
+        let mut strict = strict(&Limits { frame_time: Some(Duration::from_secs(1)), ..Limits::default() });
         assert_eq!(strict.next(), NEVER);
         strict.framed(true, 0, at(100));
         strict.framed(true, 0, at(900));
@@ -149,7 +149,7 @@ mod tests {
 
     #[test]
     fn a_peer_is_read_at_its_pace_and_not_faster() {
-        let mut strict = strict(Limits { rate: Some(1000), ..Limits::default() });
+        let mut strict = strict(&Limits { rate: Some(1000), ..Limits::default() });
         let (mut read, mut now) = (0, at(0));
         while now < at(10_000) {
             if let Some(until) = strict.waits(now) {
@@ -165,7 +165,7 @@ mod tests {
 
     #[test]
     fn silence_saves_up_one_second_and_no_more() {
-        let mut strict = strict(Limits { rate: Some(1000), ..Limits::default() });
+        let mut strict = strict(&Limits { rate: Some(1000), ..Limits::default() });
         let now = at(60_000);
         let mut burst = 0;
         while strict.waits(now).is_none() {

@@ -9,7 +9,9 @@
 mod auth;
 mod proxy;
 mod shake;
+pub mod tls;
 pub(crate) mod via;
+pub(crate) mod ws;
 
 use std::future::Future;
 use std::pin::Pin;
@@ -18,7 +20,7 @@ use std::time::Duration;
 use sockeye_core::fault::nearest;
 use sockeye_core::limits::Handshakes;
 use sockeye_core::quantity::Span;
-use sockeye_core::{Address, Code, Endpoint, Fault, Kind, Leg};
+use sockeye_core::{Address, Code, Endpoint, Fault, Kind, Leg, Note};
 use tokio::time::Instant;
 
 pub use auth::first_line;
@@ -29,7 +31,7 @@ use crate::stream::Stream;
 use crate::transport::Role;
 
 /// Every layer, in the order `list` shows them.
-pub const ALL: &[&Entry] = &[&auth::ENTRY, &proxy::ENTRY_1, &proxy::ENTRY_2];
+pub const ALL: &[&Entry] = &[&tls::ENTRY, &ws::ENTRY, &auth::ENTRY, &proxy::ENTRY_1, &proxy::ENTRY_2];
 
 /// What a layer makes of what it wraps.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -111,6 +113,8 @@ pub(crate) struct Scene<'a> {
     pub(crate) leg: Leg,
     /// Whom we connect for, where we relay: the client's end, and the one it came to.
     pub(crate) behalf: Option<(Address, Address)>,
+    /// The longest message a layer that carries messages takes, in bytes.
+    pub(crate) message: usize,
     /// Who asks the questions at a server's door.
     pub(crate) door: &'a dyn Door,
     /// What its faults are about: `connect tls://…`, or the peer's address.
@@ -174,6 +178,13 @@ pub(crate) trait Layer {
         None
     }
 
+    /// What to tell people before the first connection: a certificate that was made, safety that was given up. `url` is
+    /// where it listens or connects to.
+    fn announce(&self, url: &str) -> Vec<Note> {
+        let _ = url;
+        Vec::new()
+    }
+
     /// Makes the handshake. Dropping the future gives up.
     fn wrap<'a>(&'a self, link: Link, scene: &'a Scene<'a>) -> Wrapping<'a>;
 }
@@ -205,6 +216,11 @@ impl Layers {
     /// What a peer is told that is to come again later, before any of them is on.
     pub(crate) fn come_later(&self) -> Option<&'static [u8]> {
         self.0.first().and_then(|layer| layer.come_later())
+    }
+
+    /// What to tell people before the first connection.
+    pub(crate) fn announce(&self, url: &str) -> Vec<Note> {
+        self.0.iter().flat_map(|layer| layer.announce(url)).collect()
     }
 
     /// Puts all of them on.

@@ -28,7 +28,7 @@ const SESSION: [f64; 9] = [0.01, 0.1, 1.0, 10.0, 60.0, 600.0, 3600.0, 21_600.0, 
 
 /// Buckets for answers: 10 µs to a second.
 const SERVICE: [f64; 12] =
-    [0.00001, 0.000025, 0.00005, 0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.1, 1.0];
+    [1e-5, 2.5e-5, 5e-5, 0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.1, 1.0];
 
 /// Everything that is counted and not known elsewhere.
 #[derive(Debug)]

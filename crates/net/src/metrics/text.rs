@@ -4,7 +4,7 @@
 //! without the `_total` of its samples, a unit has a line of its own (none is used here), and `# EOF` ends it. Readers of
 //! 0.0.4 would take such a counter for something untyped.
 
-use std::fmt;
+use std::fmt::{self, Write as _};
 
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric, MetricEncoder, NoLabelSet, text};
@@ -46,7 +46,8 @@ fn as_0_0_4(open: &str) -> String {
         {
             lines.next();
             let total = if kind == "counter" { "_total" } else { "" };
-            plain.push_str(&format!("# HELP {name}{total} {help}\n# TYPE {name}{total} {kind}\n"));
+            // Writing to a string does not fail.
+            let _ = write!(plain, "# HELP {name}{total} {help}\n# TYPE {name}{total} {kind}\n");
             continue;
         }
         plain.push_str(line);

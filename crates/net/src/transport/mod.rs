@@ -11,7 +11,8 @@ mod unixgram;
 
 use sockeye_core::endpoint::Host;
 use sockeye_core::fault::nearest;
-use sockeye_core::{Code, Endpoint, Fault, Place};
+use sockeye_core::quantity::Span;
+use sockeye_core::{Code, Endpoint, Fault, Medium, Place};
 
 use crate::bind::Sockets;
 use crate::dial::{Call, Dialling};
@@ -106,8 +107,8 @@ pub fn find(scheme: &str) -> Result<&'static Entry, Fault> {
 pub struct Fit {
     /// Its transport.
     pub entry: &'static Entry,
-    /// Whether what it carries has bounds: datagrams, or messages of a layer.
-    pub messages: bool,
+    /// What carries messages once its layers are on.
+    pub medium: Medium,
 }
 
 /// What an endpoint is made of, if all that it says means something there.
@@ -134,12 +135,20 @@ pub fn fit(endpoint: &Endpoint, role: Role) -> Result<Fit, Fault> {
     if let Some(name) = endpoint.params.given().find(|name| !takes(name)) {
         return Err(unfit(name));
     }
+    if let Some(time) = endpoint.params.keepalive.filter(|time| !time.is_zero() && *time < tcp::SHORTEST) {
+        let fault = Fault::new(Code::BadValue, "").arg("name", "keepalive").arg("value", Span(time));
+        return Err(fault.detail(format!("0, {}-", Span(tcp::SHORTEST))));
+    }
     if endpoint.params.ttl == Some(0) && !is_group(&endpoint.place) {
         return Err(Fault::new(Code::BadValue, "").arg("name", "ttl").arg("value", 0).detail("1-255"));
     }
     let shape = layers.iter().map(|layer| layer.shape).find(|shape| *shape != Shape::Same);
-    let messages = shape.map_or(entry.is_datagrams(), |shape| shape == Shape::Messages);
-    Ok(Fit { entry, messages })
+    let medium = match shape {
+        Some(Shape::Messages) => Medium::Messages,
+        _ if entry.is_datagrams() => Medium::Datagrams,
+        _ => Medium::Bytes,
+    };
+    Ok(Fit { entry, medium })
 }
 
 /// Whether it is a multicast group: only what is sent to one may stay on this machine, with no hop at all.

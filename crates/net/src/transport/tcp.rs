@@ -20,25 +20,40 @@ pub(super) const ENTRY: Entry = Entry {
     name: "tcp",
     carries: Carries::Streams,
     locus: Locus::Host,
-    connects_with: &["bind", "nodelay", "ttl", "via"],
-    listens_with: &["nodelay", "ttl"],
+    connects_with: &["bind", "keepalive", "nodelay", "ttl", "via"],
+    listens_with: &["keepalive", "nodelay", "ttl"],
     examples: &["tcp://127.0.0.1:7788", ":9000", "tcp://any:8080?frame=line", "tcp://[::1]:80?bind=::1"],
     dial,
     bind,
 };
 
-/// A silent peer is probed after a minute; one that is gone is found out another minute later.
-const KEEPALIVE: TcpKeepalive = TcpKeepalive::new()
-    .with_time(Duration::from_mins(1))
-    .with_interval(Duration::from_secs(15))
-    .with_retries(4);
+/// How long a peer may be gone before it is found out, unless told otherwise.
+const KEEPALIVE: Duration = Duration::from_secs(30);
+
+/// Probes that go unanswered before the connection is given up.
+const PROBES: u32 = 3;
+
+/// The shortest time that whole seconds, which is what systems count in, leave for all probes.
+pub(super) const SHORTEST: Duration = Duration::from_secs(1 + PROBES as u64);
+
+/// When to probe a silent peer (RFC 9293 section 3.8.4), so that one that is gone is found out within `time`: the first
+/// half passes in silence, in the second it is asked three times. `None`: never.
+fn keepalive(time: Duration) -> Option<TcpKeepalive> {
+    let seconds = time.as_secs();
+    let interval = (seconds / (2 * u64::from(PROBES))).max(1);
+    let idle = seconds.checked_sub(interval * u64::from(PROBES)).filter(|idle| *idle > 0)?;
+    let keepalive = TcpKeepalive::new().with_retries(PROBES);
+    Some(keepalive.with_time(Duration::from_secs(idle)).with_interval(Duration::from_secs(interval)))
+}
 
 /// A new non-blocking socket with everything set that both sides want.
 fn socket(address: SocketAddr, params: &Params) -> io::Result<Socket> {
     let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
     socket.set_nonblocking(true)?;
     socket.set_tcp_nodelay(params.nodelay.unwrap_or(true))?;
-    socket.set_tcp_keepalive(&KEEPALIVE)?;
+    if let Some(keepalive) = keepalive(params.keepalive.unwrap_or(KEEPALIVE)) {
+        socket.set_tcp_keepalive(&keepalive)?;
+    }
     if let Some(ttl) = params.ttl {
         set_ttl(&socket, address, ttl)?;
     }
@@ -111,4 +126,23 @@ fn bind(endpoint: &Endpoint, subject: &str, backlog: u32) -> Result<Sockets, Fau
     let listeners = sockets.into_iter().map(|socket| TcpListener::from_std(socket.into()).map(Listener::Tcp));
     let listeners: io::Result<Vec<_>> = listeners.collect();
     listeners.map(Sockets::Streams).map_err(|error| Fault::new(Code::CannotConnect, subject).detail(error))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_peer_that_is_gone_is_found_out_in_time() {
+        for seconds in [4, 5, 10, 30, 60, 3600] {
+            let interval = (seconds / 6).max(1);
+            let known = TcpKeepalive::new()
+                .with_retries(3)
+                .with_interval(Duration::from_secs(interval))
+                .with_time(Duration::from_secs(seconds - 3 * interval));
+            let made = keepalive(Duration::from_secs(seconds));
+            assert_eq!(format!("{made:?}"), format!("{:?}", Some(known)), "{seconds}");
+        }
+        assert!(keepalive(SHORTEST).is_some() && keepalive(Duration::ZERO).is_none());
+    }
 }

@@ -155,8 +155,7 @@ impl Talker {
     fn say(&self, typed: &str, out: &mut Outbox) {
         let wording = &self.shared.wording;
         let built = wording.build(typed, &self.message, &self.name).and_then(|bytes| {
-            let lane = out.lane();
-            let nothing = bytes.is_empty() && lane.framing.is_raw() && !lane.datagrams;
+            let nothing = bytes.is_empty() && out.lane().is_cut_anywhere();
             if nothing { Err(sockeye_core::Note::new("chat-empty")) } else { Ok(bytes) }
         });
         match built {

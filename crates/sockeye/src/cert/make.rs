@@ -18,6 +18,9 @@ const CLIENT: &str = "client";
 /// (<https://support.apple.com/en-us/103769>).
 const APPLE: i64 = 825;
 
+/// Seconds of a day.
+const DAY: i64 = 24 * 3600;
+
 /// What to make, and where.
 #[derive(Clone, Debug)]
 pub struct Request {
@@ -144,7 +147,7 @@ fn make(request: &Request, now: i64) -> Result<Made, Fault> {
     });
     let mut notes: Vec<Note> = wrote.collect();
     let is_long =
-        |listed: &Listed| listed.certificates().any(|one| !one.is_ca() && one.days_left(now) >= APPLE);
+        |listed: &Listed| listed.certificates().any(|one| !one.is_ca() && one.lifetime() > APPLE * DAY);
     if batch.listed.iter().any(is_long) {
         notes.push(Note::new("cert-long").arg("days", APPLE));
     }

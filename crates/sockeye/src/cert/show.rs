@@ -5,7 +5,7 @@ use std::io::{self, Read};
 use std::path::Path;
 
 use sockeye_core::{Code, Endpoint, Fault, Side};
-use sockeye_net::transport::{self, Role};
+use sockeye_net::tls;
 use sockeye_wire::certificate::Certificate;
 use sockeye_wire::certificate::pem::{self, Kind};
 
@@ -71,15 +71,7 @@ pub fn now() -> i64 {
 /// Shows what is in one place: a file that is there, `-` for stdin, an endpoint, or `host:port`, which means TLS over TCP.
 pub fn run(place: &str) -> Result<Listed, Fault> {
     let is_file = Path::new(place).exists() || !place.contains(':') || place.starts_with(['/', '.']);
-    if place == "-" || is_file { parse(place, &bytes(place)?) } else { live(place, fetch) }
-}
-
-/// The chain that a live server shows, in DER, its own certificate first. This is the one place that asks for it; no TLS
-/// is built in yet, and the transports say so.
-fn fetch(endpoint: &Endpoint) -> Result<Vec<Vec<u8>>, Fault> {
-    transport::fit(endpoint, Role::Connect)?;
-    let layer = endpoint.layers.first().map_or("tls", String::as_str);
-    Err(Fault::new(Code::UnknownLayer, "").arg("name", layer).arg("near", ""))
+    if place == "-" || is_file { parse(place, &bytes(place)?) } else { live(place, tls::fetch_chain) }
 }
 
 /// Shows the chain of a live server, which `fetch` gets, in DER, its own certificate first.
@@ -216,7 +208,7 @@ mod tests {
             ("./no:such", Code::NoFile),
             ("/", Code::BadFile),
             ("h:x", Code::BadPort),
-            ("tls://127.0.0.1:1", Code::UnknownLayer),
+            ("tls://127.0.0.1:1", Code::Refused),
         ] {
             assert_eq!(run(place).unwrap_err().code, code, "{place}");
         }

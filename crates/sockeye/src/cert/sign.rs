@@ -20,7 +20,7 @@ use super::name::ServerName;
 pub(super) struct Days(u32);
 
 impl Days {
-    /// An authority's, unless told otherwise: what Apple's systems bear of any certificate of one's own.
+    /// An authority's, unless told otherwise: room for two rounds of what it signs.
     pub(super) const AUTHORITY: Self = Self(825);
     /// A server's or client's, unless told otherwise.
     pub(super) const LEAF: Self = Self(397);

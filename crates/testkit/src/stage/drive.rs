@@ -104,7 +104,7 @@ impl Stage {
 
     fn write(&mut self, session: usize, leg: Leg, bytes: &[u8]) {
         let Some(end) = self.end_of(session, leg) else { return };
-        if self.ends[end].lane.datagrams && bytes.len() > DATAGRAM {
+        if self.ends[end].lane.medium.is_datagrams() && bytes.len() > DATAGRAM {
             let fault = Fault::new(Code::DatagramTooLong, "");
             self.fail(session, fault.arg("size", bytes.len()).arg("max", DATAGRAM));
             return;

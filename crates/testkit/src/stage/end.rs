@@ -65,7 +65,7 @@ impl End {
         if self.finished {
             return;
         }
-        if self.lane.datagrams {
+        if self.lane.medium.has_bounds() {
             self.out.push_back(Item::Datagram(bytes.to_vec()));
         } else if !bytes.is_empty() {
             self.out.push_back(Item::Bytes(bytes.to_vec()));
@@ -74,7 +74,7 @@ impl End {
 
     /// Queues a FIN; datagrams know none.
     pub(crate) fn finish(&mut self) {
-        if !self.finished && !self.lane.datagrams {
+        if !self.finished && !self.lane.medium.is_datagrams() {
             self.out.push_back(Item::Fin);
         }
         self.finished = true;
@@ -84,7 +84,7 @@ impl End {
     pub(crate) fn reset(&mut self) {
         self.out.clear();
         self.finished = true;
-        if !self.lane.datagrams {
+        if !self.lane.medium.is_datagrams() {
             self.out.push_back(Item::Reset);
         }
     }

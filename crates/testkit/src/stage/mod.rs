@@ -12,8 +12,8 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use sockeye_core::{
-    Address, Conversation, Fault, Framing, Input, Lane, Leg, Limits, Machine, Note, OPERATOR, Order, Outbox,
-    PEER, Peer, Said, Service, SessionId, Tick,
+    Address, Conversation, Fault, Framing, Input, Lane, Leg, Limits, Machine, Medium, Note, OPERATOR, Order,
+    Outbox, PEER, Peer, Said, Service, SessionId, Tick,
 };
 
 use crate::chunking::{Chunking, Cutter};
@@ -192,7 +192,7 @@ impl Stage {
 
     /// A peer that sends datagrams from this address.
     pub fn datagrams_from(&mut self, remote: Address) -> Caller {
-        let lane = Lane { framing: self.framing.unwrap_or(Framing::DGRAM), datagrams: true };
+        let lane = Lane { framing: self.framing.unwrap_or(Framing::DGRAM), medium: Medium::Datagrams };
         let caller = self.open_end(Owner::Test, lane);
         self.ends[caller].remote = Some(remote);
         Caller(caller)
@@ -206,7 +206,7 @@ impl Stage {
 
     /// The peer sends bytes, or one datagram.
     pub fn send(&mut self, caller: Caller, bytes: &[u8]) {
-        if self.ends[caller.0].lane.datagrams && self.session_of(caller).is_none() {
+        if self.ends[caller.0].lane.medium.is_datagrams() && self.session_of(caller).is_none() {
             self.accept(0, caller.0);
         }
         self.ends[caller.0].push(bytes);
@@ -391,9 +391,10 @@ impl Stage {
         let lane = self.ends[caller].lane;
         let remote = self.ends[caller].remote.clone().unwrap_or(Address::Stdio);
         let session = SessionId(self.sessions.len() as u64 + 1);
-        let transport = if lane.datagrams { "udp" } else { "tcp" };
+        let transport = if lane.medium.is_datagrams() { "udp" } else { "tcp" };
         let local = Address::Ip(SocketAddr::from(([127, 0, 0, 1], 7)));
-        let peer = Peer { session, transport, datagrams: lane.datagrams, local, remote, user: None };
+        let peer =
+            Peer { session, transport, datagrams: lane.medium.is_datagrams(), local, remote, user: None };
         let conversation = self.services[service].start(&peer);
         let session = self.add_session(conversation, Some(service), lane);
         let end = self.open_end(Owner::Session(session, PEER), lane);

@@ -200,6 +200,12 @@ impl Certificate {
         self.not_after.saturating_sub(now).div_euclid(24 * 3600)
     }
 
+    /// Seconds that it is valid in all, the first and the last included (RFC 5280 section 4.1.2.5); below 1 if it never
+    /// is.
+    pub const fn lifetime(&self) -> i64 {
+        self.not_after.saturating_sub(self.not_before).saturating_add(1)
+    }
+
     /// Where `now`, in Unix seconds, stands to its time.
     pub const fn standing(&self, now: i64) -> Standing {
         if now < self.not_before {

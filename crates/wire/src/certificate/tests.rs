@@ -84,6 +84,7 @@ fn days_are_whole_ones_and_count_on_below_zero() {
     assert_eq!(rsa.standing(rsa.not_before), Standing::Valid);
     assert_eq!(rsa.standing(end), Standing::Valid);
     assert_eq!(rsa.standing(end + 1), Standing::Expired);
+    assert_eq!(rsa.lifetime(), 3650 * 86_400 + 1);
     assert_eq!(rsa.days_left(i64::MIN), i64::MAX.div_euclid(86_400));
 }
 

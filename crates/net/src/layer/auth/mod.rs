@@ -117,7 +117,8 @@ mod tests {
         let token = sockeye_wire::auth::Token::from_random([7; 32]);
         endpoint.secrets.token = Some(sockeye_core::endpoint::Secret::new(token.reveal()));
         let layer = (ENTRY.prepare)(&endpoint, Role::Connect).ok().unwrap();
-        let scene = Scene { leg: 0, behalf: None, door: &Open, subject: "connect", on_event: &|_| () };
+        let scene =
+            Scene { leg: 0, behalf: None, message: 1024, door: &Open, subject: "connect", on_event: &|_| () };
         let link = Link::new(Stream::Tcp(stream), ip("192.0.2.1:1"));
         let fault = layer.wrap(link, &scene).await.err().unwrap();
         assert_eq!(fault.code, Code::TokenInClear);

@@ -1,0 +1,191 @@
+//! WebSocket (RFC 6455): the upgrade, for either side, and then whole messages. The frames are tungstenite's work; what
+//! is said before them is ours, since it must be bounded, strict, and explain itself.
+//!
+//! Read [`Ws::accept`] for what a client must send, [`socket`] for what becomes of the connection.
+
+mod admit;
+pub(crate) mod close;
+mod head;
+mod offer;
+mod origin;
+pub(crate) mod socket;
+mod target;
+
+use std::time::Duration;
+
+use sockeye_core::limits::Handshakes;
+use sockeye_core::{Code, Endpoint, Fault, Kind};
+use sockeye_wire::escape::{Shape, escape_bytes};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::time::timeout;
+use tokio_tungstenite::tungstenite::handshake::client::generate_key;
+use tokio_tungstenite::tungstenite::protocol::Role as Side;
+
+use self::admit::{Refusal, Rules};
+use self::head::{From, Request, Response, Unread};
+use self::offer::{BODY, Offer};
+use self::socket::Socket;
+use super::{Entry, Layer, Link, Scene, Shape as Makes, Wrapping};
+use crate::errno;
+use crate::stream::Stream;
+use crate::transport::Role;
+
+pub(super) const ENTRY: Entry = Entry {
+    name: "ws",
+    shape: Makes::Messages,
+    connects_with: &["path", "header", "subprotocol", "origin"],
+    listens_with: &["path", "subprotocol", "origin"],
+    examples: &[
+        "ws://127.0.0.1:9000/chat",
+        "ws+unix:///run/chat.sock?path=/chat",
+        "ws://:9000?subprotocol=chat.v2,chat",
+    ],
+    prepare: |endpoint, role| Ok(Box::new(Ws::read(endpoint, role)?)),
+};
+
+/// How long what a refused client still sends is discarded, so that the refusal does not become an RST, and how long the
+/// body of a refusal is waited for.
+const LINGER: Duration = Duration::from_millis(500);
+
+/// How much of it, in bytes.
+const LINGER_BYTES: usize = 64 * 1024;
+
+/// How many first bytes of what is no HTTP are shown.
+const SHOWN: usize = 64;
+
+/// The layer, ready for any number of connections.
+enum Ws {
+    Connects(Offer),
+    Listens(Rules),
+}
+
+impl Ws {
+    fn read(endpoint: &Endpoint, role: Role) -> Result<Self, Fault> {
+        Ok(match role {
+            Role::Connect => Self::Connects(Offer::read(endpoint)?),
+            Role::Listen => Self::Listens(Rules::read(endpoint)?),
+        })
+    }
+}
+
+impl Layer for Ws {
+    fn name(&self) -> &'static str {
+        "ws"
+    }
+
+    fn patience(&self, limits: &Handshakes) -> Duration {
+        limits.header
+    }
+
+    fn wrap<'a>(&'a self, link: Link, scene: &'a Scene<'a>) -> Wrapping<'a> {
+        Box::pin(async move {
+            match self {
+                Self::Connects(offer) => connect(offer, link, scene).await,
+                Self::Listens(rules) => accept(rules, link, scene).await,
+            }
+        })
+    }
+}
+
+/// Asks for the upgrade.
+async fn connect(offer: &Offer, mut link: Link, scene: &Scene<'_>) -> Result<Link, Fault> {
+    let key = generate_key();
+    let broken = |error: std::io::Error| errno::connecting(&error, scene.subject, Duration::ZERO);
+    link.stream.write_all(offer.request(&key).as_bytes()).await.map_err(broken)?;
+    link.stream.flush().await.map_err(broken)?;
+    let read = head::read(&mut link.stream, From::Server).await;
+    let parsed = read.and_then(|(head, rest)| Ok((Response::parse(&head)?, rest)));
+    let (answer, rest) = parsed.map_err(|unread| not_http(unread, scene.subject))?;
+    if answer.status != 101 {
+        let body = body(&mut link.stream, rest).await;
+        return Err(offer::refused(&answer, &body, scene.subject));
+    }
+    let facts = offer.check(&key, &answer, scene.subject)?;
+    (scene.on_event)(Kind::Upgraded { leg: scene.leg, to: "ws", facts: &facts });
+    Ok(opened(link, rest, Side::Client, scene).await)
+}
+
+/// Answers the request for the upgrade.
+async fn accept(rules: &Rules, mut link: Link, scene: &Scene<'_>) -> Result<Link, Fault> {
+    let broken = |error: std::io::Error| errno::running(&error, scene.subject);
+    let read = head::read(&mut link.stream, From::Client).await;
+    let parsed = read.and_then(|(head, rest)| Ok((Request::parse(&head)?, rest)));
+    let judged = match parsed {
+        Ok((request, rest)) => rules.judge(&request).map(|grant| (grant, rest)),
+        Err(unread) => match Refusal::of(&unread) {
+            Some(refusal) => Err(refusal),
+            None => return Err(not_http(unread, scene.subject)),
+        },
+    };
+    let (grant, rest) = match judged {
+        Ok(granted) => granted,
+        Err(refusal) => {
+            turn_away(&mut link.stream, &rules.answer(&refusal)).await;
+            return Err(refusal.fault(scene.subject));
+        }
+    };
+    link.stream.write_all(grant.answer().as_bytes()).await.map_err(broken)?;
+    link.stream.flush().await.map_err(broken)?;
+    (scene.on_event)(Kind::Upgraded { leg: scene.leg, to: "ws", facts: &grant.facts });
+    Ok(opened(link, rest, Side::Server, scene).await)
+}
+
+async fn opened(link: Link, rest: Vec<u8>, side: Side, scene: &Scene<'_>) -> Link {
+    let Link { stream, local, remote, user } = link;
+    let socket = Socket::new(stream, rest, side, scene.message).await;
+    Link { stream: Stream::Ws(Box::new(socket)), local, remote, user }
+}
+
+/// Sends a refusal. Whether it arrives is the client's affair.
+async fn turn_away(stream: &mut Stream, answer: &str) {
+    let sending = async {
+        stream.write_all(answer.as_bytes()).await?;
+        stream.shutdown().await?;
+        let mut left = LINGER_BYTES;
+        let mut chunk = [0; 2048];
+        while left > 0 {
+            let count = stream.read(&mut chunk).await?;
+            if count == 0 {
+                break;
+            }
+            left = left.saturating_sub(count);
+        }
+        Ok::<(), std::io::Error>(())
+    };
+    let _result = timeout(LINGER, sending).await;
+}
+
+/// The beginning of a refusal's body.
+async fn body(stream: &mut Stream, mut body: Vec<u8>) -> Vec<u8> {
+    let reading = async {
+        let mut chunk = [0; 512];
+        while body.len() < BODY {
+            match stream.read(&mut chunk).await {
+                Ok(0) | Err(_) => break,
+                Ok(count) => body.extend_from_slice(&chunk[..count]),
+            }
+        }
+    };
+    let _result = timeout(LINGER, reading).await;
+    body.truncate(BODY);
+    body
+}
+
+/// The fault of a peer that does not answer as a WebSocket's would.
+fn not_http(unread: Unread, subject: &str) -> Fault {
+    let fault = Fault::new(Code::NotWebsocket, subject);
+    let (what, bytes) = match unread {
+        Unread::Foreign(bytes) if bytes.starts_with(&[0x16, 3]) => ("tls", bytes),
+        // An alert: a TLS server's answer to what is no TLS.
+        Unread::Foreign(bytes) if bytes.starts_with(&[0x15, 3]) => ("tls", bytes),
+        Unread::Foreign(bytes) => ("other", bytes),
+        Unread::Ended(bytes) if bytes.is_empty() => ("silence", bytes),
+        Unread::Ended(bytes) => ("cut", bytes),
+        Unread::Malformed(what) => return fault.arg("what", "malformed").arg("bytes", what),
+        Unread::TooLong => return fault.arg("what", "long").arg("max", head::LONGEST),
+        Unread::Broken(error) => return errno::connecting(&error, subject, Duration::ZERO),
+    };
+    let mut shown = String::new();
+    escape_bytes(&bytes[..bytes.len().min(SHOWN)], Shape::Line, &mut shown);
+    fault.arg("what", what).arg("bytes", shown)
+}
