@@ -63,6 +63,7 @@ error-bad-value = { $value } is no value for { $name }
     .hint = durations are 500ms or 2s, sizes 64k or 1m; `--help` says what each flag takes
 error-unfit-parameter = { $name } means nothing on { $scheme }
     .hint = leave it out; `sockeye list transports` shows what each transport takes
+    .near = it belongs to { $near }: write { $near }+{ $scheme }://…, or leave it out
 error-unknown-framing = { $name } is no framing
     .hint = `sockeye list framings` shows what there is
     .near = did you mean { $near }? `sockeye list framings` shows what there is

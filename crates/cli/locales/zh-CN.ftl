@@ -63,6 +63,7 @@ error-bad-value = { $name } 的值不能是 { $value }
     .hint = 时长写作 500ms 或 2s，大小写作 64k 或 1m；各选项接受什么见 `--help`
 error-unfit-parameter = { $name } 对 { $scheme } 没有意义
     .hint = 去掉它；`sockeye list transports` 列出各传输方式接受的参数
+    .near = 它属于 { $near }：请写作 { $near }+{ $scheme }://…，或去掉它
 error-unknown-framing = 没有名为 { $name } 的分帧方式
     .hint = 用 `sockeye list framings` 查看有哪些
     .near = 是不是 { $near }？用 `sockeye list framings` 查看有哪些

@@ -115,7 +115,7 @@ codes! {
     BadValue = "bad-value", Usage, Here, Usage;
     /// A network that cannot be read. Arguments: `value`, `near`.
     BadNetwork = "bad-network", Usage, Here, Usage;
-    /// A parameter that means nothing on this transport. Arguments: `name`, `scheme`.
+    /// A parameter that means nothing on this transport. Arguments: `name`, `scheme`, `near` (a layer that takes it).
     UnfitParameter = "unfit-parameter", Usage, Here, Usage;
     /// A framing that does not exist. Arguments: `name`, `near`.
     UnknownFraming = "unknown-framing", Usage, Here, Usage;

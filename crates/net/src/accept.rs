@@ -77,7 +77,7 @@ fn admit(plan: &Rc<Plan>, mut stream: Stream, remote: Address) {
         return begin(plan, id, slot, link);
     }
     let known = Some(&remote).filter(|_| !plan.layers.tell_remote());
-    match plan.guard.greet(known, world.clock.now()) {
+    match plan.guard.greet(known, plan.layers.logins(), world.clock.now()) {
         Ok(place) => {
             let (id, link) = (World::number(), Link::new(stream, remote));
             accepted(id, &link);

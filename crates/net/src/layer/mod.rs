@@ -25,7 +25,7 @@ use tokio::time::Instant;
 
 pub use auth::first_line;
 
-use crate::guard::Reason;
+use crate::guard::{Logins, Reason};
 use crate::metrics::Outcome;
 use crate::stream::Stream;
 use crate::transport::Role;
@@ -172,17 +172,17 @@ pub(crate) trait Layer {
         false
     }
 
-    /// What it says, in place of all else, to somebody who is to come again later. `None`: there is no word for that, or it
-    /// is the peer who speaks first.
-    fn come_later(&self) -> Option<&'static [u8]> {
-        None
-    }
-
     /// What to tell people before the first connection: a certificate that was made, safety that was given up. `url` is
     /// where it listens or connects to.
     fn announce(&self, url: &str) -> Vec<Note> {
         let _ = url;
         Vec::new()
+    }
+
+    /// What it says, in place of all else, to somebody who is to come again later. `None`: there is no word for that, or it
+    /// is the peer who speaks first.
+    fn come_later(&self) -> Option<&'static [u8]> {
+        None
     }
 
     /// Makes the handshake. Dropping the future gives up.
@@ -213,14 +213,20 @@ impl Layers {
         self.0.iter().any(|layer| layer.tells_remote())
     }
 
-    /// What a peer is told that is to come again later, before any of them is on.
-    pub(crate) fn come_later(&self) -> Option<&'static [u8]> {
-        self.0.first().and_then(|layer| layer.come_later())
-    }
-
     /// What to tell people before the first connection.
     pub(crate) fn announce(&self, url: &str) -> Vec<Note> {
         self.0.iter().flat_map(|layer| layer.announce(url)).collect()
+    }
+
+    /// Whether peers log in here.
+    pub(crate) fn logins(&self) -> Logins {
+        let ask = self.0.iter().any(|layer| layer.come_later().is_some());
+        if ask { Logins::Here } else { Logins::Nowhere }
+    }
+
+    /// What a peer is told that is to come again later, before any of them is on.
+    pub(crate) fn come_later(&self) -> Option<&'static [u8]> {
+        self.0.first().and_then(|layer| layer.come_later())
     }
 
     /// Puts all of them on.
