@@ -222,7 +222,7 @@ error-bad-upgrade = { $what ->
    *[upgrade] the server answered 101, but not with an upgrade to WebSocket
   }
     .hint = the server, or a proxy before it, breaks RFC 6455: try without the proxy
-error-upgrade-turned-away = { $what ->
+error-turned-away = { $what ->
     [malformed] turned away with { $status }: the request is no proper HTTP/1.1 (bad { $value })
     [too-long] turned away with { $status }: the request's head is over 16 KiB or 64 fields
     [method] turned away with { $status }: the method is { $value }, not GET

@@ -222,7 +222,7 @@ error-bad-upgrade = { $what ->
    *[upgrade] 服务器回答了 101，却没有升级到 WebSocket
   }
     .hint = 服务器或它前面的代理不符合 RFC 6455：请试试绕过代理
-error-upgrade-turned-away = { $what ->
+error-turned-away = { $what ->
     [malformed] 已用 { $status } 拒绝：请求不是合格的 HTTP/1.1（{ $value } 有误）
     [too-long] 已用 { $status } 拒绝：请求头超过 16 KiB 或 64 个字段
     [method] 已用 { $status } 拒绝：方法是 { $value }，不是 GET

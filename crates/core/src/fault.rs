@@ -227,7 +227,7 @@ codes! {
     /// `extension`), `value`.
     BadUpgrade = "bad-upgrade", Application, Peer, Connect;
     /// A client whose upgrade was refused. Arguments: `status`, `what`, `value`.
-    UpgradeTurnedAway = "upgrade-turned-away", Application, Peer, Connect;
+    UpgradeTurnedAway = "turned-away", Application, Peer, Connect;
 
     /// Time ran out while connecting. Arguments: `after`.
     ConnectTimeout = "connect-timeout", Transport, Path, Timeout;

@@ -11,6 +11,7 @@ pub(crate) mod demux;
 mod measure;
 pub(crate) mod port;
 pub(crate) mod queue;
+mod relay;
 pub(crate) mod session;
 pub(crate) mod side;
 pub(crate) mod strict;

@@ -391,35 +391,6 @@ impl Session {
         true
     }
 
-    /// Marks the end of a leg; in a relay, hands it on.
-    fn pass_eof(&mut self, leg: Leg) {
-        let Some(side) = self.side(leg) else { return };
-        side.eof = true;
-        let (pass, partner) = (side.pass, side.partner);
-        if pass && let Some(partner) = self.side(partner) {
-            partner.finish();
-        }
-    }
-
-    /// Hands `count` bytes of the lent buffer over to the other half of a relay.
-    fn pass(&mut self, from: Leg, to: Leg, count: usize, cx: &mut Context<'_>, lent: &mut Lent) {
-        let world = Rc::clone(&self.world);
-        let data = &lent.buffer[..count];
-        if world.observer.is_some() {
-            let (leg, direction) = if from == PEER { (PEER, Direction::In) } else { (PEER, Direction::Out) };
-            world.show(self.id, Kind::Message { leg, direction, data });
-        }
-        if let Some(side) = self.side(from) {
-            side.bytes_in += count as u64;
-        }
-        self.passed_in += u64::from(from == PEER);
-        self.passed_out += u64::from(to == PEER);
-        let sent = self.side(to).map_or(Ok(()), |side| side.send(cx, data, &world));
-        if let Err(error) = sent {
-            self.broke(to, &error, cx, lent);
-        }
-    }
-
     /// Looks whether a leg that was asked for has come about.
     fn open(&mut self, leg: Leg, cx: &mut Context<'_>, lent: &mut Lent) -> bool {
         let world = Rc::clone(&self.world);
@@ -447,15 +418,6 @@ impl Session {
     /// Whether nothing can happen any more: the peer's leg has ended both ways and no other leg is owed anything.
     fn is_finished(&self) -> bool {
         self.peer.is_done() && !self.others.iter().any(Side::owes)
-    }
-
-    /// The stdio leg whose output the other side has ended, if stdin may still have something for that side and all that
-    /// came from it is sent.
-    fn draining(&self) -> Option<Leg> {
-        let sides = || std::iter::once(&self.peer).chain(&self.others);
-        let stdio = sides().find(|side| side.pass && side.port.is_stdio())?;
-        let is_sent = sides().all(|side| side.leg != stdio.partner || side.is_drained());
-        (!stdio.eof && stdio.fin == Fin::Sent && is_sent).then_some(stdio.leg)
     }
 
     /// A leg's socket failed.

@@ -20,6 +20,7 @@ use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Role, WebSocketConfig
 use tokio_tungstenite::tungstenite::{Error, Message, Utf8Bytes};
 
 use super::close::{ABNORMAL, INVALID_DATA, Leave, NO_STATUS, NORMAL, PROTOCOL_ERROR, TOO_BIG};
+use super::pulse::{Asks, Look, Pulse};
 use crate::stream::Stream;
 
 /// What an idle connection holds for reading, in bytes.
@@ -69,6 +70,7 @@ enum Theirs {
 
 /// A WebSocket.
 #[derive(Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "facts that change apart from each other")]
 pub struct Socket {
     inner: WebSocketStream<Stream>,
     role: Role,
@@ -86,11 +88,7 @@ pub struct Socket {
     taken: bool,
     /// An answer to a ping or a Close waits to be written.
     answers: bool,
-    /// Whether the peer was heard since [`Socket::keep_alive`] last looked.
-    fresh: bool,
-    /// When it was last heard, or pinged.
-    since: Option<Tick>,
-    pinged: bool,
+    pulse: Pulse,
     /// The rest of a message that is being read as bytes.
     left: Bytes,
 }
@@ -115,9 +113,7 @@ impl Socket {
             unwritten: 0,
             taken: false,
             answers: false,
-            fresh: false,
-            since: None,
-            pinged: false,
+            pulse: Pulse::default(),
             left: Bytes::new(),
         }
     }
@@ -182,7 +178,7 @@ impl Socket {
                 self.theirs = Theirs::Ended;
                 continue;
             };
-            self.fresh = true;
+            self.pulse.heard();
             match next {
                 Ok(Message::Text(text)) => return heard(Sort::Text, text.into()),
                 Ok(Message::Binary(data)) => return heard(Sort::Binary, data),
@@ -295,7 +291,7 @@ impl Socket {
             ready!(self.poll_flush(cx))?;
             let frame = CloseFrame { code: self.code.into(), reason: Utf8Bytes::default() };
             self.closed = true;
-            self.since = None;
+            self.pulse.restart();
             self.unwritten = HEAD;
             Pin::new(&mut self.inner).start_send(Message::Close(Some(frame))).map_err(plain)?;
         }
@@ -331,23 +327,14 @@ impl Socket {
     /// Looks whether the peer is there: after `every` of silence it is pinged, after as much again it is given up. To be
     /// called when there was nothing to read.
     pub(crate) fn keep_alive(&mut self, cx: &mut Context<'_>, now: Tick, every: Duration) -> io::Result<()> {
-        let since = match self.since {
-            Some(since) if !self.fresh => since,
-            _ => {
-                self.fresh = false;
-                self.pinged = false;
-                *self.since.insert(now)
+        let asks = if self.closed { Asks::No } else { Asks::Yes };
+        match self.pulse.look(now, every, asks) {
+            Look::Wait => return Ok(()),
+            Look::Gone(after) => {
+                return Err(io::Error::other(Fault::new(Code::WsSilent, "").arg("after", Span(after))));
             }
-        };
-        if now < since + every {
-            return Ok(());
+            Look::Ping => {}
         }
-        if self.pinged || self.closed {
-            let after = if self.pinged { every * 2 } else { every };
-            return Err(io::Error::other(Fault::new(Code::WsSilent, "").arg("after", Span(after))));
-        }
-        self.pinged = true;
-        self.since = Some(now);
         if let Poll::Ready(sent) = self.accept(cx, Message::Ping(Bytes::new())) {
             sent?;
             self.unwritten += HEAD;
@@ -360,7 +347,7 @@ impl Socket {
 
     /// When [`Socket::keep_alive`] has something to do, if the peer stays silent.
     pub(crate) fn due(&self, every: Duration) -> Option<Tick> {
-        self.since.filter(|_| self.theirs == Theirs::Open).map(|since| since + every)
+        self.pulse.due(every).filter(|_| self.theirs == Theirs::Open)
     }
 }
 
