@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Two thousand peers that send one byte now and then and never end a frame.
+"""Row 5, within a session: two thousand peers that send one byte now and then and never end a frame.
 
     attack/slow_drip.py [target/debug/sockeye]
 
@@ -7,7 +7,7 @@ Passes if a fresh client gets its echo within 1 s all the while, and if --frame-
 """
 import time
 
-from victim import connect, echo_time, raise_descriptors, resident, server, verdict
+from victim import connect, echo_time, raise_descriptors, resident, row, server
 
 PEERS = 2000
 FRAME = b"\x00\x00\x00\x05hello"
@@ -37,10 +37,11 @@ def main():
             except TimeoutError:
                 pass
         worst = max(worst, echo_time(address, FRAME, FRAME))
-        verdict(
-            worst < 1 and ended == PEERS,
+        row(
+            5, worst < 1 and ended == PEERS,
             f"{PEERS} dripping peers cost {held} KiB, a fresh echo took {worst * 1000:.0f} ms at worst, "
             f"{ended} were ended by --frame-timeout",
+            f"{PEERS} ended, echo 1,000 ms",
         )
 
 

@@ -3,6 +3,7 @@ import contextlib
 import os
 import resource
 import socket
+import ssl
 import subprocess
 import sys
 import time
@@ -62,10 +63,36 @@ def resident(process):
         return next(int(line.split()[1]) for line in status if line.startswith("VmRSS:"))
 
 
-def echo_time(address, question, answer, source=None):
-    """How long a fresh client waits for its echo, connecting included. Ends the attack if it waits in vain."""
+def certificates(directory):
+    """Paths of an authority (`ca`), a server's certificate (`cert`) and its key, made by `sockeye cert` (ECDSA P-256)."""
+    subprocess.run([program(), "cert", "all", "--dir", directory], check=True,
+                   stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    return {name: os.path.join(directory, file)
+            for name, file in (("ca", "ca.pem"), ("cert", "server.pem"), ("key", "server.key"))}
+
+
+def rsa_certificate(directory):
+    """The same with RSA (2,048 bits), made by OpenSSL; it vouches for itself."""
+    cert, key = os.path.join(directory, "rsa.pem"), os.path.join(directory, "rsa.key")
+    subprocess.run(
+        ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", key, "-out", cert, "-days", "300",
+         "-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1",
+         "-addext", "extendedKeyUsage=serverAuth", "-addext", "keyUsage=digitalSignature"],
+        check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    return {"ca": cert, "cert": cert, "key": key}
+
+
+def over_tls(caller, made):
+    """The connection with TLS on it, the server's certificate checked."""
+    context = ssl.create_default_context(cafile=made["ca"])
+    return context.wrap_socket(caller, server_hostname="127.0.0.1")
+
+
+def echo_time(address, question, answer, source=None, made=None):
+    """How long a fresh client waits for its echo, connecting included (and TLS, if `made` has its certificates). Ends
+    the attack if it waits in vain."""
     started = time.monotonic()
-    with connect(address, source) as caller:
+    with connect(address, source) as plain, (over_tls(plain, made) if made else plain) as caller:
         caller.sendall(question)
         got = b""
         while len(got) < len(answer):
@@ -78,7 +105,19 @@ def echo_time(address, question, answer, source=None):
     return time.monotonic() - started
 
 
+def said_by(process):
+    """What the server has said on stderr so far."""
+    with open(process.said, encoding="utf-8", errors="replace") as said:
+        return said.read()
+
+
+def row(number, holds, text, bound):
+    """Prints the figure and its bound for a row of the attack plan, and ends with 1 if it does not hold."""
+    print(f"row {number}: {'ok' if holds else 'FAILED'}: {text} (bound: {bound})", flush=True)
+    sys.exit(0 if holds else 1)
+
+
 def verdict(holds, text):
-    """Prints the figure, and ends with 1 if it is not as it should be."""
+    """Prints a figure that is no row's, and ends with 1 if it is not as it should be."""
     print(f"{'ok' if holds else 'FAILED'}: {text}")
     sys.exit(0 if holds else 1)

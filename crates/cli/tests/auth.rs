@@ -2,9 +2,8 @@
 //! way leads through ncat's HTTP proxy and through microsocks.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on must fail")]
 
-use std::net::{TcpListener, TcpStream};
+use std::net::TcpListener;
 use std::path::Path;
-use std::time::{Duration, Instant};
 
 use sockeye_testkit::program::{Ended, PATIENCE, Program, Running, Scratch, place, quiet_address};
 
@@ -70,13 +69,10 @@ fn curl_is_known_by_its_header() {
     assert!(shown.contains("GET / HTTP/1.1") && !shown.contains("PROXY TCP4"), "{shown}");
 }
 
-/// Waits until somebody listens there.
+/// Waits until somebody listens there: socat tries again for ten seconds.
 fn listens(address: &str) {
-    let until = Instant::now() + PATIENCE;
-    while TcpStream::connect(address).is_err() {
-        assert!(Instant::now() < until, "nobody listens at {address}");
-        std::thread::sleep(Duration::from_millis(20));
-    }
+    let target = format!("TCP:{address},retry=200,interval=0.05");
+    Program::new("socat").args(["-u", "OPEN:/dev/null", &target]).patience(2 * PATIENCE).run("").ok();
 }
 
 /// An HTTP proxy. It listens at every address, so quiet ones are of no use to it, and it does not tell which free port it

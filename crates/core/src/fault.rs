@@ -422,18 +422,22 @@ pub fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Opti
         .map(|(_, candidate)| candidate)
 }
 
-/// The Levenshtein distance, in characters.
+/// How many slips of the hand lie between two words: a character too many, too few or another, or two neighbours
+/// swapped (optimal string alignment).
 fn distance(left: &str, right: &str) -> usize {
-    let right: Vec<char> = right.chars().collect();
+    let (left, right): (Vec<char>, Vec<char>) = (left.chars().collect(), right.chars().collect());
+    let mut above: Vec<usize> = Vec::new();
     let mut row: Vec<usize> = (0..=right.len()).collect();
-    for (i, a) in left.chars().enumerate() {
-        let mut corner = i;
-        row[0] = i + 1;
+    for (i, a) in left.iter().enumerate() {
+        let mut next = vec![i + 1; right.len() + 1];
         for (j, b) in right.iter().enumerate() {
-            let replaced = corner + usize::from(a != *b);
-            corner = row[j + 1];
-            row[j + 1] = replaced.min(corner + 1).min(row[j] + 1);
+            let replaced = row[j] + usize::from(a != b);
+            next[j + 1] = replaced.min(row[j + 1] + 1).min(next[j] + 1);
+            if i > 0 && j > 0 && *a == right[j - 1] && left[i - 1] == *b {
+                next[j + 1] = next[j + 1].min(above[j - 1] + 1);
+            }
         }
+        above = std::mem::replace(&mut row, next);
     }
     row[right.len()]
 }
@@ -454,7 +458,10 @@ mod tests {
     #[test]
     fn nearest_finds_a_slip_and_refuses_a_stranger() {
         assert_eq!(nearest("conect", ["serve", "connect", "ask"]), Some("connect"));
+        assert_eq!(nearest("tsl", ["tcp", "tls"]), Some("tls"));
+        assert_eq!(nearest("tpc", ["tls", "tcp"]), Some("tcp"));
         assert_eq!(nearest("zebra", ["serve", "connect", "ask"]), None);
+        assert_eq!((distance("ab", "ba"), distance("kitten", "sitting"), distance("", "ab")), (1, 3, 2));
         assert_eq!(nearest("x", ["-"]), None);
         assert_eq!(nearest("", ["-"]), None);
     }

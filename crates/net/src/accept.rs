@@ -12,7 +12,8 @@ use sockeye_core::{Address, Code, Fault, Kind, PEER, SessionId, Tick};
 
 use crate::complaints::About;
 use crate::drive::port::Port;
-use crate::drive::session::{Session, Told};
+use crate::drive::session::Session;
+use crate::drive::who::Told;
 use crate::entrant::Entrant;
 use crate::errno::is_exhausted;
 use crate::guard::{Reason, Slot};

@@ -38,13 +38,15 @@ impl Session {
                 self.peer.queue.clear(&world);
             }
         }
-        let mut owed = false;
+        let (mut owed, given_up) = (false, self.is_given_up());
         for side in std::iter::once(&mut self.peer).chain(&mut self.others) {
             if side.leg != PEER {
                 side.finish();
             }
             let before = side.bytes_out;
             match side.poll_flush(cx, &world) {
+                // What TLS or a WebSocket has taken cannot be cleared: a peer that reads nothing would keep the session.
+                Poll::Pending if given_up && side.leg == PEER => side.port = Port::Gone,
                 Poll::Pending => owed = true,
                 Poll::Ready(Ok(true)) if side.port.has_fin() => {
                     let (leg, direction, farewell) = (side.leg, Direction::Out, side.port.farewell());
@@ -65,7 +67,7 @@ impl Session {
         }
         if !owed {
             self.others.clear();
-            if self.is_given_up() {
+            if given_up {
                 self.stage = Stage::Over;
                 return Turn::Again;
             }

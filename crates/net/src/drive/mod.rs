@@ -16,3 +16,4 @@ pub(crate) mod session;
 pub(crate) mod side;
 pub(crate) mod strict;
 mod websocket;
+pub(crate) mod who;

@@ -18,6 +18,7 @@ use crate::complaints::About;
 use crate::drive::port::{Got, Port};
 use crate::drive::side::{Fin, Side};
 use crate::drive::strict::Strict;
+use crate::drive::who::{Told, Who};
 use crate::errno;
 use crate::guard::Slot;
 use crate::metrics::Meter;
@@ -72,22 +73,6 @@ pub(crate) struct Session {
     pub(super) strict: Option<Box<Strict>>,
     pub(super) meter: Option<Box<Meter>>,
     _slot: Option<Slot>,
-}
-
-/// What layers have told of a session.
-pub(crate) struct Told {
-    /// Our end, as the peer knows it.
-    pub(crate) local: Address,
-    /// Who the peer has proved to be.
-    pub(crate) user: Option<Box<str>>,
-}
-
-/// Who the peer is.
-struct Who {
-    remote: Address,
-    told: Option<Box<Told>>,
-    /// What faults are about, if not the session's number.
-    subject: Option<String>,
 }
 
 /// What a turn came to.

@@ -213,15 +213,21 @@ impl Layers {
         self.0.iter().any(|layer| layer.tells_remote())
     }
 
+    /// Their words, outermost first.
+    pub(crate) fn names(&self) -> String {
+        let names: Vec<&str> = self.0.iter().rev().map(|layer| layer.name()).collect();
+        names.join("+")
+    }
+
     /// What to tell people before the first connection.
     pub(crate) fn announce(&self, url: &str) -> Vec<Note> {
         self.0.iter().flat_map(|layer| layer.announce(url)).collect()
     }
 
-    /// Whether peers log in here.
+    /// Whether peers log in as the first thing here. Where another layer comes before, the login itself turns those away
+    /// who have failed too often: only then can they be told so.
     pub(crate) fn logins(&self) -> Logins {
-        let ask = self.0.iter().any(|layer| layer.come_later().is_some());
-        if ask { Logins::Here } else { Logins::Nowhere }
+        if self.come_later().is_some() { Logins::Here } else { Logins::Nowhere }
     }
 
     /// What a peer is told that is to come again later, before any of them is on.

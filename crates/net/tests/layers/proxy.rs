@@ -173,8 +173,8 @@ fn a_relay_tells_whom_it_relays_byte_for_byte_as_the_protocol_says() {
         let mut expected = Vec::new();
         match version {
             Version::V1 => {
-                write!(expected, "PROXY TCP4 127.0.0.1 127.0.0.1 {} {}\r\n", client.port(), front.port())
-                    .unwrap()
+                let (from, to) = (client.port(), front.port());
+                write!(expected, "PROXY TCP4 127.0.0.1 127.0.0.1 {from} {to}\r\n").unwrap();
             }
             Version::V2 => {
                 expected.extend_from_slice(b"\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x0c\x7f\0\0\x01\x7f\0\0\x01");

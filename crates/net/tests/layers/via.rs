@@ -140,8 +140,8 @@ async fn addresses_and_names_go_to_the_proxy_as_they_are() {
         let met = dial(&through(endpoint, &format!("http://{proxy}"))).await;
         assert_eq!(met.events, [format!("upgraded via target={target}")]);
         assert!(hello(met).await.ends_with("|hello"));
-        let head = heard.recv_timeout(PATIENCE).unwrap();
-        assert_eq!(head, format!("CONNECT {target} HTTP/1.1\r\nHost: {target}\r\n\r\n"));
+        let request = heard.recv_timeout(PATIENCE).unwrap();
+        assert_eq!(request, format!("CONNECT {target} HTTP/1.1\r\nHost: {target}\r\n\r\n"));
     }
 }
 
