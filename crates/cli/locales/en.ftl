@@ -63,6 +63,7 @@ error-bad-value = { $value } is no value for { $name }
     .hint = durations are 500ms or 2s, sizes 64k or 1m; `--help` says what each flag takes
 error-unfit-parameter = { $name } means nothing on { $scheme }
     .hint = leave it out; `sockeye list transports` shows what each transport takes
+    .near = it belongs to { $near }: write { $near }+{ $scheme }://…, or leave it out
 error-unknown-framing = { $name } is no framing
     .hint = `sockeye list framings` shows what there is
     .near = did you mean { $near }? `sockeye list framings` shows what there is
@@ -119,6 +120,8 @@ error-no-file = there is no file { $path }
     .hint = check the name and the directory
 error-bad-file = { $path } cannot be read
     .hint = correct what stands in parentheses
+error-users-kept = { $path } has changed and cannot be read; who could log in before still can, and nobody else
+    .hint = correct what stands in parentheses; the file is read again by itself
 error-unknown-key = { $path } has a key that does not exist: { $name }
     .hint = the keys are endpoint, service, args, and the long names of serve's flags
     .near = did you mean { $near }?
@@ -205,7 +208,7 @@ error-not-websocket = { $what ->
     .hint = { $what ->
         [tls] write wss:// instead of ws://, on the side that has none
         [other] leave ws:// out to talk to it as it is: tcp://HOST:PORT
-       *[silence] is it a WebSocket server or client, and is this its port?
+       *[silence] is it a WebSocket server or client, and is this its port? One that wants TLS needs wss://
       }
 error-upgrade-refused = { $what ->
     [bare] the server did not upgrade to WebSocket; it answered { $status }
@@ -219,7 +222,7 @@ error-bad-upgrade = { $what ->
    *[upgrade] the server answered 101, but not with an upgrade to WebSocket
   }
     .hint = the server, or a proxy before it, breaks RFC 6455: try without the proxy
-error-upgrade-turned-away = { $what ->
+error-turned-away = { $what ->
     [malformed] turned away with { $status }: the request is no proper HTTP/1.1 (bad { $value })
     [too-long] turned away with { $status }: the request's head is over 16 KiB or 64 fields
     [method] turned away with { $status }: the method is { $value }, not GET
@@ -739,6 +742,7 @@ event-tls-certificate = certificate { $number }: { $subject }; for { $names }; i
 event-tls-truncated = the peer ended TLS without close_notify: something may have been cut off
 event-upgraded = { $to } stands: { $facts }
 event-authenticated = { $user } is who it says, by { $mechanism }
+event-logged-in = logged in, by { $mechanism }
 event-half-closed-in = the peer will send no more
 event-half-closed-out = we will send no more
 event-said-close-in = the peer says Close { $code } ({ $name }): { $reason }
@@ -761,7 +765,6 @@ note-nc-shut = connection to { $host } port { $port } ({ $transport }) failed: {
 note-datagram-too-long = not sent: a datagram of { $size } bytes is too long, at most { $max } fit
 note-tls-self-signed = made a certificate for this run; to connect with it: sockeye connect { $url } --pin { $pin }
 note-ws-closed = the peer closed with { $code } ({ $name }): { $reason }
-note-tls-self-signed = made a certificate for this run; to connect with it: `sockeye connect { $url } --pin { $pin }`
 note-tls-insecure = warning: { $endpoint } is not checked (--insecure): anyone in between can read and change everything; --pin or --ca would prevent that
 note-tls-expired = warning: the certificate in { $path } expired on { $when } (days ago: { $days }): peers will refuse it
 note-tls-not-yet-valid = warning: the certificate in { $path } is valid only from { $when }: peers will refuse it until then

@@ -63,6 +63,7 @@ error-bad-value = { $name } 的值不能是 { $value }
     .hint = 时长写作 500ms 或 2s，大小写作 64k 或 1m；各选项接受什么见 `--help`
 error-unfit-parameter = { $name } 对 { $scheme } 没有意义
     .hint = 去掉它；`sockeye list transports` 列出各传输方式接受的参数
+    .near = 它属于 { $near }：请写作 { $near }+{ $scheme }://…，或去掉它
 error-unknown-framing = 没有名为 { $name } 的分帧方式
     .hint = 用 `sockeye list framings` 查看有哪些
     .near = 是不是 { $near }？用 `sockeye list framings` 查看有哪些
@@ -119,6 +120,8 @@ error-no-file = 没有文件 { $path }
     .hint = 请检查文件名和目录
 error-bad-file = 文件 { $path } 读不懂
     .hint = 请改正括号里所说的地方
+error-users-kept = 文件 { $path } 已改动，但读不懂；原来能登录的人照旧，此外谁也不能登录
+    .hint = 请改正括号里所说的地方；改好后会自动重新读取
 error-unknown-key = { $path } 里有不存在的键：{ $name }
     .hint = 可用的键有 endpoint、service、args，以及 serve 各选项的长名
     .near = 是不是 { $near }？
@@ -205,7 +208,7 @@ error-not-websocket = { $what ->
     .hint = { $what ->
         [tls] 没有用 TLS 的一方，请把 ws:// 写成 wss://
         [other] 去掉 ws:// 就能照原样与它对话：tcp://主机:端口
-       *[silence] 对端真是 WebSocket 服务器或客户端吗？端口对吗？
+       *[silence] 对端真是 WebSocket 服务器或客户端吗？端口对吗？要 TLS 的话得写 wss://
       }
 error-upgrade-refused = { $what ->
     [bare] 服务器没有升级到 WebSocket，它回答 { $status }
@@ -219,7 +222,7 @@ error-bad-upgrade = { $what ->
    *[upgrade] 服务器回答了 101，却没有升级到 WebSocket
   }
     .hint = 服务器或它前面的代理不符合 RFC 6455：请试试绕过代理
-error-upgrade-turned-away = { $what ->
+error-turned-away = { $what ->
     [malformed] 已用 { $status } 拒绝：请求不是合格的 HTTP/1.1（{ $value } 有误）
     [too-long] 已用 { $status } 拒绝：请求头超过 16 KiB 或 64 个字段
     [method] 已用 { $status } 拒绝：方法是 { $value }，不是 GET
@@ -778,6 +781,7 @@ event-tls-certificate = 证书 { $number }：{ $subject }；适用于 { $names }
 event-tls-truncated = 对端没有用 close_notify 结束 TLS：数据可能被截断了
 event-upgraded = { $to } 已建立：{ $facts }
 event-authenticated = { $user } 的身份已由 { $mechanism } 证实
+event-logged-in = 已通过 { $mechanism } 登录
 event-half-closed-in = 对端不再发送
 event-half-closed-out = 本端不再发送
 event-said-close-in = 对端说 Close { $code }（{ $name }）：{ $reason }
@@ -800,7 +804,6 @@ note-nc-shut = 连接 { $host } 端口 { $port }（{ $transport }）失败：{ $
 note-datagram-too-long = 未发送：{ $size } 字节的数据报太长，最多 { $max } 字节
 note-tls-self-signed = 已为这次运行生成证书；连接它：sockeye connect { $url } --pin { $pin }
 note-ws-closed = 对端以 { $code }（{ $name }）关闭：{ $reason }
-note-tls-self-signed = 已为这次运行生成证书；连接时用：`sockeye connect { $url } --pin { $pin }`
 note-tls-insecure = 警告：不核对 { $endpoint } 的身份（--insecure）：夹在中间的任何人都能偷看和篡改一切；改用 --pin 或 --ca 可以避免
 note-tls-expired = 警告：{ $path } 里的证书已于 { $when } 过期（{ $days } 天前）：对端会拒绝它
 note-tls-not-yet-valid = 警告：{ $path } 里的证书要到 { $when } 才生效：在那之前对端会拒绝它

@@ -116,6 +116,11 @@ fn certificates_are_refused_with_what_to_mend() {
 }
 
 #[test]
+fn users_are_listed_and_slips_refused() {
+    check("user.txt");
+}
+
+#[test]
 fn help_is_what_it_was() {
     check("help.txt");
 }

@@ -79,7 +79,7 @@ fn says(words: Vec<u8>, first: First) -> (String, JoinHandle<()>) {
         let (mut peer, _) = listener.accept().unwrap();
         peer.set_read_timeout(Some(PATIENCE)).unwrap();
         if first == First::Client {
-            let _ = peer.read(&mut [0; 65536]);
+            let _ = peer.read(&mut [0; 4096]);
         }
         // Whoever has heard enough may leave early.
         let _ = peer.write_all(&words);
@@ -171,8 +171,8 @@ fn callers_act_on_no_log_of_a_server() {
 /// The subject and the names of a certificate, shown by `cert show`, by both sides of a connection, and in an error.
 #[test]
 fn certificates_act_on_nothing() {
-    let names = corpus().into_iter().filter_map(|words| String::from_utf8(words).ok());
-    for (number, name) in names.filter(|name| name.len() < 64).enumerate() {
+    let texts = corpus().into_iter().filter_map(|words| String::from_utf8(words).ok());
+    for (number, name) in texts.filter(|name| name.len() < 64).enumerate() {
         let made = Made::new();
         let authority = made.authority("ca", &format!("ca {name}"));
         made.leaf("leaf", &authority, &[], Role::Server, NOW);

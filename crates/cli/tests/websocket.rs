@@ -57,7 +57,7 @@ fn refusals_end_with_their_exit_code_on_both_sides() {
     let ask = |args: &[&str]| sockeye(["ask", &url, "hi"]).args(args).run("");
     let refused = ask(&["--origin", "https://evil.example"]);
     assert!(refused.with_code(4).contains("error[upgrade-refused]"));
-    server.says("error[upgrade-turned-away]");
+    server.says("error[turned-away]");
     server.says("--origin 'https://evil.example'");
     assert!(ask(&["--subprotocol", "v2"]).with_code(4).contains("Offer one of: v1"));
     assert_eq!(ask(&["--subprotocol", "v2,v1", "--header", "X-Any: thing"]).ok(), "hi\n");

@@ -115,7 +115,7 @@ codes! {
     BadValue = "bad-value", Usage, Here, Usage;
     /// A network that cannot be read. Arguments: `value`, `near`.
     BadNetwork = "bad-network", Usage, Here, Usage;
-    /// A parameter that means nothing on this transport. Arguments: `name`, `scheme`.
+    /// A parameter that means nothing on this transport. Arguments: `name`, `scheme`, `near` (a layer that takes it).
     UnfitParameter = "unfit-parameter", Usage, Here, Usage;
     /// A framing that does not exist. Arguments: `name`, `near`.
     UnknownFraming = "unknown-framing", Usage, Here, Usage;
@@ -173,6 +173,8 @@ codes! {
     NoFile = "no-file", File, Here, File;
     /// A file that cannot be read, or does not parse. Arguments: `path`.
     BadFile = "bad-file", File, Here, File;
+    /// A users file that cannot be read any more: who was known before is known still. Arguments: `path`.
+    UsersKept = "users-kept", File, Here, File;
     /// A key of a file that does not exist. Arguments: `path`, `name`, `near`.
     UnknownKey = "unknown-key", File, Here, File;
     /// A found file that would run programs. Arguments: `path`.
@@ -225,7 +227,7 @@ codes! {
     /// `extension`), `value`.
     BadUpgrade = "bad-upgrade", Application, Peer, Connect;
     /// A client whose upgrade was refused. Arguments: `status`, `what`, `value`.
-    UpgradeTurnedAway = "upgrade-turned-away", Application, Peer, Connect;
+    UpgradeTurnedAway = "turned-away", Application, Peer, Connect;
 
     /// Time ran out while connecting. Arguments: `after`.
     ConnectTimeout = "connect-timeout", Transport, Path, Timeout;
@@ -420,18 +422,22 @@ pub fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Opti
         .map(|(_, candidate)| candidate)
 }
 
-/// The Levenshtein distance, in characters.
+/// How many slips of the hand lie between two words: a character too many, too few or another, or two neighbours
+/// swapped (optimal string alignment).
 fn distance(left: &str, right: &str) -> usize {
-    let right: Vec<char> = right.chars().collect();
+    let (left, right): (Vec<char>, Vec<char>) = (left.chars().collect(), right.chars().collect());
+    let mut above: Vec<usize> = Vec::new();
     let mut row: Vec<usize> = (0..=right.len()).collect();
-    for (i, a) in left.chars().enumerate() {
-        let mut corner = i;
-        row[0] = i + 1;
+    for (i, a) in left.iter().enumerate() {
+        let mut next = vec![i + 1; right.len() + 1];
         for (j, b) in right.iter().enumerate() {
-            let replaced = corner + usize::from(a != *b);
-            corner = row[j + 1];
-            row[j + 1] = replaced.min(corner + 1).min(row[j] + 1);
+            let replaced = row[j] + usize::from(a != b);
+            next[j + 1] = replaced.min(row[j + 1] + 1).min(next[j] + 1);
+            if i > 0 && j > 0 && *a == right[j - 1] && left[i - 1] == *b {
+                next[j + 1] = next[j + 1].min(above[j - 1] + 1);
+            }
         }
+        above = std::mem::replace(&mut row, next);
     }
     row[right.len()]
 }
@@ -452,7 +458,10 @@ mod tests {
     #[test]
     fn nearest_finds_a_slip_and_refuses_a_stranger() {
         assert_eq!(nearest("conect", ["serve", "connect", "ask"]), Some("connect"));
+        assert_eq!(nearest("tsl", ["tcp", "tls"]), Some("tls"));
+        assert_eq!(nearest("tpc", ["tls", "tcp"]), Some("tcp"));
         assert_eq!(nearest("zebra", ["serve", "connect", "ask"]), None);
+        assert_eq!((distance("ab", "ba"), distance("kitten", "sitting"), distance("", "ab")), (1, 3, 2));
         assert_eq!(nearest("x", ["-"]), None);
         assert_eq!(nearest("", ["-"]), None);
     }

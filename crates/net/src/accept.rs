@@ -13,6 +13,7 @@ use sockeye_core::{Address, Code, Fault, Kind, PEER, SessionId, Tick};
 use crate::complaints::About;
 use crate::drive::port::Port;
 use crate::drive::session::Session;
+use crate::drive::who::Told;
 use crate::entrant::Entrant;
 use crate::errno::is_exhausted;
 use crate::guard::{Reason, Slot};
@@ -63,7 +64,7 @@ pub(crate) async fn run(plan: Rc<Plan>, listener: Listener) {
 }
 
 /// Starts a session for a stream, if there is a place for it.
-fn admit(plan: &Rc<Plan>, stream: Stream, remote: Address) {
+fn admit(plan: &Rc<Plan>, mut stream: Stream, remote: Address) {
     let world = &plan.world;
     let accepted = |id, link: &Link| {
         let (transport, local, remote) = (link.stream.transport(), &link.local, &link.remote);
@@ -76,14 +77,20 @@ fn admit(plan: &Rc<Plan>, stream: Stream, remote: Address) {
         return begin(plan, id, slot, link);
     }
     let known = Some(&remote).filter(|_| !plan.layers.tell_remote());
-    match plan.guard.greet(known, world.clock.now()) {
+    match plan.guard.greet(known, plan.layers.logins(), world.clock.now()) {
         Ok(place) => {
             let (id, link) = (World::number(), Link::new(stream, remote));
             accepted(id, &link);
             let entrant = Entrant::new(world, &plan.guard, place, link.remote.clone());
             tokio::task::spawn_local(greet(Rc::clone(plan), id, entrant, link));
         }
-        Err(reason) => world.refuse(SessionId::default(), &remote, reason),
+        Err(reason) => {
+            // One write that waits for nothing: whoever has mistyped a password is to know that it is no other server.
+            if let (Reason::Backoff, Some(word)) = (reason, plan.layers.come_later()) {
+                let _ = stream.try_write(word);
+            }
+            world.refuse(SessionId::default(), &remote, reason);
+        }
     }
 }
 
@@ -92,7 +99,13 @@ fn admit(plan: &Rc<Plan>, stream: Stream, remote: Address) {
 async fn greet(plan: Rc<Plan>, id: SessionId, entrant: Entrant, link: Link) {
     let world = &plan.world;
     let subject = link.remote.to_string();
-    let on_event = |kind: Kind<'_>| world.show(id, kind);
+    let on_event = |kind: Kind<'_>| {
+        world.show(id, kind);
+        // What a layer tells before its handshake has an end is the server's own trouble, as with a file it needs.
+        if let Kind::Error(fault) = kind {
+            world.fault(id, fault);
+        }
+    };
     let (message, door) = (world.limits.message, &entrant);
     let scene = Scene { leg: PEER, behalf: None, message, door, subject: &subject, on_event: &on_event };
     let wrapped = tokio::select! {
@@ -141,9 +154,10 @@ fn begin(plan: &Rc<Plan>, id: SessionId, slot: Slot, link: Link) {
     let Link { stream, local, remote, user } = link;
     let alone = matches!(stream, Stream::Stdio(_));
     let transport = stream.transport();
-    let machine = plan.begin(Caller { id, transport, local, remote: remote.clone(), user: user.clone() });
+    let told = (!plan.layers.is_empty()).then(|| Told { local: local.clone(), user: user.clone() });
+    let machine = plan.begin(Caller { id, transport, local, remote: remote.clone(), user });
     let session = Session::new(&plan.world, id, machine, Port::of(stream), plan.idle, Some(slot));
-    let session = session.with(remote).known_as(user).at_desk(plan.desk);
+    let session = session.with(remote).told(told).at_desk(plan.desk);
     if alone {
         let world = Rc::clone(&plan.world);
         tokio::task::spawn_local(async move { world.outcome.set(session.await.err()) });

@@ -1,5 +1,6 @@
 //! Connecting: an endpoint becomes a [`Conn`], or a fault that says why not.
 
+use std::cell::Cell;
 use std::future::{Future, poll_fn};
 use std::net::SocketAddr;
 use std::pin::{Pin, pin};
@@ -7,7 +8,8 @@ use std::task::Poll;
 use std::time::Duration;
 
 use sockeye_core::limits::{Handshakes, MESSAGE};
-use sockeye_core::{Address, Endpoint, Fault, Kind, Leg, Note, PEER, Tick};
+use sockeye_core::quantity::Span;
+use sockeye_core::{Address, Code, Endpoint, Fault, Kind, Leg, Note, PEER, Tick};
 use tokio::time::{Instant, sleep_until, timeout};
 
 use crate::datagram::Datagram;
@@ -115,19 +117,26 @@ impl Target {
         let endpoint = self.proxy.as_ref().unwrap_or(&self.endpoint);
         let subject = self.subject.clone();
         let call = Call { endpoint, subject, leg: options.leg, on_event, started: Instant::now() };
-        let dialling = self.connect(&call, &options);
+        // Where time runs out tells what to look for.
+        let stands = Cell::new(false);
+        let dialling = self.connect(&call, &options, &stands);
         let dialled = match self.endpoint.params.timeout.or(options.timeout) {
             None => dialling.await,
-            Some(limit) => {
-                let in_time = timeout(limit, dialling).await;
-                in_time.unwrap_or_else(|_| Err(errno::timed_out(&call.subject, limit)))
-            }
+            Some(limit) => timeout(limit, dialling).await.unwrap_or_else(|_| {
+                if !stands.get() {
+                    return Err(errno::timed_out(&call.subject, limit));
+                }
+                let fault = Fault::new(Code::HandshakeTimeout, &call.subject);
+                Err(fault.arg("layer", self.layers.names()).arg("after", Span(limit)))
+            }),
         };
         dialled.map_err(|fault| fault.doing(&call.subject))
     }
 
-    async fn connect(&self, call: &Call<'_>, options: &Options) -> Result<Conn, Fault> {
+    /// `stands` is set once only handshakes are still to be made.
+    async fn connect(&self, call: &Call<'_>, options: &Options, stands: &Cell<bool>) -> Result<Conn, Fault> {
         let conn = (self.entry.dial)(call).await?;
+        stands.set(true);
         match conn {
             Conn::Stream(stream) if !self.layers.is_empty() => {
                 let remote = stream.remote().unwrap_or(Address::Unix(None));

@@ -50,7 +50,11 @@ impl Entrant {
 
 impl Door for Entrant {
     fn is_barred(&self, remote: &Address) -> bool {
-        self.guard.is_barred(remote, self.world.clock.now())
+        let barred = self.guard.is_barred(remote, self.world.clock.now());
+        if barred {
+            self.refusal.set(Some(Reason::Backoff));
+        }
+        barred
     }
 
     fn failed(&self, remote: &Address) {

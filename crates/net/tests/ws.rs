@@ -6,11 +6,12 @@ use std::io::{ErrorKind, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use sockeye_core::limits::Handshakes;
 use sockeye_core::{
-    Conversation, Effect, Fault, Input, Limits, Note, Outbox, PEER, Peer, Service, SessionId, Tick,
+    Conversation, Effect, Event, Fault, Input, Kind, Limits, Note, Observer, Outbox, PEER, Peer, Service,
+    SessionId, Tick,
 };
 use sockeye_net::client::{self, Options as Connect};
 use sockeye_net::server::{End, Listener, Options, Server};
@@ -42,12 +43,20 @@ impl Front for Kept {
         false
     }
 
-    fn note(&self, _session: SessionId, note: &Note) {
-        let _ = self.told.lock().unwrap().send(format!("note {} {:?}", note.key, note.args));
-    }
+    fn note(&self, _session: SessionId, _note: &Note) {}
 
-    fn fault(&self, _session: SessionId, fault: &Fault) {
-        let _ = self.told.lock().unwrap().send(fault.to_string());
+    fn fault(&self, _session: SessionId, _fault: &Fault) {}
+}
+
+/// Of many faults of peers people are told a few; events leave out none.
+impl Observer for Kept {
+    fn event(&self, event: &Event<'_>) {
+        let told = match event.kind {
+            Kind::Error(fault) => fault.to_string(),
+            Kind::Note(note) => format!("note {} {:?}", note.key, note.args),
+            _ => return,
+        };
+        let _ = self.told.lock().unwrap().send(told);
     }
 }
 
@@ -91,6 +100,14 @@ impl Running {
         self.told.recv_timeout(PATIENCE).unwrap()
     }
 
+    /// The server is well, and this session is its last: none that came to nothing before counts.
+    fn serves_one_more(self) {
+        let mut stream = upgraded(self.address);
+        stream.write_all(&closing(1000, "")).unwrap();
+        assert_eq!(closed(&mut stream), 1000);
+        self.ended();
+    }
+
     /// The server, which was to end after so many sessions, has.
     fn ended(self) {
         assert_eq!(self.thread.join().unwrap().unwrap(), End::Done);
@@ -108,7 +125,9 @@ fn start(
     let front = Arc::new(Kept { urls: Mutex::new(urls), told: Mutex::new(sent) });
     let endpoint = format!("ws://127.0.0.1:0{params}").parse().unwrap();
     let thread = std::thread::spawn(move || {
-        let options = Options { limits, max_sessions: Some(sessions), operator: None, front, observer: None };
+        let observer: Arc<dyn Observer> = front.clone();
+        let observer = Some(observer);
+        let options = Options { limits, max_sessions: Some(sessions), operator: None, front, observer };
         let mut server = Server::new(options)?;
         server.bind(Listener { endpoint, name: "test".into(), service: Arc::new(Made(service)) })?;
         server.run()
@@ -153,11 +172,11 @@ fn frame(first: u8, payload: &[u8]) -> Vec<u8> {
     match u16::try_from(payload.len()) {
         Ok(short) if short < 126 => frame.push(0x80 | short.to_le_bytes()[0]),
         Ok(length) => {
-            frame.push(0x80 | 126);
+            frame.push(0x80 + 126);
             frame.extend(length.to_be_bytes());
         }
         Err(_) => {
-            frame.push(0x80 | 127);
+            frame.push(0x80 + 127);
             frame.extend((payload.len() as u64).to_be_bytes());
         }
     }
@@ -210,7 +229,7 @@ fn answers_are_text_or_binary_as_what_they_answer_and_may_be_empty() {
         (BINARY, b"\xff"),
         (TEXT, b""),
         (BINARY, b""),
-        (TEXT, &[b'x'; 70_000]),
+        (TEXT, &b"x".repeat(70_000)),
     ] {
         stream.write_all(&frame(first, payload)).unwrap();
         assert_eq!(read(&mut stream), (first, payload.to_vec()));
@@ -272,25 +291,23 @@ fn clients_that_do_not_ask_properly_are_told_why() {
             "what=too-long",
         ),
     ];
-    let server = start("/?subprotocol=chat", echo, Limits::default(), 1 + refused.len() as u64);
+    let server = start("/?subprotocol=chat", echo, Limits::default(), 1);
     for (request, status, fault) in refused {
         let mut stream = reach(server.address);
         stream.write_all(request.as_bytes()).unwrap();
         let mut answer = String::new();
         stream.read_to_string(&mut answer).unwrap();
         assert!(answer.starts_with(&format!("HTTP/1.1 {status}\r\n")), "{request}: {answer}");
+        drop(stream);
         let told = server.told();
-        assert!(told.starts_with("[upgrade-turned-away]") && told.contains(fault), "{told}");
+        assert!(told.starts_with("[turned-away]") && told.contains(fault), "{told}");
     }
-    let mut stream = upgraded(server.address);
-    stream.write_all(&closing(1000, "")).unwrap();
-    assert_eq!(closed(&mut stream), 1000);
-    server.ended();
+    server.serves_one_more();
 }
 
 #[test]
 fn what_is_no_http_is_shown_and_cut_at_once() {
-    let server = start("", echo, Limits::default(), 3);
+    let server = start("", echo, Limits::default(), 1);
     for (bytes, fault) in [
         (&b"hello\n"[..], r"what=other bytes=hello\n"),
         (b"\x16\x03\x01\x02\x00\x01", "what=tls"),
@@ -305,7 +322,7 @@ fn what_is_no_http_is_shown_and_cut_at_once() {
         let told = server.told();
         assert!(told.starts_with("[not-websocket]") && told.contains(fault), "{told}");
     }
-    server.ended();
+    server.serves_one_more();
 }
 
 #[test]
@@ -317,7 +334,7 @@ fn an_upgrade_that_drips_meets_its_deadline() {
     assert_eq!(stream.read(&mut [0]).unwrap_or(0), 0);
     let told = server.told();
     assert!(told.starts_with("[handshake-timeout]") && told.contains("layer=ws"), "{told}");
-    server.ended();
+    server.serves_one_more();
 }
 
 #[test]
@@ -328,7 +345,7 @@ fn broken_frames_end_with_their_code_and_their_fault() {
         (frame(TEXT, &[b'x'; 1001]), 1009, "[ws-oversize]"),
         ([half(0x02), half(0x80)].concat(), 1009, "[ws-oversize]"),
         // Only the head, which says too much already.
-        (vec![BINARY, 0x80 | 127, 0, 0, 0, 0, 0x40, 0, 0, 0, 0, 0, 0, 0], 1009, "[ws-oversize]"),
+        (vec![BINARY, 0x80 + 127, 0, 0, 0, 0, 0x40, 0, 0, 0, 0, 0, 0, 0], 1009, "[ws-oversize]"),
         (frame(TEXT, b"\xc3("), 1007, "[ws-protocol]"),
         (vec![TEXT, 1, b'x'], 1002, "[ws-protocol]"),
         (frame(0xc1, b"x"), 1002, "[ws-protocol]"),
@@ -432,10 +449,48 @@ fn a_silent_peer_is_pinged_and_one_that_does_not_answer_is_given_up() {
     server.ended();
 }
 
+#[test]
+fn a_message_that_takes_long_is_a_sign_of_life_and_pongs_alone_are_no_traffic() {
+    let silence = Duration::from_millis(200);
+    let limits = Limits { ping: silence, idle: Some(4 * silence), ..Limits::default() };
+    let server = start("", echo, limits, 1);
+    let mut stream = upgraded(server.address);
+    let (mut reader, (sent, frames)) = (stream.try_clone().unwrap(), channel());
+    let reading = std::thread::spawn(move || {
+        loop {
+            let came = read(&mut reader);
+            let is_last = came.0 == CLOSE;
+            sent.send(came).unwrap();
+            if is_last {
+                return;
+            }
+        }
+    });
+    // Slower than the pings would allow, and the idle time, if only whole messages counted.
+    let began = Instant::now();
+    for (due, byte) in (1_u32..).zip(frame(TEXT, &[b'x'; 20])) {
+        stream.write_all(&[byte]).unwrap();
+        let due = began + silence / 3 * due;
+        while let Ok((first, _)) = frames.recv_timeout(due.saturating_duration_since(Instant::now())) {
+            // A busy machine may ask; within a frame there is no answer to give.
+            assert!(matches!(first, PING | TEXT));
+        }
+    }
+    // From here on nothing but answers to pings: an idle session in the end.
+    for (first, _) in frames {
+        if first == PING {
+            stream.write_all(&frame(PONG, b"")).unwrap();
+        }
+    }
+    reading.join().unwrap();
+    assert!(server.told().starts_with("[idle]"));
+    server.ended();
+}
+
 /// Answers each message with 100 KiB.
 fn long(_: &Peer) -> Box<dyn Conversation> {
     Box::new(Talk(|input: Input<'_>, out: &mut Outbox| match input {
-        Input::Message { .. } => out.message(&[b'x'; 100 << 10]),
+        Input::Message { .. } => out.message(&b"x".repeat(100 << 10)),
         Input::Eof { .. } => out.close(),
         _ => {}
     }))
@@ -504,7 +559,7 @@ fn messages_become_bytes_and_reads_become_messages() {
     // The other end first.
     let mut stream = upgraded(server.address);
     let (mut far, _) = target.accept().unwrap();
-    far.write_all(&[b'y'; 200_000]).unwrap();
+    far.write_all(&b"y".repeat(200_000)).unwrap();
     drop(far);
     let mut size = 0;
     loop {

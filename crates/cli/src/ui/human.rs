@@ -18,6 +18,7 @@ use super::Ui;
 use super::output::Output;
 use super::paint::{Colour, Paint};
 use super::screen::Screen;
+use super::unseen;
 use crate::fault::{Weight, lines};
 use crate::words::Words;
 
@@ -90,7 +91,7 @@ impl Human {
     fn ask(&self, key: &str, user: &str) -> Option<Secret> {
         self.screen.flush();
         let prompt = self.words.say(key, &[("name", &safe(user))]);
-        rpassword::prompt_password(prompt).ok().and_then(secrets::given)
+        unseen::typed(&prompt).and_then(secrets::given)
     }
 
     /// Writes a line on stderr. On a shared screen it begins below payload that has not ended its line.
@@ -320,7 +321,9 @@ impl Observer for Human {
                 self.sentence(event, "event-upgraded", &args);
             }
             Kind::Authenticated { user, mechanism, .. } => {
-                self.sentence(event, "event-authenticated", &[("user", user), ("mechanism", mechanism)]);
+                // Whoever logs in with a token is not told by what name.
+                let key = if user.is_empty() { "event-logged-in" } else { "event-authenticated" };
+                self.sentence(event, key, &[("user", user), ("mechanism", mechanism)]);
             }
             Kind::HalfClosed { leg, direction, farewell } => {
                 let key = match (direction, farewell.is_some()) {

@@ -7,6 +7,7 @@ pub(crate) mod output;
 pub(crate) mod paint;
 pub(crate) mod screen;
 pub(crate) mod terminal;
+mod unseen;
 
 use std::sync::Arc;
 use std::time::Duration;

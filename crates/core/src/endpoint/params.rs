@@ -248,7 +248,7 @@ impl Params {
             "via" => self.masked_via(),
             "self-signed" => self.self_signed.then(String::new),
             "keylog" => text(&self.keylog),
-            "header" => text(&self.header),
+            "header" => self.header.as_deref().map(masked_fields),
             "subprotocol" => text(&self.subprotocol),
             "origin" => text(&self.origin),
             "user" => text(&self.user),
@@ -258,6 +258,18 @@ impl Params {
             _ => None,
         }
     }
+}
+
+/// Header fields as they are shown: those that hold a secret without it (RFC 9110, section 11.6.2; RFC 6265).
+fn masked_fields(fields: &str) -> String {
+    const SECRET: [&str; 3] = ["authorization", "proxy-authorization", "cookie"];
+    let mask = |line: &str| match line.split_once(':') {
+        Some((name, _)) if SECRET.contains(&name.trim().to_ascii_lowercase().as_str()) => {
+            format!("{name}: ***")
+        }
+        _ => line.to_owned(),
+    };
+    fields.split('\n').map(mask).collect::<Vec<_>>().join("\n")
 }
 
 /// Whether something is on: given without a value, or said so.
@@ -341,6 +353,17 @@ mod tests {
             assert_eq!(Params::read(&params.to_string()).unwrap(), params);
             assert_eq!(Params::default().or(params.clone()), params);
         }
+    }
+
+    #[test]
+    fn fields_with_secrets_are_masked() {
+        let mut params = Params::default();
+        params.set("header", "X: 1\nAuthorization: Bearer abc\nCOOKIE:abc").unwrap();
+        let shown = format!("{params:?}");
+        assert!(
+            shown.contains("X:") && shown.matches("***").count() == 2 && !shown.contains("abc"),
+            "{shown}"
+        );
     }
 
     #[test]

@@ -109,20 +109,4 @@ impl Session {
             Effect::Fail(fault) => self.fail((**fault).clone()),
         }
     }
-
-    /// Couples two legs: neither is read faster than the other can be written, and raw streams pass without the
-    /// conversation.
-    fn relay(&mut self, a: Leg, b: Leg) {
-        let raw = |session: &mut Self, leg: Leg| {
-            let lane = session.machine.lane(leg);
-            lane.framing.is_raw() && session.side(leg).is_some_and(|side| side.port.is_stream())
-        };
-        let pass = raw(self, a) && raw(self, b);
-        for (leg, partner) in [(a, b), (b, a)] {
-            if let Some(side) = self.side(leg) {
-                side.partner = partner;
-                side.pass = pass;
-            }
-        }
-    }
 }

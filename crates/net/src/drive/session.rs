@@ -18,6 +18,7 @@ use crate::complaints::About;
 use crate::drive::port::{Got, Port};
 use crate::drive::side::{Fin, Side};
 use crate::drive::strict::Strict;
+use crate::drive::who::{Told, Who};
 use crate::errno;
 use crate::guard::Slot;
 use crate::metrics::Meter;
@@ -74,14 +75,6 @@ pub(crate) struct Session {
     _slot: Option<Slot>,
 }
 
-/// Who the peer is.
-struct Who {
-    remote: Address,
-    user: Option<Box<str>>,
-    /// What faults are about, if not the session's number.
-    subject: Option<String>,
-}
-
 /// What a turn came to.
 pub(super) enum Turn {
     Again,
@@ -132,14 +125,14 @@ impl Session {
 
     /// Says who the peer is, for faults and for processes.
     pub(crate) fn with(mut self, remote: Address) -> Self {
-        self.who = Some(Box::new(Who { remote, user: None, subject: None }));
+        self.who = Some(Box::new(Who { remote, told: None, subject: None }));
         self
     }
 
-    /// Says who the peer has proved to be.
-    pub(crate) fn known_as(mut self, user: Option<Box<str>>) -> Self {
+    /// Says what layers have told of it.
+    pub(crate) fn told(mut self, told: Option<Told>) -> Self {
         if let Some(who) = &mut self.who {
-            who.user = user;
+            who.told = told.map(Box::new);
         }
         self
     }
@@ -159,13 +152,14 @@ impl Session {
     }
 
     pub(super) fn peer_info(&self) -> Peer {
+        let told = self.who.as_deref().and_then(|who| who.told.as_deref());
         Peer {
             session: self.id,
             transport: self.peer.port.transport(),
             datagrams: self.machine.lane(PEER).medium.is_datagrams(),
-            local: self.peer.port.local(),
+            local: told.map_or_else(|| self.peer.port.local(), |told| told.local.clone()),
             remote: self.who.as_deref().map_or(Address::Unix(None), |who| who.remote.clone()),
-            user: self.who.as_deref().and_then(|who| who.user.clone()),
+            user: told.and_then(|told| told.user.clone()),
         }
     }
 
@@ -397,35 +391,6 @@ impl Session {
         true
     }
 
-    /// Marks the end of a leg; in a relay, hands it on.
-    fn pass_eof(&mut self, leg: Leg) {
-        let Some(side) = self.side(leg) else { return };
-        side.eof = true;
-        let (pass, partner) = (side.pass, side.partner);
-        if pass && let Some(partner) = self.side(partner) {
-            partner.finish();
-        }
-    }
-
-    /// Hands `count` bytes of the lent buffer over to the other half of a relay.
-    fn pass(&mut self, from: Leg, to: Leg, count: usize, cx: &mut Context<'_>, lent: &mut Lent) {
-        let world = Rc::clone(&self.world);
-        let data = &lent.buffer[..count];
-        if world.observer.is_some() {
-            let (leg, direction) = if from == PEER { (PEER, Direction::In) } else { (PEER, Direction::Out) };
-            world.show(self.id, Kind::Message { leg, direction, data });
-        }
-        if let Some(side) = self.side(from) {
-            side.bytes_in += count as u64;
-        }
-        self.passed_in += u64::from(from == PEER);
-        self.passed_out += u64::from(to == PEER);
-        let sent = self.side(to).map_or(Ok(()), |side| side.send(cx, data, &world));
-        if let Err(error) = sent {
-            self.broke(to, &error, cx, lent);
-        }
-    }
-
     /// Looks whether a leg that was asked for has come about.
     fn open(&mut self, leg: Leg, cx: &mut Context<'_>, lent: &mut Lent) -> bool {
         let world = Rc::clone(&self.world);
@@ -453,15 +418,6 @@ impl Session {
     /// Whether nothing can happen any more: the peer's leg has ended both ways and no other leg is owed anything.
     fn is_finished(&self) -> bool {
         self.peer.is_done() && !self.others.iter().any(Side::owes)
-    }
-
-    /// The stdio leg whose output the other side has ended, if stdin may still have something for that side and all that
-    /// came from it is sent.
-    fn draining(&self) -> Option<Leg> {
-        let sides = || std::iter::once(&self.peer).chain(&self.others);
-        let stdio = sides().find(|side| side.pass && side.port.is_stdio())?;
-        let is_sent = sides().all(|side| side.leg != stdio.partner || side.is_drained());
-        (!stdio.eof && stdio.fin == Fin::Sent && is_sent).then_some(stdio.leg)
     }
 
     /// A leg's socket failed.

@@ -57,7 +57,12 @@ impl Session {
         let (now, every) = (self.world.clock.now(), self.world.limits.ping);
         let Some(socket) = self.side(leg).and_then(|side| side.port.socket()) else { return false };
         match socket.keep_alive(cx, now, every) {
-            Ok(()) => false,
+            Ok(moved) => {
+                if moved {
+                    self.last = now;
+                }
+                false
+            }
             Err(error) => {
                 self.broke(leg, &error, cx, lent);
                 true

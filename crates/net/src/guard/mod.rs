@@ -1,7 +1,7 @@
 //! Who may come in. The order in which a newcomer is asked, each question once, the first "no" being the reason told:
 //!
 //! 1. `denied`: is the address allowed ([`cidr`])?
-//! 2. `backoff`: has its source failed to log in too often ([`backoff`])?
+//! 2. `backoff`: where peers log in, has its source failed to too often ([`backoff`])?
 //! 3. `sessions`: is there a place at all?
 //! 4. `per-address`: has its source too many sessions?
 //! 5. `rate`: do its connections come too fast ([`rate`])?
@@ -98,6 +98,15 @@ struct Held {
     pending: usize,
 }
 
+/// Whether peers log in where one has come to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Logins {
+    /// They do, and who has failed to too often stays outside.
+    Here,
+    /// They do not.
+    Nowhere,
+}
+
 /// A place in the server; given up when dropped.
 #[derive(Debug)]
 pub(crate) struct Slot {
@@ -110,6 +119,7 @@ pub(crate) struct Slot {
 pub(crate) struct Pending {
     guard: Rc<Guard>,
     from: Option<Source>,
+    logins: Logins,
 }
 
 impl Guard {
@@ -135,14 +145,19 @@ impl Guard {
 
     /// A place for a peer that has no handshakes to make.
     pub(crate) fn enter(self: &Rc<Self>, remote: &Address, now: Tick) -> Result<Slot, Reason> {
-        self.ask(remote, now)?;
+        self.ask(remote, Logins::Nowhere, now)?;
         self.begin(Source::of(remote))
     }
 
     /// A place for the time of the handshakes. `None`: a layer will tell who the peer is.
-    pub(crate) fn greet(self: &Rc<Self>, remote: Option<&Address>, now: Tick) -> Result<Pending, Reason> {
+    pub(crate) fn greet(
+        self: &Rc<Self>,
+        remote: Option<&Address>,
+        logins: Logins,
+        now: Tick,
+    ) -> Result<Pending, Reason> {
         if let Some(remote) = remote {
-            self.ask(remote, now)?;
+            self.ask(remote, logins, now)?;
         }
         let from = remote.and_then(Source::of);
         if !self.has_share(from) || !pending::admits(&self.limits.pending, self.pending.get(), &self.lots) {
@@ -150,7 +165,7 @@ impl Guard {
         }
         self.pending.set(self.pending.get() + 1);
         self.hold(from, |held| held.pending += 1);
-        Ok(Pending { guard: Rc::clone(self), from })
+        Ok(Pending { guard: Rc::clone(self), from, logins })
     }
 
     /// Sessions that are open now.
@@ -186,13 +201,13 @@ impl Guard {
     }
 
     /// What depends on the address.
-    fn ask(&self, remote: &Address, now: Tick) -> Result<(), Reason> {
+    fn ask(&self, remote: &Address, logins: Logins, now: Tick) -> Result<(), Reason> {
         if let Address::Ip(remote) = remote
             && !cidr::admits(&self.limits, remote.ip().to_canonical())
         {
             return Err(Reason::Denied);
         }
-        if self.is_barred(remote, now) {
+        if logins == Logins::Here && self.is_barred(remote, now) {
             return Err(Reason::Backoff);
         }
         let source = Source::of(remote);
@@ -249,7 +264,7 @@ impl Pending {
     /// A layer has told who the peer is: the questions about the address are asked now.
     pub(crate) fn is_really(&mut self, remote: &Address, now: Tick) -> Result<(), Reason> {
         let guard = &self.guard;
-        guard.ask(remote, now)?;
+        guard.ask(remote, self.logins, now)?;
         guard.hold(self.from.take(), |held| held.pending -= 1);
         let from = Source::of(remote);
         if !guard.has_share(from) {
@@ -335,7 +350,9 @@ mod tests {
         let refusal = |text: &str| guard.enter(&from(text), NOW).unwrap_err();
         let first = guard.enter(&from("192.0.2.7:1"), NOW).unwrap();
         assert_eq!(refusal("192.0.2.9:1"), Reason::Denied);
-        assert_eq!(refusal("192.0.2.8:1"), Reason::Backoff);
+        let login = |text: &str| guard.greet(Some(&from(text)), Logins::Here, NOW).unwrap_err();
+        assert_eq!(login("192.0.2.8:1"), Reason::Backoff);
+        assert_eq!(refusal("192.0.2.8:1"), Reason::Sessions, "where nobody logs in, it does not matter");
         assert_eq!(refusal("192.0.2.7:2"), Reason::Sessions);
         drop(first);
         assert_eq!(refusal("192.0.2.7:2"), Reason::Rate);
@@ -347,12 +364,12 @@ mod tests {
     fn a_handshake_is_no_session_until_it_is_done() {
         let guard = Guard::new(Limits::default(), Some(1));
         let remote = from("192.0.2.1:1");
-        let scans: Vec<_> = (0..10).map(|_| guard.greet(Some(&remote), NOW).unwrap()).collect();
+        let scans: Vec<_> = (0..10).map(|_| guard.greet(Some(&remote), Logins::Here, NOW).unwrap()).collect();
         assert_eq!((guard.pending(), guard.live(), guard.begun()), (10, 0, 0));
-        let late = guard.greet(Some(&remote), NOW).unwrap();
+        let late = guard.greet(Some(&remote), Logins::Here, NOW).unwrap();
         drop(scans);
         assert!(guard.may_begin());
-        let two = guard.greet(Some(&remote), NOW).unwrap();
+        let two = guard.greet(Some(&remote), Logins::Here, NOW).unwrap();
         let slot = late.settle().unwrap();
         assert!(!guard.may_begin());
         assert_eq!(two.settle().unwrap_err(), Reason::MaxSessions);
@@ -364,10 +381,11 @@ mod tests {
     #[test]
     fn places_are_asked_for_again_when_handshakes_are_done() {
         let guard = guard(Limits { sessions_per_address: 1, sessions: 2, ..Limits::default() });
-        let [a, b] = [0, 1].map(|_| guard.greet(Some(&from("192.0.2.1:1")), NOW).unwrap());
+        let [a, b] = [0, 1].map(|_| guard.greet(Some(&from("192.0.2.1:1")), Logins::Here, NOW).unwrap());
         let _first = a.settle().unwrap();
         assert_eq!(b.settle().unwrap_err(), Reason::PerAddress);
-        let [c, d] = [2, 3].map(|last| guard.greet(Some(&from(&format!("192.0.2.{last}:1"))), NOW).unwrap());
+        let [c, d] = [2, 3]
+            .map(|last| guard.greet(Some(&from(&format!("192.0.2.{last}:1"))), Logins::Here, NOW).unwrap());
         let _second = c.settle().unwrap();
         assert_eq!(d.settle().unwrap_err(), Reason::Sessions);
     }
@@ -376,15 +394,15 @@ mod tests {
     fn one_source_cannot_hold_all_pending_places() {
         let guard = guard(Limits { pending: "8".parse().unwrap(), ..Limits::default() });
         let hog = from("192.0.2.1:1");
-        let held: Vec<_> = (0..20).filter_map(|_| guard.greet(Some(&hog), NOW).ok()).collect();
+        let held: Vec<_> = (0..20).filter_map(|_| guard.greet(Some(&hog), Logins::Here, NOW).ok()).collect();
         assert_eq!(held.len(), 4);
         let others: Vec<_> = (2..9)
-            .filter_map(|last| guard.greet(Some(&from(&format!("192.0.2.{last}:1"))), NOW).ok())
+            .filter_map(|last| guard.greet(Some(&from(&format!("192.0.2.{last}:1"))), Logins::Here, NOW).ok())
             .collect();
         assert_eq!(others.len(), 4);
-        assert_eq!(guard.greet(Some(&from("192.0.2.50:1")), NOW).unwrap_err(), Reason::Pending);
+        assert_eq!(guard.greet(Some(&from("192.0.2.50:1")), Logins::Here, NOW).unwrap_err(), Reason::Pending);
         drop(held);
-        assert!(guard.greet(Some(&from("192.0.2.50:1")), NOW).is_ok());
+        assert!(guard.greet(Some(&from("192.0.2.50:1")), Logins::Here, NOW).is_ok());
     }
 
     #[test]
@@ -395,8 +413,8 @@ mod tests {
             ..Limits::default()
         };
         let guard = guard(limits);
-        let mut places: Vec<_> = (0..4).map(|_| guard.greet(None, NOW).unwrap()).collect();
-        assert_eq!(guard.greet(None, NOW).unwrap_err(), Reason::Pending);
+        let mut places: Vec<_> = (0..4).map(|_| guard.greet(None, Logins::Here, NOW).unwrap()).collect();
+        assert_eq!(guard.greet(None, Logins::Here, NOW).unwrap_err(), Reason::Pending);
         assert_eq!(places[0].is_really(&from("192.0.2.9:1"), NOW), Err(Reason::Denied));
         let told = |at: usize| places[at].is_really(&from("192.0.2.1:1"), NOW);
         assert_eq!([1, 2, 3].map(told), [Ok(()), Ok(()), Err(Reason::Pending)]);

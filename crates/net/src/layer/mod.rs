@@ -25,7 +25,7 @@ use tokio::time::Instant;
 
 pub use auth::first_line;
 
-use crate::guard::Reason;
+use crate::guard::{Logins, Reason};
 use crate::metrics::Outcome;
 use crate::stream::Stream;
 use crate::transport::Role;
@@ -92,7 +92,8 @@ pub(crate) struct Link {
     pub(crate) stream: Stream,
     /// Our end.
     pub(crate) local: Address,
-    /// The peer's end: as the PROXY protocol tells it, where a peer was asked to.
+    /// The peer's end: as the PROXY protocol tells it, where a peer was asked to; the target, where a proxy connects to
+    /// it, and the unspecified address with its port if only the proxy knows more than its name.
     pub(crate) remote: Address,
     /// Who the peer has proved to be.
     pub(crate) user: Option<Box<str>>,
@@ -178,6 +179,12 @@ pub(crate) trait Layer {
         Vec::new()
     }
 
+    /// What it says, in place of all else, to somebody who is to come again later. `None`: there is no word for that, or it
+    /// is the peer who speaks first.
+    fn come_later(&self) -> Option<&'static [u8]> {
+        None
+    }
+
     /// Makes the handshake. Dropping the future gives up.
     fn wrap<'a>(&'a self, link: Link, scene: &'a Scene<'a>) -> Wrapping<'a>;
 }
@@ -206,9 +213,26 @@ impl Layers {
         self.0.iter().any(|layer| layer.tells_remote())
     }
 
+    /// Their words, outermost first.
+    pub(crate) fn names(&self) -> String {
+        let names: Vec<&str> = self.0.iter().rev().map(|layer| layer.name()).collect();
+        names.join("+")
+    }
+
     /// What to tell people before the first connection.
     pub(crate) fn announce(&self, url: &str) -> Vec<Note> {
         self.0.iter().flat_map(|layer| layer.announce(url)).collect()
+    }
+
+    /// Whether peers log in as the first thing here. Where another layer comes before, the login itself turns those away
+    /// who have failed too often: only then can they be told so.
+    pub(crate) fn logins(&self) -> Logins {
+        if self.come_later().is_some() { Logins::Here } else { Logins::Nowhere }
+    }
+
+    /// What a peer is told that is to come again later, before any of them is on.
+    pub(crate) fn come_later(&self) -> Option<&'static [u8]> {
+        self.0.first().and_then(|layer| layer.come_later())
     }
 
     /// Puts all of them on.

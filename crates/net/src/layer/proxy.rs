@@ -59,9 +59,12 @@ impl Layer for Sender {
 
     fn wrap<'a>(&'a self, mut link: Link, scene: &'a Scene<'a>) -> Wrapping<'a> {
         Box::pin(async move {
-            let (source, destination) =
-                scene.behalf.clone().unwrap_or_else(|| (link.local.clone(), link.remote.clone()));
-            let header = Header::relayed(source, destination);
+            let header = match scene.behalf.clone() {
+                Some((source, destination)) => Header::relayed(source, destination),
+                // Behind a proxy that looks the name up: neither end is known as the server sees it.
+                None if is_unspecified(&link.remote) => Header { command: Command::Proxy, ..Header::local() },
+                None => Header::relayed(link.local.clone(), link.remote.clone()),
+            };
             let mut bytes = Vec::new();
             header
                 .write(self.0, &mut bytes)
@@ -72,6 +75,10 @@ impl Layer for Sender {
             Ok(link)
         })
     }
+}
+
+fn is_unspecified(address: &Address) -> bool {
+    matches!(address, Address::Ip(ip) if ip.ip().is_unspecified())
 }
 
 /// Reads who the relay's client is.

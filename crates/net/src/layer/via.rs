@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use sockeye_core::endpoint::Host;
 use sockeye_core::limits::Handshakes;
-use sockeye_core::{Code, Endpoint, Fault, Kind, Place};
+use sockeye_core::{Address, Code, Endpoint, Fault, Kind, Place};
 use sockeye_wire::via::{Http, Login, Opened, Refusal, Socks, Target};
 
 use super::shake::{Failed, Here, shake};
@@ -29,6 +29,8 @@ enum Protocol {
 struct Tunnel {
     protocol: Protocol,
     target: Target,
+    /// The target, for the layers above: not the proxy is whom they talk to.
+    remote: Address,
     login: Option<Login>,
 }
 
@@ -55,7 +57,8 @@ pub(crate) fn tunnel(endpoint: &Endpoint) -> Result<Option<Way>, Fault> {
     (proxy.params.bind, proxy.params.ttl, proxy.params.nodelay) =
         (params.bind.clone(), params.ttl, params.nodelay);
     let login = user.map(|user| login(user, endpoint)).transpose()?;
-    let tunnel = Tunnel { protocol: *protocol, target: target(endpoint)?, login };
+    let (target, remote) = target(endpoint)?;
+    let tunnel = Tunnel { protocol: *protocol, target, remote, login };
     Ok(Some((proxy, Box::new(tunnel))))
 }
 
@@ -73,19 +76,26 @@ fn login(user: &str, endpoint: &Endpoint) -> Result<Login, Fault> {
     Login::new(&plain(user)?, &password).map_err(|error| bad(error.to_string()))
 }
 
-/// The endpoint as a proxy is told it.
-fn target(endpoint: &Endpoint) -> Result<Target, Fault> {
+/// The endpoint as a proxy is told it, and its address: no particular one ([`Link::remote`]) where the proxy is to look
+/// its name up.
+fn target(endpoint: &Endpoint) -> Result<(Target, Address), Fault> {
     let bad = |host: &Host| Fault::new(Code::BadEndpoint, "").arg("endpoint", host);
     let Place::Host { host, port, .. } = &endpoint.place else {
         return Err(Fault::new(Code::UnfitParameter, "").arg("name", "via").arg("scheme", endpoint.front()));
     };
-    let ip = |ip| Ok(Target::ip(SocketAddr::new(ip, *port)));
+    let ip = |ip| {
+        let address = SocketAddr::new(ip, *port);
+        Ok((Target::ip(address), Address::Ip(address)))
+    };
     match host {
         // The proxy's own loopback: what its user means by `:9000` there.
         Host::Loopback | Host::Any => ip(IpAddr::V4(Ipv4Addr::LOCALHOST)),
         Host::Ip(address) => ip(*address),
         Host::Zoned { .. } => Err(bad(host)),
-        Host::Name(name) => Target::name(name, *port).map_err(|error| bad(host).detail(error)),
+        Host::Name(name) => {
+            let target = Target::name(name, *port).map_err(|error| bad(host).detail(error))?;
+            Ok((target, Address::Ip(SocketAddr::new(Ipv4Addr::UNSPECIFIED.into(), *port))))
+        }
     }
 }
 
@@ -100,7 +110,7 @@ impl Layer for Tunnel {
 
     fn wrap<'a>(&'a self, link: Link, scene: &'a Scene<'a>) -> Wrapping<'a> {
         Box::pin(async move {
-            let Link { stream, local, remote, user } = link;
+            let Link { stream, local, user, .. } = link;
             let (stream, opened) = self.open(stream).await.map_err(|failed| match failed {
                 Failed::Refused(refusal) => fault(&refusal, scene.subject),
                 Failed::Broke(error) => errno::running(&error, scene.subject),
@@ -108,7 +118,7 @@ impl Layer for Tunnel {
             let mut facts = vec![("target", self.target.to_string())];
             facts.extend(opened.bound.map(|bound| ("bound", bound.to_string())));
             (scene.on_event)(Kind::Upgraded { leg: scene.leg, to: self.name(), facts: &facts });
-            Ok(Link { stream, local, remote, user })
+            Ok(Link { stream, local, remote: self.remote.clone(), user })
         })
     }
 }

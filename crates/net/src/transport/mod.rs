@@ -9,7 +9,7 @@ mod udp;
 mod unix;
 mod unixgram;
 
-use sockeye_core::endpoint::Host;
+use sockeye_core::endpoint::{ALIASES, Host};
 use sockeye_core::fault::nearest;
 use sockeye_core::quantity::Span;
 use sockeye_core::{Code, Endpoint, Fault, Medium, Place};
@@ -97,7 +97,9 @@ impl Entry {
 /// The transport of a scheme.
 pub fn find(scheme: &str) -> Result<&'static Entry, Fault> {
     ALL.iter().copied().find(|entry| entry.name == scheme).ok_or_else(|| {
-        let near = nearest(scheme, ALL.iter().map(|entry| entry.name)).unwrap_or_default();
+        let aliases = ALIASES.iter().map(|(word, _, _)| *word);
+        let words = ALL.iter().map(|entry| entry.name).chain(aliases);
+        let near = nearest(scheme, words).unwrap_or_default();
         Fault::new(Code::UnknownScheme, "").arg("name", scheme).arg("near", near)
     })
 }
@@ -119,7 +121,11 @@ pub fn fit(endpoint: &Endpoint, role: Role) -> Result<Fit, Fault> {
         return Err(Fault::new(Code::UnfitLayer, "").arg("name", layer.name).arg("scheme", entry.name));
     }
     let takes = |name: &str| entry.takes(name, role) || layers.iter().any(|layer| layer.takes(name, role));
-    let unfit = |name| Fault::new(Code::UnfitParameter, "").arg("name", name).arg("scheme", endpoint.front());
+    let unfit = |name| {
+        let near = layer::ALL.iter().find(|layer| layer.takes(name, role)).map_or("", |layer| layer.name);
+        let fault = Fault::new(Code::UnfitParameter, "").arg("name", name).arg("scheme", endpoint.front());
+        fault.arg("near", if entry.is_datagrams() { "" } else { near })
+    };
     if let (Locus::Host, Place::Host { path: Some(_), .. }) = (entry.locus, &endpoint.place)
         && !takes("path")
     {
@@ -184,6 +190,13 @@ mod tests {
     fn what_does_not_fit_is_named() {
         assert_eq!(code("tpc://:1", Role::Connect), Some(Code::UnknownScheme));
         assert_eq!(find("tpc").err().unwrap().value("near"), "tcp");
+        assert_eq!(find("tsl").err().unwrap().value("near"), "tls");
+        let near = |text: &str| {
+            let fault = fit(&text.parse().unwrap(), Role::Connect).err().unwrap();
+            (fault.code, fault.value("near").to_owned())
+        };
+        assert_eq!(near("tcp://:1?insecure"), (Code::UnfitParameter, "tls".to_owned()));
+        assert_eq!(near("udp://:1?insecure"), (Code::UnfitParameter, String::new()));
         assert_eq!(code("xyz+tcp://:1", Role::Connect), Some(Code::UnknownLayer));
         assert_eq!(code("tcp://:1?mcast=lo", Role::Connect), Some(Code::UnfitParameter));
         assert_eq!(code("tcp://:1?bind=127.0.0.1", Role::Listen), Some(Code::UnfitParameter));

@@ -199,6 +199,11 @@ async fn a_server_that_says_nothing_is_given_up() {
     let url = format!("tls://{}?insecure", silent.local_addr().unwrap());
     let (fault, _held) = tokio::join!(call_fault(&url), silent.accept());
     assert_eq!((fault.code, fault.value("after")), (Code::HandshakeTimeout, "10s"));
+    // A shorter time of the endpoint's own says the same, as the connection stands.
+    let hurried = format!("{url}&timeout=2s");
+    let (fault, _held) = tokio::join!(call_fault(&hurried), silent.accept());
+    assert_eq!((fault.code, fault.value("after")), (Code::HandshakeTimeout, "2s"));
+    assert_eq!(fault.value("layer"), "tls");
 }
 
 #[test]

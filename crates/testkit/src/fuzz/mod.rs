@@ -3,7 +3,9 @@
 //! toolchain runs the bytes that fuzzers have found worth keeping (`fuzz/corpus`). A new target is a function here, its
 //! row in [`ALL`], and its file in `fuzz/fuzz_targets`.
 
+mod file;
 mod framing;
+mod gate;
 mod text;
 
 /// One target.
@@ -22,6 +24,13 @@ pub const ALL: &[Target] = &[
     Target { name: "notation", run: text::notation },
     Target { name: "escape", run: text::escape },
     Target { name: "charset", run: text::charset },
+    Target { name: "auth-server", run: gate::auth_server },
+    Target { name: "auth-client", run: gate::auth_client },
+    Target { name: "proxy-header", run: gate::proxy_header },
+    Target { name: "via-socks", run: gate::via_socks },
+    Target { name: "via-http", run: gate::via_http },
+    Target { name: "users-file", run: file::users },
+    Target { name: "certificate", run: file::certificate },
 ];
 
 /// Runs the target of this name.
@@ -33,18 +42,25 @@ pub fn run(name: &str, data: &[u8]) {
 
 /// Cuts `data` as its own first bytes say: what a fuzzer tries instead of the same few chunkings.
 pub(crate) struct Cuts<'a> {
-    sizes: &'a [u8],
+    /// `None`: not at all.
+    sizes: Option<&'a [u8]>,
     at: usize,
 }
 
 impl<'a> Cuts<'a> {
     pub(crate) const fn new(sizes: &'a [u8]) -> Self {
-        Self { sizes, at: 0 }
+        Self { sizes: Some(sizes), at: 0 }
+    }
+
+    /// All in one.
+    pub(crate) const fn whole() -> Self {
+        Self { sizes: None, at: 0 }
     }
 
     /// The length of the next chunk, 1 to `have`.
     pub(crate) fn next(&mut self, have: usize) -> usize {
-        let size = self.sizes.get(self.at % self.sizes.len().max(1)).copied().unwrap_or(0);
+        let Some(sizes) = self.sizes else { return have };
+        let size = sizes.get(self.at % sizes.len().max(1)).copied().unwrap_or(0);
         self.at += 1;
         (usize::from(size) % 33 + 1).min(have)
     }

@@ -149,7 +149,10 @@ impl Users {
         }
         let mut users = Self::default();
         let mut tokens = BTreeMap::new();
+        // Editors put a mark before UTF-8, and a CR before LF, or before nothing.
+        let text = text.strip_prefix('\u{feff}').unwrap_or(text);
         for (at, text) in text.lines().enumerate() {
+            let text = text.trim_end_matches('\r');
             let bad = |what| BadUsers::Line { line: at + 1, what };
             let line = read_line(text).map_err(bad)?;
             let again = match &line {

@@ -88,7 +88,9 @@ impl Http {
                 return Err(Refusal::Over);
             }
             let rest = &chunk[done..];
-            let pushed = self.line.push(&rest[..rest.len().min(HEAD_MAX - self.read)]);
+            // What is held of the line under way counts too.
+            let room = HEAD_MAX - self.read - self.line.bytes().len();
+            let pushed = self.line.push(&rest[..rest.len().min(room)]);
             if matches!(self.state, State::Status) && !self.line.may_begin(&["HTTP/1."]) {
                 return Err(Refusal::Foreign { kind: "HTTP", start: Start::of(self.line.bytes()) });
             }

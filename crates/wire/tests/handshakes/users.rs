@@ -43,6 +43,9 @@ fn lines_stay_where_they_are() {
     let mut users = Users::parse(&text).unwrap();
     assert_eq!(*users.text(), text);
     assert_eq!(*Users::parse(&text.replace('\n', "\r\n")).unwrap().text(), text);
+    // As some editors leave it: a mark before the text, and no LF at its end.
+    let edited = format!("\u{feff}{}\r", text.trim_end().replace('\n', "\r\n"));
+    assert_eq!(*Users::parse(&edited).unwrap().text(), text);
     assert_eq!(users.set_token(name("robot"), token(1).digest()), Set::Replaced);
     assert_eq!(users.set_token(name("user"), token(2).digest()), Set::Added);
     assert_eq!(users.set_password(name("user"), verifier("other")), Set::Replaced);

@@ -172,6 +172,13 @@ fn http_heads_are_bounded_in_all() {
     for head in [lines, long, interim] {
         assert!(http(None, head.as_bytes()).result.unwrap_err().contains("head over 16384"));
     }
+    // Cut within the line that goes over the bound: what is held of it counts.
+    let lines = "HTTP/1.1 200 OK\r\n".to_owned() + &field.repeat(HEAD_MAX / field.len() + 2) + "\r\n";
+    for at in HEAD_MAX - 40..HEAD_MAX + 20 {
+        let (first, second) = lines.as_bytes().split_at(at);
+        let run = crate::chunks::run(Http::new(target(), None), [first, second], HEAD_MAX);
+        assert!(run.result.unwrap_err().contains("head over 16384"), "cut at {at}");
+    }
     let filled = HEAD_MAX - "HTTP/1.1 200 OK\r\nX: \r\n\r\n".len();
     let at_the_bound = format!("HTTP/1.1 200 OK\r\nX: {}\r\n\r\n", "x".repeat(filled));
     assert_eq!(at_the_bound.len(), HEAD_MAX);

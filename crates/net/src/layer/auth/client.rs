@@ -11,7 +11,7 @@ use sockeye_wire::gate::Handshake;
 use sockeye_wire::scram::{ChannelBinding, Name, Password};
 use zeroize::Zeroizing;
 
-use super::{At, ENTRY, fault, nonce};
+use super::{At, ENTRY, Wire, fault, nonce};
 use crate::errno;
 use crate::layer::shake::{Failed, Fed, Feed, Lines, shake};
 use crate::layer::{Layer, Link, Prepared, Scene, Wrapping};
@@ -80,7 +80,7 @@ impl Layer for Prover {
     fn wrap<'a>(&'a self, link: Link, scene: &'a Scene<'a>) -> Wrapping<'a> {
         Box::pin(async move {
             let Link { stream, local, remote, user } = link;
-            if matches!(self.credential, Credential::Token(_)) && !stream.is_private() && !remote.is_local() {
+            if matches!(self.credential, Credential::Token(_)) && Wire::of(&stream, &remote) == Wire::Open {
                 return Err(Fault::new(Code::TokenInClear, scene.subject));
             }
             let binding = stream.binding().map(ChannelBinding);

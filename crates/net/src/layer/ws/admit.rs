@@ -153,7 +153,7 @@ impl Rules {
         match refusal.why {
             Why::Method => extra.push_str("Allow: GET\r\n"),
             Why::NotUpgrade | Why::Version => {
-                extra.push_str("Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n")
+                extra.push_str("Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n");
             }
             _ => {}
         }

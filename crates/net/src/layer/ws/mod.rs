@@ -5,9 +5,11 @@
 
 mod admit;
 pub(crate) mod close;
+mod counted;
 mod head;
 mod offer;
 mod origin;
+mod pulse;
 pub(crate) mod socket;
 mod target;
 
@@ -25,7 +27,7 @@ use self::admit::{Refusal, Rules};
 use self::head::{From, Request, Response, Unread};
 use self::offer::{BODY, Offer};
 use self::socket::Socket;
-use super::{Entry, Layer, Link, Scene, Shape as Makes, Wrapping};
+use super::{Entry, Layer, Link, Scene, Shape as Makes, Wrapping, shake};
 use crate::errno;
 use crate::stream::Stream;
 use crate::transport::Role;
@@ -37,18 +39,15 @@ pub(super) const ENTRY: Entry = Entry {
     listens_with: &["path", "subprotocol", "origin"],
     examples: &[
         "ws://127.0.0.1:9000/chat",
+        "wss://example.org:443/chat",
         "ws+unix:///run/chat.sock?path=/chat",
         "ws://:9000?subprotocol=chat.v2,chat",
     ],
     prepare: |endpoint, role| Ok(Box::new(Ws::read(endpoint, role)?)),
 };
 
-/// How long what a refused client still sends is discarded, so that the refusal does not become an RST, and how long the
-/// body of a refusal is waited for.
-const LINGER: Duration = Duration::from_millis(500);
-
-/// How much of it, in bytes.
-const LINGER_BYTES: usize = 64 * 1024;
+/// How long the body of a refusal is waited for.
+const BODY_TIME: Duration = Duration::from_millis(500);
 
 /// How many first bytes of what is no HTTP are shown.
 const SHOWN: usize = 64;
@@ -120,7 +119,7 @@ async fn accept(rules: &Rules, mut link: Link, scene: &Scene<'_>) -> Result<Link
     let (grant, rest) = match judged {
         Ok(granted) => granted,
         Err(refusal) => {
-            turn_away(&mut link.stream, &rules.answer(&refusal)).await;
+            shake::part(link.stream, &mut rules.answer(&refusal).into_bytes()).await;
             return Err(refusal.fault(scene.subject));
         }
     };
@@ -136,25 +135,6 @@ async fn opened(link: Link, rest: Vec<u8>, side: Side, scene: &Scene<'_>) -> Lin
     Link { stream: Stream::Ws(Box::new(socket)), local, remote, user }
 }
 
-/// Sends a refusal. Whether it arrives is the client's affair.
-async fn turn_away(stream: &mut Stream, answer: &str) {
-    let sending = async {
-        stream.write_all(answer.as_bytes()).await?;
-        stream.shutdown().await?;
-        let mut left = LINGER_BYTES;
-        let mut chunk = [0; 2048];
-        while left > 0 {
-            let count = stream.read(&mut chunk).await?;
-            if count == 0 {
-                break;
-            }
-            left = left.saturating_sub(count);
-        }
-        Ok::<(), std::io::Error>(())
-    };
-    let _result = timeout(LINGER, sending).await;
-}
-
 /// The beginning of a refusal's body.
 async fn body(stream: &mut Stream, mut body: Vec<u8>) -> Vec<u8> {
     let reading = async {
@@ -166,7 +146,7 @@ async fn body(stream: &mut Stream, mut body: Vec<u8>) -> Vec<u8> {
             }
         }
     };
-    let _result = timeout(LINGER, reading).await;
+    let _result = timeout(BODY_TIME, reading).await;
     body.truncate(BODY);
     body
 }

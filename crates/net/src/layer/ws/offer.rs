@@ -165,8 +165,7 @@ fn authority(endpoint: &Endpoint) -> String {
     let Place::Host { host, port, .. } = &endpoint.place else { return "localhost".to_owned() };
     let host = match host {
         Host::Loopback | Host::Any => "localhost".to_owned(),
-        Host::Zoned { ip, .. } => format!("[{ip}]"),
-        Host::Ip(IpAddr::V6(ip)) => format!("[{ip}]"),
+        Host::Zoned { ip, .. } | Host::Ip(IpAddr::V6(ip)) => format!("[{ip}]"),
         Host::Ip(IpAddr::V4(ip)) => ip.to_string(),
         Host::Name(name) => name.clone(),
     };

@@ -20,6 +20,8 @@ use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Role, WebSocketConfig
 use tokio_tungstenite::tungstenite::{Error, Message, Utf8Bytes};
 
 use super::close::{ABNORMAL, INVALID_DATA, Leave, NO_STATUS, NORMAL, PROTOCOL_ERROR, TOO_BIG};
+use super::counted::Counted;
+use super::pulse::{Asks, Look, Pulse};
 use crate::stream::Stream;
 
 /// What an idle connection holds for reading, in bytes.
@@ -69,8 +71,9 @@ enum Theirs {
 
 /// A WebSocket.
 #[derive(Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "facts that change apart from each other")]
 pub struct Socket {
-    inner: WebSocketStream<Stream>,
+    inner: WebSocketStream<Counted>,
     role: Role,
     theirs: Theirs,
     /// Our Close is out, or on its way.
@@ -86,11 +89,11 @@ pub struct Socket {
     taken: bool,
     /// An answer to a ping or a Close waits to be written.
     answers: bool,
-    /// Whether the peer was heard since [`Socket::keep_alive`] last looked.
-    fresh: bool,
-    /// When it was last heard, or pinged.
-    since: Option<Tick>,
-    pinged: bool,
+    pulse: Pulse,
+    /// How much had come when [`Socket::keep_alive`] last looked.
+    seen: u64,
+    /// Whether some of what came since was a ping or a pong.
+    chatter: bool,
     /// The rest of a message that is being read as bytes.
     left: Bytes,
 }
@@ -105,7 +108,13 @@ impl Socket {
             .max_message_size(Some(max))
             .max_frame_size(Some(max));
         Self {
-            inner: WebSocketStream::from_partially_read(stream, rest, role, Some(config)).await,
+            inner: WebSocketStream::from_partially_read(
+                Counted { stream, read: 0 },
+                rest,
+                role,
+                Some(config),
+            )
+            .await,
             role,
             theirs: Theirs::Open,
             closed: false,
@@ -115,9 +124,9 @@ impl Socket {
             unwritten: 0,
             taken: false,
             answers: false,
-            fresh: false,
-            since: None,
-            pinged: false,
+            pulse: Pulse::default(),
+            seen: 0,
+            chatter: false,
             left: Bytes::new(),
         }
     }
@@ -129,7 +138,7 @@ impl Socket {
 
     /// The connection below.
     pub(crate) fn below(&self) -> &Stream {
-        self.inner.get_ref()
+        &self.inner.get_ref().stream
     }
 
     /// Makes answers text or binary as the message they answer; a server's are without being told.
@@ -182,12 +191,14 @@ impl Socket {
                 self.theirs = Theirs::Ended;
                 continue;
             };
-            self.fresh = true;
             match next {
                 Ok(Message::Text(text)) => return heard(Sort::Text, text.into()),
                 Ok(Message::Binary(data)) => return heard(Sort::Binary, data),
-                Ok(Message::Ping(_)) => self.answers = !self.closed,
-                Ok(Message::Pong(_) | Message::Frame(_)) => {}
+                Ok(Message::Ping(_)) => {
+                    self.answers = !self.closed;
+                    self.chatter = true;
+                }
+                Ok(Message::Pong(_) | Message::Frame(_)) => self.chatter = true,
                 Ok(Message::Close(frame)) => return Poll::Ready(Ok(self.ended(frame, cx))),
                 Err(error) => return Poll::Ready(self.failed(error, cx)),
             }
@@ -295,7 +306,7 @@ impl Socket {
             ready!(self.poll_flush(cx))?;
             let frame = CloseFrame { code: self.code.into(), reason: Utf8Bytes::default() };
             self.closed = true;
-            self.since = None;
+            self.pulse.restart();
             self.unwritten = HEAD;
             Pin::new(&mut self.inner).start_send(Message::Close(Some(frame))).map_err(plain)?;
         }
@@ -329,38 +340,40 @@ impl Socket {
     }
 
     /// Looks whether the peer is there: after `every` of silence it is pinged, after as much again it is given up. To be
-    /// called when there was nothing to read.
-    pub(crate) fn keep_alive(&mut self, cx: &mut Context<'_>, now: Tick, every: Duration) -> io::Result<()> {
-        let since = match self.since {
-            Some(since) if !self.fresh => since,
-            _ => {
-                self.fresh = false;
-                self.pinged = false;
-                *self.since.insert(now)
+    /// called when there was nothing to read. Whether some of a message has come since the last time.
+    pub(crate) fn keep_alive(
+        &mut self,
+        cx: &mut Context<'_>,
+        now: Tick,
+        every: Duration,
+    ) -> io::Result<bool> {
+        let read = self.inner.get_ref().read;
+        let has_come = std::mem::replace(&mut self.seen, read) != read;
+        if has_come {
+            self.pulse.heard();
+        }
+        let moved = has_come && !std::mem::take(&mut self.chatter);
+        let asks = if self.closed { Asks::No } else { Asks::Yes };
+        match self.pulse.look(now, every, asks) {
+            Look::Wait => return Ok(moved),
+            Look::Gone(after) => {
+                return Err(io::Error::other(Fault::new(Code::WsSilent, "").arg("after", Span(after))));
             }
-        };
-        if now < since + every {
-            return Ok(());
+            Look::Ping => {}
         }
-        if self.pinged || self.closed {
-            let after = if self.pinged { every * 2 } else { every };
-            return Err(io::Error::other(Fault::new(Code::WsSilent, "").arg("after", Span(after))));
-        }
-        self.pinged = true;
-        self.since = Some(now);
         if let Poll::Ready(sent) = self.accept(cx, Message::Ping(Bytes::new())) {
             sent?;
             self.unwritten += HEAD;
         }
         match self.poll_flush(cx) {
             Poll::Ready(Err(error)) => Err(error),
-            _ => Ok(()),
+            _ => Ok(moved),
         }
     }
 
     /// When [`Socket::keep_alive`] has something to do, if the peer stays silent.
     pub(crate) fn due(&self, every: Duration) -> Option<Tick> {
-        self.since.filter(|_| self.theirs == Theirs::Open).map(|since| since + every)
+        self.pulse.due(every).filter(|_| self.theirs == Theirs::Open)
     }
 }
 

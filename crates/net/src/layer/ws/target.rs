@@ -1,5 +1,7 @@
 //! What both sides of an upgrade take from an endpoint: the path, and lists of tokens.
 
+use std::fmt::Write as _;
+
 use sockeye_core::{Code, Endpoint, Fault, Place};
 
 use super::head::is_token;
@@ -24,7 +26,8 @@ pub(super) fn encoded(path: &str) -> String {
         if is_escape || byte.is_ascii_alphanumeric() || b"/-._~!$&'()*+,;=:@?".contains(byte) {
             out.push(char::from(*byte));
         } else {
-            out.push_str(&format!("%{byte:02X}"));
+            // Writing to a string does not fail.
+            let _ = write!(out, "%{byte:02X}");
         }
     }
     out
@@ -38,16 +41,10 @@ pub(super) fn plain(target: &str) -> String {
     while at < path.len() {
         let digit = |offset: usize| char::from(*path.get(at + offset)?).to_digit(16);
         let escaped = (path[at] == b'%').then(|| Some(digit(1)? << 4 | digit(2)?)).flatten();
-        match escaped.and_then(|value| u8::try_from(value).ok()) {
-            Some(byte) => {
-                out.push(byte);
-                at += 3;
-            }
-            None => {
-                out.push(path[at]);
-                at += 1;
-            }
-        }
+        let (byte, length) =
+            escaped.and_then(|value| u8::try_from(value).ok()).map_or((path[at], 1), |byte| (byte, 3));
+        out.push(byte);
+        at += length;
     }
     String::from_utf8_lossy(&out).into_owned()
 }

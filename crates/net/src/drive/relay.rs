@@ -1,0 +1,66 @@
+//! Two legs of a session coupled: bytes pass from one to the other without the conversation, ends included.
+
+use std::rc::Rc;
+use std::task::Context;
+
+use sockeye_core::{Direction, Kind, Leg, PEER};
+
+use crate::drive::session::Session;
+use crate::drive::side::Fin;
+use crate::world::Lent;
+
+impl Session {
+    /// Couples two legs: neither is read faster than the other can be written, and raw streams pass without the
+    /// conversation.
+    pub(super) fn relay(&mut self, a: Leg, b: Leg) {
+        let raw = |session: &mut Self, leg: Leg| {
+            let lane = session.machine.lane(leg);
+            lane.framing.is_raw() && session.side(leg).is_some_and(|side| side.port.is_stream())
+        };
+        let pass = raw(self, a) && raw(self, b);
+        for (leg, partner) in [(a, b), (b, a)] {
+            if let Some(side) = self.side(leg) {
+                side.partner = partner;
+                side.pass = pass;
+            }
+        }
+    }
+
+    /// Marks the end of a leg; in a relay, hands it on.
+    pub(super) fn pass_eof(&mut self, leg: Leg) {
+        let Some(side) = self.side(leg) else { return };
+        side.eof = true;
+        let (pass, partner) = (side.pass, side.partner);
+        if pass && let Some(partner) = self.side(partner) {
+            partner.finish();
+        }
+    }
+
+    /// Hands `count` bytes of the lent buffer over to the other half of a relay.
+    pub(super) fn pass(&mut self, from: Leg, to: Leg, count: usize, cx: &mut Context<'_>, lent: &mut Lent) {
+        let world = Rc::clone(&self.world);
+        let data = &lent.buffer[..count];
+        if world.observer.is_some() {
+            let (leg, direction) = if from == PEER { (PEER, Direction::In) } else { (PEER, Direction::Out) };
+            world.show(self.id, Kind::Message { leg, direction, data });
+        }
+        if let Some(side) = self.side(from) {
+            side.bytes_in += count as u64;
+        }
+        self.passed_in += u64::from(from == PEER);
+        self.passed_out += u64::from(to == PEER);
+        let sent = self.side(to).map_or(Ok(()), |side| side.send(cx, data, &world));
+        if let Err(error) = sent {
+            self.broke(to, &error, cx, lent);
+        }
+    }
+
+    /// The stdio leg whose output the other side has ended, if stdin may still have something for that side and all that
+    /// came from it is sent.
+    pub(super) fn draining(&self) -> Option<Leg> {
+        let sides = || std::iter::once(&self.peer).chain(&self.others);
+        let stdio = sides().find(|side| side.pass && side.port.is_stdio())?;
+        let is_sent = sides().all(|side| side.leg != stdio.partner || side.is_drained());
+        (!stdio.eof && stdio.fin == Fin::Sent && is_sent).then_some(stdio.leg)
+    }
+}
