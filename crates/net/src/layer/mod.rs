@@ -11,7 +11,7 @@ mod proxy;
 mod shake;
 pub mod tls;
 pub(crate) mod via;
-pub(crate) mod ws;
+pub mod ws;
 
 use std::future::Future;
 use std::pin::Pin;

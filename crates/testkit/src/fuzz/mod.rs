@@ -7,6 +7,7 @@ mod file;
 mod framing;
 mod gate;
 mod text;
+mod upgrade;
 
 /// One target.
 pub struct Target {
@@ -19,6 +20,7 @@ pub struct Target {
 /// Every target.
 pub const ALL: &[Target] = &[
     Target { name: "framing", run: framing::run },
+    Target { name: "upgrade", run: upgrade::run },
     Target { name: "endpoint", run: text::endpoint },
     Target { name: "parameter", run: text::parameter },
     Target { name: "notation", run: text::notation },

@@ -56,6 +56,23 @@ pub(super) async fn read(stream: &mut Stream, from: From) -> Result<(Vec<u8>, Ve
     }
 }
 
+/// The head in these chunks, if they hold a whole one.
+pub(super) fn gather<'a>(
+    chunks: impl IntoIterator<Item = &'a [u8]>,
+    from: From,
+) -> Result<Option<Vec<u8>>, Unread> {
+    let mut bytes = Vec::new();
+    for chunk in chunks {
+        let seen = bytes.len();
+        bytes.extend_from_slice(chunk);
+        if let Some(end) = scan(&bytes, seen, from)? {
+            bytes.truncate(end);
+            return Ok(Some(bytes));
+        }
+    }
+    Ok(None)
+}
+
 /// Where the head ends, if it is whole. Of `bytes`, `seen` were looked at before.
 fn scan(bytes: &[u8], seen: usize, from: From) -> Result<Option<usize>, Unread> {
     let foreign = || Err(Unread::Foreign(bytes.to_vec()));

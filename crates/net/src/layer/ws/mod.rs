@@ -86,6 +86,29 @@ impl Layer for Ws {
     }
 }
 
+/// What a listener at `endpoint` answers to a request that comes in these chunks: the whole head of its answer, and a body
+/// where it says no. `None`: the request is not whole, or no HTTP, and is answered by nothing. Opens nothing: for those
+/// who want to try many requests. `endpoint` is one that a server could be told.
+pub fn answer<'a>(endpoint: &Endpoint, chunks: impl IntoIterator<Item = &'a [u8]>) -> Option<String> {
+    let rules = Rules::read(endpoint).ok()?;
+    let head = head::gather(chunks, From::Client).transpose()?;
+    let judged = match head.and_then(|head| Request::parse(&head)) {
+        Ok(request) => rules.judge(&request),
+        Err(unread) => Err(Refusal::of(&unread)?),
+    };
+    Some(judged.map_or_else(|refusal| rules.answer(&refusal), |grant| grant.answer()))
+}
+
+/// Whether a client that asked for `endpoint` takes what comes in these chunks for the upgrade, its key being `key`. Opens
+/// nothing, as [`answer`].
+pub fn takes<'a>(endpoint: &Endpoint, key: &str, chunks: impl IntoIterator<Item = &'a [u8]>) -> bool {
+    let head = head::gather(chunks, From::Server).ok().flatten();
+    let answer = head.and_then(|head| Response::parse(&head).ok());
+    let offer = Offer::read(endpoint).ok();
+    let both = answer.zip(offer);
+    both.is_some_and(|(answer, offer)| answer.status == 101 && offer.check(key, &answer, "").is_ok())
+}
+
 /// Asks for the upgrade.
 async fn connect(offer: &Offer, mut link: Link, scene: &Scene<'_>) -> Result<Link, Fault> {
     let key = generate_key();
