@@ -2,7 +2,7 @@
 //! word in [`ALL`].
 //!
 //! An endpoint names its layers outermost first; they are put on from the last to the first. A layer that is to be used
-//! is prepared once ([`Layers::prepare`]: files are read and values checked), and then wraps any number of connections.
+//! is prepared once (`Layers::prepare`: files are read and values checked), and then wraps any number of connections.
 //! Each wrapping is a handshake with a deadline of its own. None of this is on a session's hot path: what a layer leaves
 //! behind is a [`Stream`].
 

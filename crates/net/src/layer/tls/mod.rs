@@ -1,4 +1,4 @@
-//! TLS 1.2 and 1.3 (RFC 5246, RFC 8446), by rustls with aws-lc-rs: as a client in [`client`], as a server in [`server`].
+//! TLS 1.2 and 1.3 (RFC 5246, RFC 8446), by rustls with aws-lc-rs: as a client in `client`, as a server in `server`.
 //!
 //! What is left behind is a [`TlsStream`]. Every way a handshake can fail has a code of its own: `refusal` finds it,
 //! `verify` keeps what a refused peer showed, and `first` tells a peer that speaks no TLS from one that breaks it.

@@ -1,7 +1,7 @@
 //! WebSocket (RFC 6455): the upgrade, for either side, and then whole messages. The frames are tungstenite's work; what
 //! is said before them is ours, since it must be bounded, strict, and explain itself.
 //!
-//! Read [`Ws::accept`] for what a client must send, [`socket`] for what becomes of the connection.
+//! Read `admit.rs` for what a client must send, `socket.rs` for what becomes of the connection.
 
 mod admit;
 pub(crate) mod close;
