@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use sockeye_core::endpoint::Endpoint;
-use sockeye_core::{Fault, Lane, OPERATOR};
+use sockeye_core::{Fault, Lane, Medium, OPERATOR};
 use sockeye_net::client::{self, Options};
 use sockeye_net::transport::Role;
 use sockeye_net::{End, operator::Source};
@@ -68,7 +68,8 @@ pub fn plan(request: &Request, views: &Views) -> Result<Plan, Fault> {
         datagrams: lane.medium.is_datagrams(),
         pieces: way == Way::Pieces,
         forgiving: request.from_terminal,
-        at_eof: AtEof::Finish,
+        // A Close ends both directions, and many servers answer nothing once they have read it.
+        at_eof: if lane.medium == Medium::Messages { AtEof::Linger } else { AtEof::Finish },
         patience: Duration::ZERO,
         from: OPERATOR,
     };

@@ -10,7 +10,8 @@ use sockeye_wire::notation;
 use crate::bounds::bad_value;
 use crate::shown::Shown;
 
-/// How long a datagram session waits for answers once nothing more will be asked.
+/// How long answers are waited for once nothing more will be asked, where our end cannot be told without ending theirs:
+/// on datagrams in all, on messages of a stream (a WebSocket's Close) since the last one.
 const LINGER: Duration = Duration::from_secs(1);
 
 /// What ends a line that is sent.
@@ -59,6 +60,8 @@ impl Eol {
 pub(crate) enum AtEof {
     /// FIN; reading goes on. Datagrams linger.
     Finish,
+    /// The end of both directions, once the peer has nothing more to say for a while.
+    Linger,
     /// Nothing; reading goes on.
     Stay,
     /// FIN, and the session ends after this long.
@@ -158,6 +161,7 @@ impl Talk {
         match self.manner.at_eof {
             AtEof::Finish if self.manner.datagrams => self.deadline = Some(now + LINGER),
             AtEof::Finish => out.finish(),
+            AtEof::Linger => self.deadline = Some(now + LINGER),
             AtEof::Stay => {}
             AtEof::FinishAndQuit(after) => {
                 if !self.manner.datagrams {
@@ -177,7 +181,12 @@ impl Talk {
 impl Conversation for Talk {
     fn handle(&mut self, now: Tick, input: Input<'_>, out: &mut Outbox) {
         match input {
-            Input::Message { leg: PEER, data } => self.shown.message(data, out),
+            Input::Message { leg: PEER, data } => {
+                if self.is_said && self.manner.at_eof == AtEof::Linger {
+                    self.deadline = Some(now + LINGER);
+                }
+                self.shown.message(data, out);
+            }
             Input::Message { leg, data } if leg == self.manner.from => self.said(data, out),
             Input::Opened { leg: PEER } if self.manner.from != OPERATOR => {
                 out.effect(sockeye_core::Effect::Connect { leg: self.manner.from, to: "-".into() });
@@ -228,7 +237,7 @@ fn not_sent(fault: &Fault) -> Note {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use sockeye_core::{Framing, Lane, Machine, Op};
+    use sockeye_core::{Framing, Lane, Machine, Medium, Op};
 
     struct Bench {
         machine: Machine,
@@ -281,6 +290,20 @@ mod tests {
         assert!(matches!(bench.out.take_ops()[..], [Op::Finish]));
         bench.machine.bytes(Tick::ZERO, PEER, &mut b"late".to_vec(), &mut bench.out).unwrap();
         assert_eq!(bench.out.printed(), b"late");
+    }
+
+    #[test]
+    fn messages_of_a_stream_are_waited_for_until_it_is_quiet() {
+        let lane = Lane { framing: Framing::DGRAM, medium: Medium::Messages };
+        let mut bench = bench(lane, |manner| manner.at_eof = AtEof::Linger);
+        bench.say(b"one");
+        bench.eof();
+        assert!(!bench.out.is_over());
+        let later = Tick::ZERO + Duration::from_millis(900);
+        bench.machine.message(later, PEER, &mut b"ONE".to_vec(), &mut bench.out).unwrap();
+        assert_eq!(bench.machine.deadline(), Some(later + LINGER));
+        bench.machine.input(later + LINGER, Input::Timeout, &mut bench.out);
+        assert_eq!((bench.out.printed(), bench.out.is_over()), (&b"ONE\n"[..], true));
     }
 
     #[test]
