@@ -733,6 +733,7 @@ event-tls = { $version }, { $suite }{ $group ->
   }{ $trust ->
     [chain] , certificate checked
     [pin] , key pinned
+    [absent] , no certificate of the peer's
    *[none] , certificate not checked
   }{ $resumed ->
     [yes] , resumed

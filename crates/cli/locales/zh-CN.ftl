@@ -772,6 +772,7 @@ event-tls = { $version }，{ $suite }{ $group ->
   }{ $trust ->
     [chain] ，证书已核对
     [pin] ，公钥与 pin 相符
+    [absent] ，对端没有出示证书
    *[none] ，证书未核对
   }{ $resumed ->
     [yes] ，沿用先前的会话

@@ -170,7 +170,7 @@ impl Human {
             ("group", &group),
             ("alpn", &alpn),
             ("name", &name),
-            ("trust", facts.trust.word()),
+            ("trust", if facts.chain.is_empty() { "absent" } else { facts.trust.word() }),
             ("resumed", if facts.resumed { "yes" } else { "no" }),
         ];
         self.sentence_of_leg(event, leg, "event-tls", &args);
