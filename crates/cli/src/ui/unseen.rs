@@ -2,9 +2,14 @@
 //! the terminal as it was.
 
 use std::fs::File;
+use std::io::ErrorKind;
+use std::time::Duration;
 
 use nix::sys::signal::{SigSet, SigmaskHow, Signal};
 use nix::sys::termios::{LocalFlags, SetArg, Termios, tcgetattr, tcsetattr};
+
+/// How long an interrupted program may take to end; it takes a moment.
+const ENDING: Duration = Duration::from_secs(5);
 
 /// What makes a terminal show keys, or act on them.
 const ACTS: LocalFlags =
@@ -16,13 +21,17 @@ pub(crate) fn typed(prompt: &str) -> Option<String> {
     let quiet = Quiet::begin()?;
     // On Ctrl-C it raises SIGINT, of which this process ends: not before the terminal is as it was.
     let before = SigSet::from(Signal::SIGINT).thread_swap_mask(SigmaskHow::SIG_BLOCK);
-    let typed = rpassword::prompt_password(prompt).ok();
+    let typed = rpassword::prompt_password(prompt);
     drop(quiet);
     if let Ok(before) = before {
         // It fails only for a mask that is none.
         let _ = before.thread_set_mask();
     }
-    typed
+    if typed.as_ref().is_err_and(|error| error.kind() == ErrorKind::Interrupted) {
+        // The signal ends the program on another thread, which is not to be told meanwhile that a password is missing.
+        std::thread::park_timeout(ENDING);
+    }
+    typed.ok()
 }
 
 /// A terminal that shows nothing of what is typed, until this is dropped.
