@@ -19,6 +19,13 @@ pub enum Input<'a> {
         /// Which leg.
         leg: Leg,
     },
+    /// The leg that [`Effect::Listen`](crate::Effect::Listen) asked for listens, and waits for its peer.
+    Listening {
+        /// Which leg.
+        leg: Leg,
+        /// Where, with the real port.
+        url: &'a str,
+    },
     /// One whole message, cut out of the leg's bytes by its framing, or one datagram.
     Message {
         /// Where it came from.

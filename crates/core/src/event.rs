@@ -156,6 +156,33 @@ pub enum Kind<'a> {
         /// Its payload.
         data: &'a [u8],
     },
+    /// Bytes as the transport carries them, below every layer and framing. Shown to observers who
+    /// [want](Observer::wants_wire) them alone.
+    Wire {
+        /// Which leg.
+        leg: Leg,
+        /// Which way.
+        direction: Direction,
+        /// The bytes: what one read or write moved, or one datagram.
+        data: &'a [u8],
+    },
+    /// What reads a TLS connection: a line as in an SSLKEYLOGFILE. Shown to observers who
+    /// [want](Observer::wants_wire) it alone.
+    Secret {
+        /// The line, without its end.
+        line: &'a str,
+    },
+    /// Something was done to the traffic on purpose.
+    Fault {
+        /// Which leg.
+        leg: Leg,
+        /// Which way the traffic went.
+        direction: Direction,
+        /// What: `latency`, `reset`, `loss`, ... as `--fault` names it.
+        name: &'a str,
+        /// How much of it, in its own units: `200ms`, `at byte 65536`.
+        detail: &'a str,
+    },
     /// One direction has ended with a FIN, or a WebSocket's with a Close.
     HalfClosed {
         /// Which leg.
@@ -209,6 +236,9 @@ impl Kind<'_> {
             Self::Upgraded { .. } => "upgraded",
             Self::Authenticated { .. } => "authenticated",
             Self::Message { .. } => "message",
+            Self::Wire { .. } => "wire",
+            Self::Secret { .. } => "secret",
+            Self::Fault { .. } => "fault",
             Self::HalfClosed { .. } => "half-closed",
             Self::Reset { .. } => "reset",
             Self::Timeout { .. } => "timeout",
@@ -248,4 +278,7 @@ pub struct Totals {
 pub trait Observer: Send + Sync {
     /// Takes note of one event.
     fn event(&self, event: &Event<'_>);
+
+    /// Whether bytes as the transport carries them, and what reads TLS, are wanted too. They cost a call each.
+    fn wants_wire(&self) -> bool;
 }

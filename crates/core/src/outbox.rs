@@ -47,6 +47,36 @@ pub enum Effect {
         /// The endpoint, as written.
         to: Box<str>,
     },
+    /// Listen at this endpoint, and let one peer in as `leg`. Comes back as `Listening`, then as `Opened` when the peer is
+    /// there, or as `Failed`. Asked again once that peer is gone, it lets the next one in: who came meanwhile waits in the
+    /// kernel's queue.
+    Listen {
+        /// The new leg, 1..=254.
+        leg: Leg,
+        /// The endpoint, as written.
+        at: Box<str>,
+    },
+    /// Close this leg alone, once what was sent to it is written: shut down writing, discard what still comes until FIN
+    /// (1 s, 64 KiB), close. Nothing more is delivered from it. It may be opened again.
+    Hang {
+        /// Which leg.
+        leg: Leg,
+    },
+    /// Cut this leg alone, with an RST where there is such a thing. Nothing more is delivered from it. It may be opened
+    /// again.
+    Cut {
+        /// Which leg.
+        leg: Leg,
+    },
+    /// Put TLS on this leg, once what was sent to it is written: as a client where we have connected, as a server where we
+    /// have listened. Comes back as `Opened`, or as `Failed`. Bytes that came and were not taken before are TLS's.
+    Secure {
+        /// Which leg.
+        leg: Leg,
+        /// What TLS is told, as an endpoint's parameters: `insecure`, `ca=ca.pem`, `cert=…&key=…`. The name to expect is
+        /// the endpoint's, unless `sni=` says otherwise.
+        with: Box<str>,
+    },
     /// Start a process as `leg`: its stdin and stdout. It and its group end with the session.
     Spawn {
         /// The new leg, 1..=254.

@@ -58,6 +58,10 @@ impl Observer for Seen {
             self.0.lock().expect("one thread").push((leg, direction, data.to_vec()));
         }
     }
+
+    fn wants_wire(&self) -> bool {
+        false
+    }
 }
 
 /// What a driver has done.

@@ -58,6 +58,10 @@ impl Observer for Kept {
         };
         let _ = self.told.lock().unwrap().send(told);
     }
+
+    fn wants_wire(&self) -> bool {
+        false
+    }
 }
 
 struct Made(fn(&Peer) -> Box<dyn Conversation>);

@@ -325,6 +325,15 @@ impl Observer for Human {
                 let key = if user.is_empty() { "event-logged-in" } else { "event-authenticated" };
                 self.sentence(event, key, &[("user", user), ("mechanism", mechanism)]);
             }
+            // For recordings, which ask for them.
+            Kind::Wire { .. } | Kind::Secret { .. } => {}
+            Kind::Fault { leg, direction, name, detail } => {
+                let key = match direction {
+                    Direction::In => "event-fault-in",
+                    Direction::Out => "event-fault-out",
+                };
+                self.sentence_of_leg(event, leg, key, &[("name", name), ("detail", detail)]);
+            }
             Kind::HalfClosed { leg, direction, farewell } => {
                 let key = match (direction, farewell.is_some()) {
                     (Direction::In, false) => "event-half-closed-in",
@@ -351,6 +360,10 @@ impl Observer for Human {
             }
             Kind::Closed { totals } => self.closed(event, &totals),
         }
+    }
+
+    fn wants_wire(&self) -> bool {
+        false
     }
 }
 

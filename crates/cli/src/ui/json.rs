@@ -190,6 +190,13 @@ fn line(event: &Event<'_>) -> Line {
             line.number("leg", u64::from(leg)).text("user", user).text("mechanism", mechanism)
         }
         Kind::Message { leg, direction, data } => line.leg(leg, direction).data(data),
+        Kind::Wire { leg, direction, data } => {
+            line.leg(leg, direction).number("size", data.len() as u64).text("hex", &to_hex(data))
+        }
+        Kind::Secret { line: secret } => line.text("line", secret),
+        Kind::Fault { leg, direction, name, detail } => {
+            line.leg(leg, direction).text("name", name).text("detail", detail)
+        }
         Kind::HalfClosed { leg, direction, farewell } => {
             let line = line.leg(leg, direction);
             match farewell {
@@ -276,6 +283,10 @@ impl Observer for Json {
             *self.told.lock().unwrap_or_else(PoisonError::into_inner) = Some(fault.clone());
         }
         self.write(line(event));
+    }
+
+    fn wants_wire(&self) -> bool {
+        false
     }
 }
 
@@ -389,6 +400,9 @@ mod tests {
             Kind::Upgraded { leg, to: "ws", facts: &[("path", "/".to_owned())] },
             Kind::Authenticated { leg, user: "lin", mechanism: "BEARER" },
             Kind::Message { leg, direction: Direction::In, data: b"\xff" },
+            Kind::Wire { leg, direction: Direction::Out, data: b"\x16\x03" },
+            Kind::Secret { line: "CLIENT_RANDOM 00 00" },
+            Kind::Fault { leg, direction: Direction::In, name: "latency", detail: "200ms" },
             Kind::HalfClosed {
                 leg,
                 direction: Direction::In,

@@ -105,6 +105,8 @@ impl Session {
             Effect::Signal { session, word } => {
                 self.world.tell(*session, Letter::Command(word.clone()));
             }
+            // Not carried out yet.
+            Effect::Listen { .. } | Effect::Hang { .. } | Effect::Cut { .. } | Effect::Secure { .. } => {}
             Effect::Note(note) => self.world.note(self.id, note),
             Effect::Fail(fault) => self.fail((**fault).clone()),
         }

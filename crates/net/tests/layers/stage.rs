@@ -55,6 +55,10 @@ impl Observer for Ear {
             let _ = self.events.lock().unwrap().send(line);
         }
     }
+
+    fn wants_wire(&self) -> bool {
+        false
+    }
 }
 
 /// What these tests are about, in a line.

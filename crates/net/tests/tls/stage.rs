@@ -66,6 +66,10 @@ impl Observer for Kept {
             _ => {}
         }
     }
+
+    fn wants_wire(&self) -> bool {
+        false
+    }
 }
 
 /// Sends back what comes, and ends with its peer.
