@@ -296,6 +296,10 @@ impl Demux {
                         | Effect::Spawn { .. }
                         | Effect::Read { .. }
                         | Effect::Drained { .. }
+                        | Effect::Listen { .. }
+                        | Effect::Hang { .. }
+                        | Effect::Cut { .. }
+                        | Effect::Secure { .. }
                 )
             )
         });
