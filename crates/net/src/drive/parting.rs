@@ -60,10 +60,15 @@ impl Parting {
         self.until
     }
 
-    /// The leg is opened again.
+    /// The leg is opened again, once this one has sent its end.
     pub(super) fn supersede(&mut self) {
         self.is_superseded = true;
-        if let Some(tap) = self.side.port.tap() {
+        self.fall_silent();
+    }
+
+    /// What is discarded would be shown as the next connection's.
+    fn fall_silent(&self) {
+        if let Some(tap) = self.side.port.tap().filter(|_| self.is_superseded && !self.is_flushing()) {
             tap.mute();
         }
     }
@@ -107,12 +112,13 @@ impl Parting {
             Poll::Ready(Ok(finished)) => {
                 if finished && self.side.port.has_fin() {
                     let (leg, farewell) = (self.side.leg, self.side.port.farewell());
-                    self.show(world, id, Kind::HalfClosed { leg, direction: Direction::Out, farewell });
+                    world.show(id, Kind::HalfClosed { leg, direction: Direction::Out, farewell });
                 }
                 let ended = self.side.eof && self.side.port.socket().is_none();
                 let is_over = ended || !self.side.port.is_connection() || self.side.port.is_stdio();
                 self.stage = if is_over { Stage::Over } else { Stage::Lingering };
                 self.until = now + LINGER;
+                self.fall_silent();
             }
             Poll::Ready(Err(error)) => self.broke(&error, world, id),
         }
@@ -149,11 +155,17 @@ impl Parting {
 
     fn broke(&mut self, error: &std::io::Error, world: &Rc<World>, id: SessionId) {
         if errno::running(error, "").code == Code::Reset {
-            self.show(world, id, Kind::Reset { leg: self.side.leg, direction: Direction::In });
+            let kind = Kind::Reset { leg: self.side.leg, direction: Direction::In };
+            if self.is_flushing() {
+                world.show(id, kind);
+            } else {
+                self.show(world, id, kind);
+            }
         }
         self.forget(world);
     }
 
+    /// Shows what comes after our end.
     fn show(&self, world: &World, id: SessionId, kind: Kind<'_>) {
         if !self.is_superseded {
             world.show(id, kind);
