@@ -191,7 +191,7 @@ codes! {
     /// What cannot be recorded to: its name tells no kind. Arguments: `value`, `near`.
     BadRecording = "bad-recording", Usage, Here, Usage;
     /// A store that cannot be used; `detail` has the library's words. Arguments: `path`, `what` (`open`, `newer`,
-    /// `foreign`, `busy`, `broken`).
+    /// `foreign`, `busy`, `broken`, `full`, `other`).
     BadStore = "bad-store", File, Here, File;
     /// No recorded session of this name. Arguments: `name`, `path`, `have` (the numbers there are).
     NoSession = "no-session", File, Here, File;

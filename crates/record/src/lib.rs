@@ -9,6 +9,7 @@ pub mod lines;
 pub mod recorder;
 pub mod script;
 pub mod sink;
+pub mod store;
 pub mod tape;
 
 pub use recorder::{Recorder, Target, WhenFull};
