@@ -5,9 +5,13 @@
 pub mod data;
 pub mod pattern;
 pub mod program;
+pub mod transcript;
 pub mod vars;
+pub mod write;
 
 pub use data::Data;
 pub use pattern::{Extent, Pattern, Verdict};
 pub use program::Program;
+pub use transcript::Transcript;
 pub use vars::Vars;
+pub use write::quote;
