@@ -328,3 +328,6 @@ const fn sign(speaker: Speaker) -> &'static str {
         Speaker::Server => "<",
     }
 }
+
+#[cfg(test)]
+mod tests;
