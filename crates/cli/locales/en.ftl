@@ -178,6 +178,36 @@ error-half-identity = { $what ->
       }
 error-no-authority = there is no authority to sign with: { $path } is missing
     .hint = `sockeye cert ca` makes one, `sockeye cert all` everything at once; --ca and --ca-key name one that is elsewhere
+error-bad-capture = { $what ->
+    [empty] the capture is empty
+    [large] the capture is over { $max } bytes
+    [link] the capture is of a kind of network that is not known: link type { $link }
+    [broken] the capture is damaged
+   *[unknown] this is no capture: neither pcap nor pcapng
+  }
+    .hint = { $what ->
+        [large] cut it with editcap -c, or capture with a filter
+        [link] capture on an Ethernet, loopback or "any" device
+       *[unknown] tcpdump -w FILE and Wireshark write captures that can be read
+      }
+error-flawed-capture = { $what ->
+    [gap] { $count } bytes of a stream are not in the capture
+    [cut] { $count } bytes were cut off packets when they were captured
+    [middle] the session had begun before the capture did
+    [fragment] IP fragments that cannot be put together: { $count }
+    [file] the capture ends within a packet
+    [flows] the capture has too many flows; left out: { $count } packets
+   *[tls] the session is encrypted (TLS); what was said cannot be seen
+  }
+    .hint = { $what ->
+        [gap] capture again, with a larger buffer (tcpdump -B), nearer to one of the ends
+        [cut] capture whole packets: tcpdump -s 0
+        [middle] start the capture first, then the session
+        [fragment] capture again, with whole packets (tcpdump -s 0)
+        [file] what comes before its end is read
+        [flows] take one by its address, port or number
+       *[tls] record it with sockeye proxy --record, or connect --record, where it is in clear
+      }
 error-unresolved = the name { $name } has no address
     .hint = check the spelling and the name server, or write the address itself
 error-refused = connection refused

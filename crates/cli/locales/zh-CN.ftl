@@ -178,6 +178,36 @@ error-half-identity = { $what ->
       }
 error-no-authority = 没有可用来签发的 CA：缺少 { $path }
     .hint = `sockeye cert ca` 生成 CA，`sockeye cert all` 一次全部生成；CA 在别处时用 --ca 和 --ca-key 指明
+error-bad-capture = { $what ->
+    [empty] 抓包文件是空的
+    [large] 抓包文件超过 { $max } 字节
+    [link] 抓包文件来自不认识的网络类型：链路类型 { $link }
+    [broken] 抓包文件已损坏
+   *[unknown] 这不是抓包文件：既不是 pcap，也不是 pcapng
+  }
+    .hint = { $what ->
+        [large] 用 editcap -c 切分，或者抓包时加过滤条件
+        [link] 请在以太网、回环或 any 设备上抓包
+       *[unknown] tcpdump -w 文件名 或 Wireshark 存下的抓包文件都能读
+      }
+error-flawed-capture = { $what ->
+    [gap] 流中有 { $count } 字节没有抓到
+    [cut] 抓包时数据包被截短，少了 { $count } 字节
+    [middle] 会话在抓包之前就开始了
+    [fragment] 拼不起来的 IP 分片：{ $count } 个
+    [file] 抓包文件断在一个数据包中间
+    [flows] 抓包文件里的流太多，略去 { $count } 个数据包
+   *[tls] 会话是加密的（TLS），看不到内容
+  }
+    .hint = { $what ->
+        [gap] 请加大缓冲区（tcpdump -B），在靠近通信一端的机器上重新抓包
+        [cut] 请抓完整的数据包：tcpdump -s 0
+        [middle] 请先开始抓包，再建立会话
+        [fragment] 请抓完整的数据包（tcpdump -s 0）再试
+        [file] 断开处之前的内容已经读出
+        [flows] 请按地址、端口或编号只取一个流
+       *[tls] 请用 sockeye proxy --record 或 connect --record 在明文处录制
+      }
 error-unresolved = 域名 { $name } 没有地址
     .hint = 请检查拼写和域名服务器，或直接写地址
 error-refused = 连接被拒绝

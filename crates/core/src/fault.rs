@@ -204,6 +204,13 @@ codes! {
     /// No authority that could sign a certificate. Arguments: `path`.
     NoAuthority = "no-authority", File, Here, File;
 
+    /// A capture that cannot be read. Arguments: `what` (`unknown`, `empty`, `broken`, `large`, `link`), `max`, `link` (the
+    /// number of a kind of network).
+    BadCapture = "bad-capture", File, Here, File;
+    /// A capture that lacks something. Arguments: `what` (`gap`, `cut`, `middle`, `fragment`, `file`, `flows`, `tls`),
+    /// `count` (bytes of a `gap` or `cut`, flows left out, fragments).
+    FlawedCapture = "flawed-capture", File, Here, File;
+
     /// A name that resolves to nothing. Arguments: `name`.
     Unresolved = "unresolved", Name, Unknown, Connect;
     /// Nobody listens there.
