@@ -4,6 +4,7 @@
 
 pub mod data;
 pub mod pattern;
+pub mod play;
 pub mod program;
 pub mod vars;
 
