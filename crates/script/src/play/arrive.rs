@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use sockeye_core::{Code, Direction, Endpoint, Input, Leg, Outbox, PEER, Place, Tick};
 
-use super::engine::{Play, Stage};
+use super::engine::{Ending, Play, Stage};
 use super::failure::{Fate, Kind};
 use super::score::Act;
 use super::station::{End, Link};
@@ -88,14 +88,10 @@ impl Play {
         }
         self.stations[at].push(number, data, out);
         self.forbid(now, at, out);
-        if self.stage == Stage::Running && self.index > self.last_of(at) && !self.has_steps(at) {
+        let is_done = self.stage == Stage::Running && self.index > self.last_of(at);
+        if is_done && self.ending != Ending::HandOver {
             self.leftover(now, at, out);
         }
-    }
-
-    /// Whether a peer has no steps at all, or is not done with them: a message is then no leftover yet.
-    fn has_steps(&self, station: usize) -> bool {
-        self.index <= self.last_of(station)
     }
 
     fn ended(&mut self, leg: Leg, end: End) {

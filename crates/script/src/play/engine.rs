@@ -11,7 +11,7 @@ use crate::play::recent::Recent;
 use crate::play::score::{Act, Score};
 use crate::play::station::Station;
 use crate::play::{Options, Pace, Part};
-use crate::program::Role;
+use crate::program::{Program, Role};
 use crate::vars::Vars;
 
 /// Steps in one go; then whatever else runs on the thread has its turn.
@@ -96,14 +96,10 @@ pub(super) enum Turn {
 impl Play {
     pub(super) fn new(score: Arc<Score>, options: Options, ending: Ending) -> (Self, Outcome) {
         let outcome = Outcome::new(score.all);
-        let mut vars = Vars::default();
-        for (name, value) in &score.program.settings.vars {
-            vars.set(name, value);
-        }
-        vars.merge(&options.vars);
+        let vars = variables(&score.program, options.vars);
         let stations = match score.part {
             Part::Peer { .. } => vec![Station::new(PEER)],
-            Part::All => (1..=u8::MAX - 1).take(score.program.peers.len()).map(Station::new).collect(),
+            Part::All => (1..u8::MAX).take(score.program.peers.len()).map(Station::new).collect(),
         };
         let play = Self {
             score,
@@ -144,18 +140,14 @@ impl Play {
     pub(super) fn bind_from(&mut self, now: Tick, first: usize, out: &mut Outbox) {
         let score = Arc::clone(&self.score);
         let mut peers = score.program.peers.iter().enumerate().skip(first);
-        match peers.find(|(_, peer)| peer.role == Role::Listen) {
-            Some((index, _)) => {
-                self.stage = Stage::Binding(index);
-                self.before = now;
-                self.deadline = Some(now + self.patience());
-                self.listen(now, index, out);
-            }
-            None => {
-                self.stage = Stage::Running;
-                self.before = now;
-            }
+        if let Some((index, _)) = peers.find(|(_, peer)| peer.role == Role::Listen) {
+            self.stage = Stage::Binding(index);
+            self.deadline = Some(now + self.patience());
+            self.listen(now, index, out);
+        } else {
+            self.stage = Stage::Running;
         }
+        self.before = now;
     }
 
     /// How long a step waits that does not say so itself.
@@ -205,10 +197,12 @@ impl Play {
                 self.nevers.clear();
             }
         }
-        // Whoever has no more steps may say nothing more.
-        for at in 0..self.stations.len() {
-            if self.last_of(at) == done && next > done && !self.stations[at].is_empty() {
-                return self.leftover(now, at, out);
+        // Whoever has no more steps may say nothing more, except to whoever goes on.
+        if self.ending != Ending::HandOver {
+            for at in 0..self.stations.len() {
+                if self.last_of(at) == done && next > done {
+                    self.leftover(now, at, out);
+                }
             }
         }
     }
@@ -245,12 +239,7 @@ impl Play {
         let is_heard = self.stations.iter().any(Station::may_hear);
         match self.ending {
             Ending::HandOver => self.succeed(now, out),
-            Ending::Wait if is_heard && !self.is_datagrams(out) => {
-                if let Some(at) = (0..self.stations.len()).find(|at| !self.stations[*at].is_empty()) {
-                    return self.leftover(now, at, out);
-                }
-                self.stage = Stage::Settling(None);
-            }
+            Ending::Wait if is_heard && !self.is_datagrams(out) => self.stage = Stage::Settling(None),
             Ending::Settle | Ending::Wait => {
                 let settle = self.score.program.settings.settle;
                 self.stage = Stage::Settling(Some(if is_heard { now + settle } else { now }));
@@ -267,8 +256,8 @@ impl Play {
 
     /// All steps are done, and nothing more may come.
     fn settle(&mut self, now: Tick, out: &mut Outbox) {
-        if let Some(at) = (0..self.stations.len()).find(|at| !self.stations[*at].is_empty()) {
-            return self.leftover(now, at, out);
+        for at in 0..self.stations.len() {
+            self.leftover(now, at, out);
         }
         let Stage::Settling(until) = self.stage else { return };
         let is_heard = self.stations.iter().any(Station::may_hear);
@@ -317,6 +306,16 @@ impl Play {
     pub(super) fn is_over(&self) -> bool {
         self.stage == Stage::Over
     }
+}
+
+/// A program's variables before anything is captured. Those given from outside win.
+pub(super) fn variables(program: &Program, mut given: Vars) -> Vars {
+    for (name, value) in &program.settings.vars {
+        if given.get(name).is_none() {
+            given.set(name, value);
+        }
+    }
+    given
 }
 
 impl Conversation for Play {

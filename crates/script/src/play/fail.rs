@@ -10,7 +10,7 @@ use super::score::word;
 use super::station::{End, Link};
 use crate::pattern::{Difference, Extent, Pattern, Verdict};
 use crate::play::Spot;
-use crate::program::{Op, Place};
+use crate::program::Op;
 use crate::vars::Vars;
 
 impl Play {
@@ -77,7 +77,10 @@ impl Play {
     pub(super) fn leftover(&mut self, now: Tick, at: usize, out: &mut Outbox) {
         self.drop_ignorable(at, out);
         let peer = self.peer_at(at);
-        if self.stations[at].is_empty() || self.may_be_ignorable(peer, self.stations[at].stream()) {
+        if self.is_over()
+            || self.stations[at].is_empty()
+            || self.may_be_ignorable(peer, self.stations[at].stream())
+        {
             return;
         }
         // The last step of that peer is where its next one would have to stand.
@@ -149,7 +152,7 @@ impl Play {
             None => self.effective_patience(),
         };
         Failure {
-            spot: Spot::of(program, place.unwrap_or(Place::default())),
+            spot: Spot::of(program, place.unwrap_or_default()),
             peer: peer.map(|peer| peer.name.clone()).unwrap_or_default(),
             op: step.map_or("", |step| word(&step.op)),
             side: self.score.side(),

@@ -98,7 +98,9 @@ impl Failure {
             .arg("what", self.kind.word())
             .arg("after", Span(self.elapsed));
         let (expected, actual) = self.mismatch.as_ref().map_or((&[][..], &[][..]), Mismatch::around);
-        fault = fault.arg("expected", shown(expected)).arg("actual", shown(actual));
+        let part = self.mismatch.as_ref().and_then(|mismatch| mismatch.part.as_deref()).unwrap_or_default();
+        let expected = if expected.is_empty() { part.to_owned() } else { shown(expected) };
+        fault = fault.arg("expected", expected).arg("actual", shown(actual));
         let at = self.mismatch.as_ref().and_then(|mismatch| mismatch.at);
         fault = fault.arg("at", at.map_or_else(String::new, |at| at.to_string()));
         match &self.kind {

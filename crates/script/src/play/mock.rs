@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use sockeye_core::{Conversation, Effect, Input, Outbox, PEER, Peer, Service, SessionId, Tick};
 
-use super::engine::{Ending, Play};
+use super::engine::{Ending, Play, variables};
 use super::failure::Failure;
 use super::outcome::{Ended, Outcome};
 use super::score::{Act, Refusal, Score, Why, served};
@@ -76,13 +76,9 @@ impl Mock {
             }
         }
         if scores.is_empty() {
-            return Err(empty.unwrap_or_else(|| Score::nobody(program)));
+            return Err(empty.unwrap_or_else(|| Box::new(Score::nobody(program))));
         }
-        let mut vars = Vars::default();
-        for (name, value) in &program.settings.vars {
-            vars.set(name, value);
-        }
-        vars.merge(&options.vars);
+        let vars = variables(program, options.vars.clone());
         let taken = Mutex::new(vec![false; scores.len()]);
         Ok(Self { cast: Arc::new(Cast { scores, options, vars, reuse, taken, report: None }) })
     }

@@ -6,6 +6,8 @@
 //! [`Prologue`].
 
 mod arrive;
+#[cfg(test)]
+mod bench;
 mod engine;
 mod fail;
 pub mod failure;
@@ -17,6 +19,8 @@ mod score;
 pub mod spot;
 mod station;
 mod steps;
+#[cfg(test)]
+mod tests;
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -76,7 +76,6 @@ impl Conversation for Prologue {
         match input {
             Input::Opened { leg: PEER } => out.effect(Effect::Read { leg: OPERATOR, on: false }),
             Input::Command(word) if self.words.len() < WORDS => self.words.push(word.into()),
-            Input::Command(_) => {}
             // What is under way is no conversation anybody waits for.
             Input::Stop => return out.close(),
             _ => {}

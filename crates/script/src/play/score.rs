@@ -99,7 +99,7 @@ impl Score {
         let mut score = Self { last: last(&program), program, part, answers: Vec::new(), all: 0 };
         if let Part::Peer { index, side } = part {
             if usize::from(index) >= score.program.peers.len() {
-                return Err(score.refuse(None, Why::NoPeer));
+                return Err(Box::new(score.refuse(None, Why::NoPeer)));
             }
             score.check_alone(index)?;
             if side == Side::Flipped {
@@ -108,15 +108,15 @@ impl Score {
         }
         score.all = score.count();
         if score.all == 0 {
-            return Err(score.refuse(None, Why::Empty));
+            return Err(Box::new(score.refuse(None, Why::Empty)));
         }
         Ok(score)
     }
 
     /// The refusal of a program without peers.
-    pub(super) fn nobody(program: &Program) -> Box<Refusal> {
+    pub(super) fn nobody(program: &Program) -> Refusal {
         let spot = Spot::of(program, Place::default());
-        Box::new(Refusal { spot, op: "", why: Why::NoPeer })
+        Refusal { spot, op: "", why: Why::NoPeer }
     }
 
     /// The step at an index, and what it comes to. `None`: there are no more.
@@ -188,10 +188,10 @@ impl Score {
                 Op::Expect(pattern) | Op::Skip(pattern) => {
                     sample.clear();
                     if let Err(unfit @ Unfit::Open(_)) = pattern.sample(&Vars::default(), &mut sample) {
-                        return Err(self.refuse(Some(index), Why::Open(unfit)));
+                        return Err(Box::new(self.refuse(Some(index), Why::Open(unfit))));
                     }
                 }
-                Op::StartTls(_) => return Err(self.refuse(Some(index), Why::Secures)),
+                Op::StartTls(_) => return Err(Box::new(self.refuse(Some(index), Why::Secures))),
                 _ => {}
             }
         }
@@ -204,18 +204,18 @@ impl Score {
         let mut is_closed = false;
         for (index, step) in self.program.steps.iter().enumerate().filter(|(_, step)| step.peer == peer) {
             if is_closed && !is_nobodys(&step.op) {
-                return Err(self.refuse(Some(index), Why::Reopens));
+                return Err(Box::new(self.refuse(Some(index), Why::Reopens)));
             }
             is_closed |= matches!(step.op, Op::Close | Op::Abort | Op::Reset);
         }
         Ok(())
     }
 
-    fn refuse(&self, index: Option<usize>, why: Why) -> Box<Refusal> {
+    fn refuse(&self, index: Option<usize>, why: Why) -> Refusal {
         let step = index.and_then(|index| self.program.steps.get(index));
         let place = step.map(|step| step.place).unwrap_or_default();
         let op = step.map_or("", |step| word(&step.op));
-        Box::new(Refusal { spot: Spot::of(&self.program, place), op, why })
+        Refusal { spot: Spot::of(&self.program, place), op, why }
     }
 
     fn count(&self) -> u64 {

@@ -22,8 +22,6 @@ pub(super) struct Station {
     pub(super) link: Link,
     /// How the peer's side has ended.
     pub(super) end: Option<End>,
-    /// Our side has ended.
-    pub(super) is_finished: bool,
     /// What was sent since all of it was written, in bytes.
     pub(super) owed: usize,
     /// All that was sent must be written before more is.
@@ -75,7 +73,6 @@ impl Station {
             leg,
             link: Link::Idle,
             end: None,
-            is_finished: false,
             owed: 0,
             is_full: false,
             is_raw: false,

@@ -80,16 +80,16 @@ impl Play {
             Act::Maybe(pattern) => self.maybe(now, at, begun, step, pattern, out),
             Act::Never(pattern) => self.never(now, at, begun, step, pattern, out),
             Act::Eof | Act::Reset => self.expect_end(now, at, begun, step, &act, out),
-            Act::Connect => Turn::Next(next),
             Act::StartTls(with) => self.secure(now, at, with, out),
             Act::Fin => {
                 out.to(self.stations[at].leg);
                 out.finish();
-                self.stations[at].is_finished = true;
                 Turn::Next(next)
             }
             Act::Close | Act::Abort => self.hang(now, at, &act, out),
-            Act::Pass | Act::Repeat { .. } | Act::End { .. } | Act::Sleep(_) => Turn::Next(next),
+            Act::Connect | Act::Pass | Act::Repeat { .. } | Act::End { .. } | Act::Sleep(_) => {
+                Turn::Next(next)
+            }
         }
     }
 
@@ -521,13 +521,11 @@ impl Play {
             }
         }
         self.read(at, from, Fate::Skipped, out);
-        match found {
-            Some(_) => self.vars.merge(&captured),
-            None => {
-                self.stations[at].pace(true, out);
-                false
-            }
-        };
+        if found.is_some() {
+            self.vars.merge(&captured);
+        } else {
+            self.stations[at].pace(true, out);
+        }
         found
     }
 
