@@ -8,7 +8,6 @@ use crate::data::{Data, Unfit};
 use crate::pattern::Pattern;
 use crate::play::{Part, Side, Spot};
 use crate::program::{Op, Place, Program, Role, Step};
-use crate::vars::Vars;
 
 /// Why a program cannot be played, and where.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -181,14 +180,13 @@ impl Score {
 
     fn flip(&mut self, peer: u16) -> Result<(), Box<Refusal>> {
         let mut answers = vec![None; self.program.steps.len()];
-        let mut sample = Vec::new();
         for (index, step) in self.program.steps.iter().enumerate().filter(|(_, step)| step.peer == peer) {
             match &step.op {
                 Op::Send(data) => answers[index] = Some(data.pattern()),
                 Op::Expect(pattern) | Op::Skip(pattern) => {
-                    sample.clear();
-                    if let Err(unfit @ Unfit::Open(_)) = pattern.sample(&Vars::default(), &mut sample) {
-                        return Err(Box::new(self.refuse(Some(index), Why::Open(unfit))));
+                    if let Some(part) = pattern.open() {
+                        let why = Why::Open(Unfit::Open(part));
+                        return Err(Box::new(self.refuse(Some(index), why)));
                     }
                 }
                 Op::StartTls(_) => return Err(Box::new(self.refuse(Some(index), Why::Secures))),
