@@ -341,6 +341,9 @@ codes! {
     WsClosed = "ws-closed", Application, Peer, Session;
     /// A WebSocket's peer answers no ping. Arguments: `after`.
     WsSilent = "ws-silent", Application, Peer, Session;
+    /// A conversation that does not go as it is written. Arguments: `place`, `step`, `of`, `what` (how it fails), `after`,
+    /// `expected`, `actual`, `at` (the first byte that differs), `code` (of a lost connection).
+    Unscripted = "unscripted", Application, Peer, Verdict;
     /// FIN before the reply.
     EarlyFin = "early-fin", Application, Peer, Session;
     /// The peer does not read, and its share of memory is full. Arguments: `waiting`, `max`.
