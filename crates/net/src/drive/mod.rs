@@ -8,6 +8,7 @@ mod apply;
 mod bounds;
 mod closing;
 pub(crate) mod demux;
+pub(crate) mod impaired;
 mod measure;
 pub(crate) mod port;
 pub(crate) mod queue;
