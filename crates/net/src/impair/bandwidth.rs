@@ -18,7 +18,7 @@ pub(super) const ENTRY: Entry = Entry {
     examples: &["bandwidth:64k", "bandwidth:1m,dir=down"],
     read: |value| {
         let rate = quantity::size("", value).ok().filter(|rate| *rate > 0)?;
-        Some(Box::new(move |medium, _| Box::new(Bandwidth { rate, medium, free: Tick::ZERO })))
+        Some(Box::new(move |medium, _| Box::new(Bandwidth { rate, medium, free: Tick::ZERO, rest: 0 })))
     },
 };
 
@@ -28,12 +28,15 @@ struct Bandwidth {
     medium: Medium,
     /// When all that came so far is through.
     free: Tick,
+    /// What is left of a nanosecond, in parts of the rate.
+    rest: u128,
 }
 
 impl Bandwidth {
-    fn lasts(&self, bytes: usize) -> Duration {
-        let nanos = bytes as u128 * 1_000_000_000 / u128::from(self.rate);
-        Duration::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX))
+    fn send(&mut self, bytes: usize) {
+        let (work, rate) = (bytes as u128 * 1_000_000_000 + self.rest, u128::from(self.rate));
+        self.rest = work % rate;
+        self.free = self.free + Duration::from_nanos(u64::try_from(work / rate).unwrap_or(u64::MAX));
     }
 }
 
@@ -46,12 +49,12 @@ impl Stage for Bandwidth {
         self.free = self.free.max(piece.at);
         let What::Data(bytes, mark) = piece.what else { return out.pass(self.free, piece.what) };
         if self.medium.has_bounds() {
-            self.free = self.free + self.lasts(bytes.len());
+            self.send(bytes.len());
             return out.pass(self.free, What::Data(bytes, mark));
         }
         let part = self.rate / (1_000_000_000 / u64::try_from(PART.as_nanos()).unwrap_or(1)).max(1);
         for part in bytes.chunks(usize::try_from(part.max(1)).unwrap_or(usize::MAX)) {
-            self.free = self.free + self.lasts(part.len());
+            self.send(part.len());
             out.pass(self.free, What::Data(part.to_vec(), mark));
         }
     }
