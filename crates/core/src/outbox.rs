@@ -138,6 +138,7 @@ pub struct Outbox {
     watched: bool,
     seen: Vec<u8>,
     marks: Vec<(Leg, usize)>,
+    let_go: Vec<Leg>,
     wall: fn() -> u64,
 }
 
@@ -158,6 +159,7 @@ impl Outbox {
             watched: false,
             seen: Vec::new(),
             marks: Vec::new(),
+            let_go: Vec::new(),
             wall,
         }
     }
@@ -264,6 +266,9 @@ impl Outbox {
 
     /// Asks something of the world.
     pub fn effect(&mut self, effect: Effect) {
+        if let Effect::Hang { leg } | Effect::Cut { leg } | Effect::Secure { leg, .. } = effect {
+            self.let_go.push(leg);
+        }
         self.push(Op::Effect(effect));
     }
 
@@ -346,6 +351,7 @@ impl Outbox {
         self.owned = 0;
         self.marks.clear();
         self.marks.shrink_to(KEEP_OPS);
+        self.let_go.clear();
         self.ops.clear();
         self.ops.shrink_to(KEEP_OPS);
         self.leg = PEER;
@@ -372,6 +378,12 @@ impl Outbox {
         if self.leg != PEER {
             self.to(PEER);
         }
+    }
+
+    /// Whether the conversation wants no more of what has come from this leg: it hung it up, cut it, or put TLS on it.
+    #[inline]
+    pub(crate) fn has_let_go(&self, leg: Leg) -> bool {
+        !self.let_go.is_empty() && self.let_go.contains(&leg)
     }
 
     /// The payloads sent since the last call, for an observer.
