@@ -12,16 +12,18 @@ use std::time::{Duration, SystemTime};
 use sockeye_core::quantity::Span;
 use sockeye_core::{Code, Fault};
 use sockeye_record::recorder::BOUND;
-use sockeye_record::store::{Keep, Scribe, Store, usual_path};
-use sockeye_record::{Recorder, Report, Target, WhenFull};
+use sockeye_record::store::{Scribe, Store, usual_path};
+use sockeye_record::{Recorder, Report, Target};
 use sockeye_script::transcript::Subject;
 
 use crate::given::{self, Params};
 use crate::views::Views;
 use views::{Tee, Told, Watched};
 
-pub use load::{Source, text};
-pub use sockeye_record::store::{About, Sync};
+pub use load::text;
+pub use sockeye_record::WhenFull;
+pub use sockeye_record::store::{About, Keep, Sync};
+pub use sockeye_script::program::Source;
 pub use target::{Kind, open};
 
 /// How long the end of a recording may take: a disk that hangs must not hang the program.
