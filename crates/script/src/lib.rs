@@ -4,6 +4,7 @@
 
 pub mod data;
 pub mod error;
+mod format;
 mod message;
 pub mod pattern;
 pub mod program;
@@ -13,6 +14,7 @@ pub mod write;
 
 pub use data::Data;
 pub use error::{Error, Errors};
+pub use format::format;
 pub use pattern::{Extent, Pattern, Verdict};
 pub use program::Program;
 pub use syntax::{Loader, Wanted, read};
