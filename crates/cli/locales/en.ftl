@@ -456,6 +456,34 @@ error-ws-closed = { $name ->
       }
 error-ws-silent = the peer says nothing and answers no ping, for { $after }
     .hint = it hangs, is asleep, or the network is gone
+error-unscripted = { $place }: step { $step } of { $of }: { $what ->
+    [differs] expected { $expected }, got { $actual }: differs at byte { $at }
+    [timeout] what is expected did not come within { $after }
+    [too-early] it came too early, after { $after }
+    [unexpected] expected the end of the connection, got { $actual }
+    [forbidden] this must not come: { $actual }
+    [leftover] the conversation is over, and this came: { $actual }
+    [early-eof] the peer ended its side before
+    [early-reset] the peer cut the connection before
+    [lost] the connection was lost before ({ $code })
+    [closed] the connection is closed already
+    [not-taken] the peer does not read what it is sent, for { $after }
+    [cannot-build] the message cannot be built
+    [bad-endpoint] this is no endpoint
+    [connect] no connection ({ $code })
+    [never-came] nobody came to the listener, for { $after }
+    [listen] no listener ({ $code })
+    [secure] no TLS ({ $code })
+    [too-much] what is captured is more than 16 MiB
+    [too-many] every recorded session was played, and another one came
+   *[abandoned] the session was ended before
+  }
+    .hint = { $what ->
+        [differs] either side may be right: mend the program, or the file
+        [timeout] it may be slow: within 10s behind the step gives it longer
+        [too-many] serve … script plays them again; replay --loop too
+       *[other] the file says what should happen, line by line
+      }
 error-early-fin = the peer closed before it answered
     .hint = it may dislike the message, expect a framing or line ending, or have had enough
 error-overflow = the peer does not read: { $waiting } bytes wait for it, { $max } are allowed

@@ -495,6 +495,34 @@ error-ws-closed = { $name ->
       }
 error-ws-silent = 对端在 { $after } 内既不说话，也不回应 ping
     .hint = 它卡住了、休眠了，或网络断了
+error-unscripted = { $place }：第 { $step } 步（共 { $of } 步）：{ $what ->
+    [differs] 期望 { $expected }，收到 { $actual }：从第 { $at } 字节起不同
+    [timeout] { $after } 内没有等到期望的内容
+    [too-early] 来得太早，只过了 { $after }
+    [unexpected] 期望连接结束，却收到 { $actual }
+    [forbidden] 不该出现的内容：{ $actual }
+    [leftover] 对话已经结束，却又收到 { $actual }
+    [early-eof] 对端提前结束了发送
+    [early-reset] 对端提前重置了连接
+    [lost] 连接提前中断（{ $code }）
+    [closed] 连接已经关闭
+    [not-taken] 对端在 { $after } 内没有读取发给它的数据
+    [cannot-build] 无法拼出这条消息
+    [bad-endpoint] 这不是有效的端点
+    [connect] 连接不上（{ $code }）
+    [never-came] { $after } 内没有人连到监听端口
+    [listen] 无法监听（{ $code }）
+    [secure] 无法建立 TLS（{ $code }）
+    [too-much] 捕获的内容超过 16 MiB
+    [too-many] 录下的会话都已放完，却又来了一个
+   *[abandoned] 会话提前结束了
+  }
+    .hint = { $what ->
+        [differs] 两边都可能是对的：要么改程序，要么改文件
+        [timeout] 也许只是慢：在这一步后面写 within 10s 可以多等一会儿
+        [too-many] serve … script 会从头再放；replay --loop 也会
+       *[other] 文件里逐行写着应该发生什么
+      }
 error-early-fin = 对端没有回答就关闭了
     .hint = 它可能不接受这条消息，在等分帧或换行，或不想再谈了
 error-overflow = 对端不读数据：积压 { $waiting } 字节，上限 { $max } 字节

@@ -5,6 +5,7 @@
 pub mod data;
 mod message;
 pub mod pattern;
+pub mod play;
 pub mod program;
 pub mod transcript;
 pub mod vars;
