@@ -74,6 +74,15 @@ error-bad-network = { $value } is no network
     .near = after the prefix all bits are zero: did you mean { $near }? An address alone stands without a slash
 error-unfit-framing = the framing { $framing } does not fit { $scheme }
     .hint = datagrams are whole messages already; streams take any framing but dgram
+error-unknown-fault = { $name } is no fault that --fault knows
+    .hint = `sockeye list faults` shows what there is
+    .near = did you mean { $near }? `sockeye list faults` shows what there is
+error-bad-fault = --fault { $name } cannot be read
+    .hint = it is written { $syntax }; P is from 0 to 1, a TIME 500ms or 2s, a SIZE 64k or 1m
+    .near = did you mean { $near }? It is written { $syntax }
+error-unfit-fault = the fault { $name } cannot be had on { $scheme }
+    .hint = `sockeye list faults` shows what each of them does
+    .near = a stream repairs what datagrams suffer, and datagrams have no connection to cut; what comes close here: { $near }
 error-unknown-service = { $name } is no service
     .hint = `sockeye list services` shows what there is
     .near = did you mean { $near }? `sockeye list services` shows what there is
@@ -644,6 +653,7 @@ flag-max-waiting = bytes that may wait for one slow peer
 flag-max-memory = bytes that all sessions may hold: waiting, or of messages not whole yet; 256m
 flag-drain = how long sessions may go on after an interrupt
 flag-metrics = answer GET /metrics there, for Prometheus
+flag-fault = do this to the traffic on purpose (`sockeye list faults`); may stand several times
 flag-allow-exec = let sockeye.toml run programs
 
 ## Flags of connect and ask
@@ -726,6 +736,7 @@ topic-transports = what carries bytes or datagrams
 topic-layers = what wraps a stream: encryption, identity and the like
 topic-framings = how a stream is cut into messages
 topic-services = what serve answers with
+topic-faults = what --fault can do to the traffic
 topic-charsets = how text is written on the wire
 topic-verbs = what sockeye does
 topic-codes = what errors are called, and the exit code of each
@@ -814,6 +825,24 @@ event-timeout = time is up: { $what }
 event-refused = turned { $remote } away: { $reason }
 event-closed = closed: { $messages_in } in ({ $bytes_in } bytes), { $messages_out } out ({ $bytes_out } bytes)
 
+## Faults on purpose
+
+fault-latency = everything is so much later, give or take the jitter; in both directions unless told otherwise
+fault-bandwidth = so many bytes a second pass; what comes faster waits
+fault-loss = datagrams are lost; on a stream it is delay (200 ms, twice as long each further time), as TCP sends again
+fault-dup = a datagram comes twice
+fault-reorder = a datagram is overtaken by the next
+fault-corrupt = a bit flips: in so many of the bytes of a stream, in so many messages or datagrams
+fault-slicer = a stream comes in parts of SIZE bytes, give or take the jitter, with DELAY between them
+fault-slow-close = the end of a direction (FIN, Close) comes late
+fault-timeout = nothing passes, not even the end; after TIME the connection is closed, without one (or with 0) never
+fault-limit = the connection is closed after so many bytes of a direction
+fault-reset = the connection is cut with an RST: at once, or after TIME
+fault-key-dir = for one direction: up from the peer, down to it
+fault-key-p = how likely a connection has the fault at all
+fault-key-on = from what matches on: with the message or datagram that does; on a stream, after the match
+fault-key-after = only after so many bytes of the direction
+
 ## Notes
 
 note-config-found = serving what { $path } says
@@ -829,6 +858,8 @@ note-ws-closed = the peer closed with { $code } ({ $name }): { $reason }
 note-tls-insecure = warning: { $endpoint } is not checked (--insecure): anyone in between can read and change everything; --pin or --ca would prevent that
 note-tls-expired = warning: the certificate in { $path } expired on { $when } (days ago: { $days }): peers will refuse it
 note-tls-not-yet-valid = warning: the certificate in { $path } is valid only from { $when }: peers will refuse it until then
+note-faults = faults on purpose: { $faults } (seed { $seed }; --seed { $seed } repeats them)
+note-loss-delays = loss on a stream is delay: nothing is lost, it comes 200 ms later, then 400 ms, ... (real loss: udp)
 note-draining = stopping: { $sessions } still open, for at most { $limit }; interrupt again to end at once
 note-refused = refused connections: { $count } ({ $reasons }); the last from { $remote }
 note-refused-in-all = refused connections in all: { $count } ({ $reasons })

@@ -74,6 +74,15 @@ error-bad-network = { $value } 不是网段
     .near = 前缀之后的位必须全是零：是不是 { $near }？单个地址不用写斜杠
 error-unfit-framing = 分帧方式 { $framing } 不适用于 { $scheme }
     .hint = 数据报本来就是完整的消息；流可用 dgram 以外的任何分帧方式
+error-unknown-fault = --fault 没有 { $name } 这种故障
+    .hint = 用 `sockeye list faults` 查看有哪些
+    .near = 是不是 { $near }？用 `sockeye list faults` 查看有哪些
+error-bad-fault = --fault { $name } 写得不对
+    .hint = 写法是 { $syntax }；P 取 0 到 1，TIME 写作 500ms 或 2s，SIZE 写作 64k 或 1m
+    .near = 是不是 { $near }？写法是 { $syntax }
+error-unfit-fault = 故障 { $name } 在 { $scheme } 上做不到
+    .hint = 各种故障的作用见 `sockeye list faults`
+    .near = 数据报会遇到的问题，流会自己修复；数据报也没有连接可以切断。这里相近的有：{ $near }
 error-unknown-service = 没有名为 { $name } 的服务
     .hint = 用 `sockeye list services` 查看有哪些
     .near = 是不是 { $near }？用 `sockeye list services` 查看有哪些
@@ -683,6 +692,7 @@ flag-max-waiting = 一个慢的对端最多积压多少字节
 flag-max-memory = 所有会话合计最多占用多少字节：积压的，和没收完的消息；256m
 flag-drain = 收到中断后，会话还可以进行多久
 flag-metrics = 在此应答 GET /metrics，供 Prometheus 抓取
+flag-fault = 有意对流量制造这种故障（见 `sockeye list faults`）；可以写多次
 flag-allow-exec = 允许 sockeye.toml 运行程序
 
 ## connect 与 ask 的选项
@@ -765,6 +775,7 @@ topic-transports = 承载字节或数据报的传输方式
 topic-layers = 包在流外面的各层：加密、身份等
 topic-framings = 把流切成消息的方式
 topic-services = serve 用来应答的服务
+topic-faults = --fault 能对流量做的事
 topic-charsets = 线路上的文字编码
 topic-verbs = sockeye 会做的事
 topic-codes = 各种错误的名字与退出码
@@ -853,6 +864,24 @@ event-timeout = 时间到：{ $what }
 event-refused = 拒绝了 { $remote }：{ $reason }
 event-closed = 已关闭：收 { $messages_in } 条（{ $bytes_in } 字节），发 { $messages_out } 条（{ $bytes_out } 字节）
 
+## 有意制造的故障
+
+fault-latency = 一切都晚到这么久，上下浮动不超过抖动值；没有另外说明时两个方向都有
+fault-bandwidth = 每秒只通过这么多字节，超出的排队等候
+fault-loss = 数据报会丢失；在流上则是延迟（200 毫秒，再丢则每次加倍），就像 TCP 重传那样
+fault-dup = 一个数据报到达两次
+fault-reorder = 一个数据报被后一个赶超
+fault-corrupt = 有一位翻转：流上按字节计，消息和数据报按个数计
+fault-slicer = 流被切成每段 SIZE 字节（上下浮动不超过抖动值），段与段之间隔 DELAY
+fault-slow-close = 一个方向的结束（FIN、Close）晚到
+fault-timeout = 什么都不通过，连结束也不通过；过了 TIME 连接被关闭，不写或写 0 则一直不关
+fault-limit = 一个方向通过这么多字节后，连接被关闭
+fault-reset = 用 RST 切断连接：立即，或过了 TIME 之后
+fault-key-dir = 只对一个方向：up 从对端来，down 往对端去
+fault-key-p = 一个连接有这种故障的概率
+fault-key-on = 从匹配处开始：消息和数据报从匹配的那一个起，流从匹配的末尾起
+fault-key-after = 这个方向通过这么多字节之后才开始
+
 ## 通知
 
 note-config-found = 按 { $path } 提供服务
@@ -868,6 +897,8 @@ note-ws-closed = 对端以 { $code }（{ $name }）关闭：{ $reason }
 note-tls-insecure = 警告：不核对 { $endpoint } 的身份（--insecure）：夹在中间的任何人都能偷看和篡改一切；改用 --pin 或 --ca 可以避免
 note-tls-expired = 警告：{ $path } 里的证书已于 { $when } 过期（{ $days } 天前）：对端会拒绝它
 note-tls-not-yet-valid = 警告：{ $path } 里的证书要到 { $when } 才生效：在那之前对端会拒绝它
+note-faults = 有意制造的故障：{ $faults }（种子 { $seed }；用 --seed { $seed } 可以重现）
+note-loss-delays = 流上的 loss 是延迟：什么都不会丢，只是晚到 200 毫秒，再丢就是 400 毫秒，依此类推（真正的丢失请用 udp）
 note-draining = 正在停止：{ $sessions } 个会话还可以进行 { $limit }；再按一次中断键立即结束
 note-refused = 拒绝了 { $count } 个连接（{ $reasons }），最近一个来自 { $remote }
 note-refused-in-all = 一共拒绝了 { $count } 个连接（{ $reasons }）

@@ -123,6 +123,12 @@ codes! {
     BadFraming = "bad-framing", Usage, Here, Usage;
     /// A framing that does not fit the transport. Arguments: `framing`, `scheme`.
     UnfitFraming = "unfit-framing", Usage, Here, Usage;
+    /// A `--fault` of a kind that does not exist. Arguments: `name`, `near`.
+    UnknownFault = "unknown-fault", Usage, Here, Usage;
+    /// A `--fault` that cannot be read; `detail` has the part. Arguments: `name`, `syntax`, `near` (a key that was meant).
+    BadFault = "bad-fault", Usage, Here, Usage;
+    /// A `--fault` that cannot be had on this transport. Arguments: `name`, `scheme`, `near` (what comes close).
+    UnfitFault = "unfit-fault", Usage, Here, Usage;
     /// A service that does not exist. Arguments: `name`, `near`.
     UnknownService = "unknown-service", Usage, Here, Usage;
     /// A first word that is no verb. Arguments: `name`, `near`.

@@ -20,6 +20,10 @@ pub struct Request {
     pub params: Params,
     /// Bounds given as flags, by name.
     pub bounds: Vec<(String, String)>,
+    /// Faults on purpose, as written.
+    pub faults: Vec<String>,
+    /// What randomness is drawn from.
+    pub seed: u64,
 }
 
 /// Relays until the end. It is the service `forward`, so there is one relay.
@@ -34,7 +38,8 @@ pub fn run(request: &Request, views: &Views) -> Result<End, Fault> {
         listeners: serve::Listeners::One(one),
         params: request.params.clone(),
         bounds: request.bounds.clone(),
-        seed: 0,
+        faults: request.faults.clone(),
+        seed: request.seed,
         allow_exec: true,
         at_terminal: false,
     };
