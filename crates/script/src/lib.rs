@@ -3,12 +3,15 @@
 //! A [`Program`] is what a file comes to: who takes part, and one step after another. Read [`program`] first.
 
 pub mod data;
+mod message;
 pub mod pattern;
 pub mod play;
 pub mod program;
 pub mod vars;
+pub mod write;
 
 pub use data::Data;
 pub use pattern::{Extent, Pattern, Verdict};
 pub use program::Program;
 pub use vars::Vars;
+pub use write::quote;
