@@ -15,7 +15,7 @@ use sockeye::wire::notation::to_hex;
 
 use crate::fault::safe;
 use crate::grammar::{read, refuse, verbs};
-use crate::ui::json;
+use sockeye::json;
 use crate::ui::output::Output;
 use crate::words::Words;
 

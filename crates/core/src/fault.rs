@@ -183,6 +183,18 @@ codes! {
     FileExists = "file-exists", File, Here, File;
     /// A file or directory that cannot be written; `detail` has the system's words. Arguments: `path`.
     Unwritable = "unwritable", File, Here, File;
+    /// A recording that can be written no further; `detail` has the system's words. Arguments: `path` (`store` for the
+    /// store).
+    RecordingStopped = "recording-stopped", File, Here, File;
+    /// A recording that could not be written to its end in time. Arguments: `after`.
+    RecordingLate = "recording-late", File, Here, File;
+    /// What cannot be recorded to: its name tells no kind. Arguments: `value`, `near`.
+    BadRecording = "bad-recording", Usage, Here, Usage;
+    /// A store that cannot be used; `detail` has the library's words. Arguments: `path`, `what` (`open`, `newer`,
+    /// `foreign`, `busy`, `broken`, `full`, `other`).
+    BadStore = "bad-store", File, Here, File;
+    /// No recorded session of this name. Arguments: `name`, `path`, `have` (the numbers there are).
+    NoSession = "no-session", File, Here, File;
     /// A certificate or key that cannot be read, or is not what is wanted. Arguments: `what` (which of these), `path`,
     /// `line`, `name` (a label of PEM), `max`.
     BadCertificate = "bad-certificate", File, Here, File;

@@ -155,6 +155,7 @@ pub struct Outbox {
     seen: Vec<u8>,
     marks: Vec<(Leg, usize)>,
     unfinished: Vec<Unfinished>,
+    let_go: Vec<Leg>,
     wall: fn() -> u64,
 }
 
@@ -176,6 +177,7 @@ impl Outbox {
             seen: Vec::new(),
             marks: Vec::new(),
             unfinished: Vec::new(),
+            let_go: Vec::new(),
             wall,
         }
     }
@@ -282,6 +284,9 @@ impl Outbox {
 
     /// Asks something of the world.
     pub fn effect(&mut self, effect: Effect) {
+        if let Effect::Hang { leg } | Effect::Cut { leg } | Effect::Secure { leg, .. } = effect {
+            self.let_go.push(leg);
+        }
         self.push(Op::Effect(effect));
     }
 
@@ -371,6 +376,7 @@ impl Outbox {
         self.marks.clear();
         self.marks.shrink_to(KEEP_OPS);
         self.unfinished.clear();
+        self.let_go.clear();
         self.ops.clear();
         self.ops.shrink_to(KEEP_OPS);
         self.leg = PEER;
@@ -403,6 +409,12 @@ impl Outbox {
         if self.leg != PEER {
             self.to(PEER);
         }
+    }
+
+    /// Whether the conversation wants no more of what has come from this leg: it hung it up, cut it, or put TLS on it.
+    #[inline]
+    pub(crate) fn has_let_go(&self, leg: Leg) -> bool {
+        !self.let_go.is_empty() && self.let_go.contains(&leg)
     }
 
     /// The payloads sent since the last call, for an observer.

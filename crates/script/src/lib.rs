@@ -7,11 +7,13 @@ mod message;
 pub mod pattern;
 pub mod play;
 pub mod program;
+pub mod transcript;
 pub mod vars;
 pub mod write;
 
 pub use data::Data;
 pub use pattern::{Extent, Pattern, Verdict};
 pub use program::Program;
+pub use transcript::Transcript;
 pub use vars::Vars;
 pub use write::quote;

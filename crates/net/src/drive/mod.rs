@@ -6,9 +6,12 @@
 
 mod apply;
 mod bounds;
+pub(crate) mod caller;
 mod closing;
 pub(crate) mod demux;
+mod legs;
 mod measure;
+mod parting;
 pub(crate) mod port;
 pub(crate) mod queue;
 mod relay;

@@ -1,10 +1,12 @@
 //! One leg of a session: its port, what waits for it, and how far each direction has come.
 
 use std::io;
+use std::rc::Rc;
 use std::task::{Context, Poll, ready};
 
 use sockeye_core::Leg;
 
+use crate::dial::Target;
 use crate::drive::port::Port;
 use crate::drive::queue::Queue;
 use crate::world::World;
@@ -39,6 +41,8 @@ pub(crate) struct Side {
     pub(crate) wants_more: bool,
     /// Bytes go to the partner without the conversation.
     pub(crate) pass: bool,
+    /// Where it was dialled to, if it was we who did.
+    pub(crate) dialled: Option<Rc<Target>>,
 }
 
 impl Side {
@@ -55,6 +59,7 @@ impl Side {
             reading: true,
             wants_more: false,
             pass: false,
+            dialled: None,
         }
     }
 
@@ -138,6 +143,6 @@ impl Side {
 
     /// Whether something is still to be written.
     pub(crate) fn owes(&self) -> bool {
-        !matches!(self.port, Port::Gone) && (!self.is_drained() || self.fin == Fin::Wanted)
+        !self.port.is_free() && (!self.is_drained() || self.fin == Fin::Wanted)
     }
 }
