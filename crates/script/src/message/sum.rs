@@ -4,7 +4,7 @@ use crc::{CRC_16_MODBUS, CRC_32_ISO_HDLC, Crc};
 use sha2::{Digest as _, Sha256};
 
 /// Every checksum by its word.
-pub const WORDS: &[&str] = &["crc16-modbus", "crc32", "crc32-le", "sha256", "sum8"];
+pub(crate) const WORDS: &[&str] = &["crc16-modbus", "crc32", "crc32-le", "sha256", "sum8"];
 
 const MODBUS: Crc<u16> = Crc::<u16>::new(&CRC_16_MODBUS);
 const IEEE: Crc<u32> = Crc::<u32>::new(&CRC_32_ISO_HDLC);
