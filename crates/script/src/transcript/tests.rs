@@ -1,3 +1,4 @@
+use std::sync::Arc;
 use std::time::Duration;
 
 use sockeye_core::event::Totals;
@@ -5,6 +6,8 @@ use sockeye_core::tls::{Tls, Trust};
 use sockeye_core::{Address, Code, Fault, How};
 
 use super::*;
+use crate::play::{self, Mock, Reuse, Why, begin};
+use crate::{Vars, read};
 
 /// Events of one program, and the file they come to.
 struct Recorded {
@@ -75,8 +78,20 @@ impl Recorded {
         self.show(session, Kind::Closed { totals: Totals::default() })
     }
 
+    /// The file, which can be played on either side.
     fn text(mut self) -> String {
         self.file.end(&mut self.text);
+        let mut none = |_: &str, _| Err(String::new());
+        let program = match read("recorded.skt", &self.text, &Vars::default(), &mut none) {
+            Ok(program) => Arc::new(program),
+            Err(errors) => panic!("{:?}\n{}", errors.list, self.text),
+        };
+        let refused = begin(Arc::clone(&program), play::Options::default()).err();
+        assert!(refused.is_none(), "{refused:?}\n{}", self.text);
+        // Each session of a mock is one connection.
+        let refused = Mock::new(&program, play::Options::default(), Reuse::Again).err();
+        let is_none = refused.as_ref().is_none_or(|refusal| refusal.why == Why::Reopens);
+        assert!(is_none, "{refused:?}\n{}", self.text);
         self.text
     }
 
