@@ -131,6 +131,30 @@ error-file-exists = { $path } is there already, so nothing was written
     .hint = --dir DIR writes elsewhere; --force overwrites, and what was signed or pinned with the old key is lost
 error-unwritable = { $path } cannot be written
     .hint = what stands in parentheses is the system's own reason; --dir DIR or --keylog FILE writes elsewhere
+error-recording-stopped = { $path } can be recorded to no further
+    .hint = what it has so far is kept, and the sessions go on; make room, or record elsewhere: --record FILE, --store FILE
+error-recording-late = the recording was not written to its end within { $after }, so its last part may be missing
+    .hint = the disk takes nothing; the store tells which sessions are whole: sockeye sessions list
+error-bad-recording = `{ $value }` is nothing to record to
+    .hint = --record takes store, FILE.skt (a conversation file), FILE.pcapng (packets for Wireshark) or FILE.jsonl (events)
+    .near = did you mean { $near }? --record takes store, FILE.skt, FILE.pcapng or FILE.jsonl
+error-bad-store = { $what ->
+    [newer] the store { $path } is of a newer version of sockeye
+    [foreign] { $path } is no store of sockeye's
+    [busy] the store { $path } is in use by another program, for more than 10 s
+    [broken] the store { $path } is damaged
+    [full] no room is left for the store { $path }
+    [open] the store { $path } cannot be opened
+   *[other] the store { $path } cannot be used
+ }
+    .hint = --store FILE, or SOCKEYE_STORE, names another store
+error-no-store = nothing is recorded yet: there is no store { $path }
+    .hint = --record store records sessions; --store FILE names another store
+error-no-session = { $have ->
+    [""] there is no session { $name }: the store { $path } has none
+   *[other] there is no session { $name }: those in { $path } are numbered { $have }
+ }
+    .hint = `sockeye sessions list` shows what there is; a file of that name is ./{ $name }
 error-bad-certificate = { $what ->
     [no-pem] { $path } has no certificate or key in it: no line -----BEGIN …-----
     [der] { $path } is DER, and PEM is wanted
@@ -527,6 +551,12 @@ flag-ttl = hops a datagram may go
 flag-nodelay = send small writes at once: true (the default) or false
 flag-keepalive = find out within this time that a silent TCP peer is gone: 30s; 0 is never
 flag-max-message = the longest message a framing takes, as in 64k or 1m
+flag-record = record the sessions, as often as given: store (see `sockeye sessions`), FILE.skt (a conversation file: test, mock), FILE.pcapng (for Wireshark) or FILE.jsonl (events); a file that is there is overwritten
+flag-store = the store of recorded sessions (default: $SOCKEYE_STORE, or sockeye/sessions.db in $XDG_DATA_HOME)
+flag-durable = have the store wait for the disk with every batch, so that a power cut loses nothing told saved either
+flag-record-lossy = leave events out of recordings, and count them, rather than slow sessions down when more comes than can be written
+flag-keep-age = before recording, remove sessions from the store that ended longer ago: 12h, 30d
+flag-keep-size = before recording, remove the oldest sessions until the store's are no more than this: 500m, 2g
 flag-seed = where randomness starts, to repeat a run
 flag-generate = print complete-SHELL (bash, elvish, fish, powershell, zsh) or man, and exit
 flag-help = show this help
@@ -754,6 +784,7 @@ event-reset-in = the peer cut the connection
 event-reset-out = we cut the connection
 event-timeout = time is up: { $what }
 event-refused = turned { $remote } away: { $reason }
+event-saved = saved as { $id }
 event-closed = closed: { $messages_in } in ({ $bytes_in } bytes), { $messages_out } out ({ $bytes_out } bytes)
 
 ## Notes
@@ -771,6 +802,7 @@ note-ws-closed = the peer closed with { $code } ({ $name }): { $reason }
 note-tls-insecure = warning: { $endpoint } is not checked (--insecure): anyone in between can read and change everything; --pin or --ca would prevent that
 note-tls-expired = warning: the certificate in { $path } expired on { $when } (days ago: { $days }): peers will refuse it
 note-tls-not-yet-valid = warning: the certificate in { $path } is valid only from { $when }: peers will refuse it until then
+note-events-lost = { $count } events could not be recorded in time and were left out
 note-draining = stopping: { $sessions } still open, for at most { $limit }; interrupt again to end at once
 note-refused = refused connections: { $count } ({ $reasons }); the last from { $remote }
 note-refused-in-all = refused connections in all: { $count } ({ $reasons })

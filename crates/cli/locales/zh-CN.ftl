@@ -131,6 +131,30 @@ error-file-exists = { $path } 已经存在，所以什么都没有写
     .hint = --dir 目录 可写到别处；--force 会覆盖它，用旧密钥签发或固定（pin）过的都会作废
 error-unwritable = { $path } 写不进去
     .hint = 括号里是系统给出的原因；--dir 目录 或 --keylog 文件 可写到别处
+error-recording-stopped = { $path } 再也写不进去，这路录制停了
+    .hint = 已录下的都在，会话照常进行；请腾出空间，或录到别处：--record 文件、--store 文件
+error-recording-late = 录制在 { $after } 内没有写完，末尾可能缺一段
+    .hint = 磁盘不接受写入；哪些会话是完整的，看 sockeye sessions list
+error-bad-recording = 不能录到 `{ $value }`
+    .hint = --record 后面可以是 store、文件.skt（会话脚本）、文件.pcapng（给 Wireshark 的包）或 文件.jsonl（事件）
+    .near = 是不是想写 { $near }？--record 后面可以是 store、文件.skt、文件.pcapng 或 文件.jsonl
+error-bad-store = { $what ->
+    [newer] 会话库 { $path } 是更新版本的 sockeye 写的
+    [foreign] { $path } 不是 sockeye 的会话库
+    [busy] 会话库 { $path } 被别的程序占用超过 10 秒
+    [broken] 会话库 { $path } 已损坏
+    [full] 会话库 { $path } 所在的磁盘满了
+    [open] 会话库 { $path } 打不开
+   *[other] 会话库 { $path } 不能用
+ }
+    .hint = 可以用 --store 文件 或 SOCKEYE_STORE 指定别的会话库
+error-no-store = 还没有录过：会话库 { $path } 不存在
+    .hint = 用 --record store 录制会话；用 --store 文件 指定别的会话库
+error-no-session = { $have ->
+    [""] 没有会话 { $name }：会话库 { $path } 是空的
+   *[other] 没有会话 { $name }：{ $path } 里的编号是 { $have }
+ }
+    .hint = 用 `sockeye sessions list` 看有哪些；如果是这个名字的文件，请写 ./{ $name }
 error-bad-certificate = { $what ->
     [no-pem] { $path } 里既没有证书也没有密钥：找不到 -----BEGIN …----- 这样的行
     [der] { $path } 是 DER，而这里要 PEM
@@ -566,6 +590,12 @@ flag-ttl = 数据报最多经过多少跳
 flag-nodelay = 小块数据立即发出：true（默认）或 false
 flag-keepalive = 静默的 TCP 对端消失后，最迟多久发现：30s；0 表示不探测
 flag-max-message = 一条消息最长多少，例如 64k 或 1m
+flag-record = 录制会话，可给多次：store（见 `sockeye sessions`）、文件.skt（会话脚本，可作测试和模拟）、文件.pcapng（给 Wireshark）或 文件.jsonl（事件）；已有的文件会被覆盖
+flag-store = 会话库文件（默认：$SOCKEYE_STORE，或 $XDG_DATA_HOME 下的 sockeye/sessions.db）
+flag-durable = 会话库每批都等磁盘写完，这样断电也不会丢已报“已存”的会话
+flag-record-lossy = 来得太快写不及时，宁可漏录并计数，也不让会话变慢
+flag-keep-age = 录制前，从会话库删去结束已超过这么久的会话：12h、30d
+flag-keep-size = 录制前，从会话库删去最旧的会话，直到总共不超过这么大：500m、2g
 flag-seed = 随机数的种子，用来重复同一次运行
 flag-generate = 打印 complete-SHELL（bash、elvish、fish、powershell、zsh）或 man，然后退出
 flag-help = 显示本帮助
@@ -793,6 +823,7 @@ event-reset-in = 对端切断了连接
 event-reset-out = 本端切断了连接
 event-timeout = 时间到：{ $what }
 event-refused = 拒绝了 { $remote }：{ $reason }
+event-saved = 已存为 { $id }
 event-closed = 已关闭：收 { $messages_in } 条（{ $bytes_in } 字节），发 { $messages_out } 条（{ $bytes_out } 字节）
 
 ## 通知
@@ -810,6 +841,7 @@ note-ws-closed = 对端以 { $code }（{ $name }）关闭：{ $reason }
 note-tls-insecure = 警告：不核对 { $endpoint } 的身份（--insecure）：夹在中间的任何人都能偷看和篡改一切；改用 --pin 或 --ca 可以避免
 note-tls-expired = 警告：{ $path } 里的证书已于 { $when } 过期（{ $days } 天前）：对端会拒绝它
 note-tls-not-yet-valid = 警告：{ $path } 里的证书要到 { $when } 才生效：在那之前对端会拒绝它
+note-events-lost = 有 { $count } 个事件来不及录制，已略去
 note-draining = 正在停止：{ $sessions } 个会话还可以进行 { $limit }；再按一次中断键立即结束
 note-refused = 拒绝了 { $count } 个连接（{ $reasons }），最近一个来自 { $remote }
 note-refused-in-all = 一共拒绝了 { $count } 个连接（{ $reasons }）

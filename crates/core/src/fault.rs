@@ -193,6 +193,8 @@ codes! {
     /// A store that cannot be used; `detail` has the library's words. Arguments: `path`, `what` (`open`, `newer`,
     /// `foreign`, `busy`, `broken`, `full`, `other`).
     BadStore = "bad-store", File, Here, File;
+    /// No store where one is to be read. Arguments: `path`.
+    NoStore = "no-store", File, Here, File;
     /// No recorded session of this name. Arguments: `name`, `path`, `have` (the numbers there are).
     NoSession = "no-session", File, Here, File;
     /// A certificate or key that cannot be read, or is not what is wanted. Arguments: `what` (which of these), `path`,

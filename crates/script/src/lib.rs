@@ -3,6 +3,7 @@
 //! A [`Program`] is what a file comes to: who takes part, and one step after another. Read [`program`] first.
 
 pub mod data;
+mod message;
 pub mod pattern;
 pub mod program;
 pub mod transcript;
