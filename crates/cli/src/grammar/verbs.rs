@@ -1,7 +1,8 @@
 //! Every verb, once: its words, its flags, its examples.
 
 use super::flags::{
-    ASK, CERT, CERT_NAME, CERT_SIGNER, CONNECT, Flag, LAYERS, NC, RECORD, SERVE, SERVE_FILE, USER, USER_ADD,
+    ASK, CERT, CERT_NAME, CERT_SIGNER, CONNECT, Flag, LAYERS, NC, RECORD, SERVE, SERVE_FILE, TEST, USER,
+    USER_ADD,
 };
 
 /// One word of a verb.
@@ -116,6 +117,18 @@ pub(crate) const ALL: &[Verb] = &[
             "sockeye proxy :9000 192.0.2.7:80",
             "sockeye proxy :9000 unix:///run/app.sock -vv",
             "sockeye proxy :9000 192.0.2.7:80 --fault latency:200ms~50ms --fault reset:after=64k --seed 7",
+        ],
+    },
+    Verb {
+        name: "test",
+        subs: &[],
+        words: &[word("FILE", "word-test-file", Times::Many)],
+        flags: &[TEST],
+        opens: false,
+        examples: &[
+            "sockeye test chat.skt",
+            "sockeye test tests/ --var server=tcp://127.0.0.1:9000 --report junit=report.xml",
+            "sockeye test --fmt --check tests/",
         ],
     },
     Verb {
