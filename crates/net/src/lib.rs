@@ -24,6 +24,7 @@ mod memory;
 mod metrics;
 pub mod operator;
 pub mod owner;
+pub mod persist;
 mod pktinfo;
 mod plan;
 mod post;

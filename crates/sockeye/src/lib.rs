@@ -5,6 +5,7 @@
 //! smallest that is whole.
 
 pub mod ask;
+mod backoff;
 pub mod bounds;
 pub mod cert;
 pub mod config;
@@ -13,6 +14,7 @@ pub mod given;
 pub mod list;
 pub mod nc;
 pub mod proxy;
+pub mod script;
 pub mod secrets;
 pub mod serve;
 mod shown;
