@@ -123,6 +123,12 @@ codes! {
     BadFraming = "bad-framing", Usage, Here, Usage;
     /// A framing that does not fit the transport. Arguments: `framing`, `scheme`.
     UnfitFraming = "unfit-framing", Usage, Here, Usage;
+    /// A `--fault` of a kind that does not exist. Arguments: `name`, `near`.
+    UnknownFault = "unknown-fault", Usage, Here, Usage;
+    /// A `--fault` that cannot be read; `detail` has the part. Arguments: `name`, `syntax`, `near` (a key that was meant).
+    BadFault = "bad-fault", Usage, Here, Usage;
+    /// A `--fault` that cannot be had on this transport. Arguments: `name`, `scheme`, `near` (what comes close).
+    UnfitFault = "unfit-fault", Usage, Here, Usage;
     /// A service that does not exist. Arguments: `name`, `near`.
     UnknownService = "unknown-service", Usage, Here, Usage;
     /// A first word that is no verb. Arguments: `name`, `near`.
@@ -196,6 +202,8 @@ codes! {
     /// A store that cannot be used; `detail` has the library's words. Arguments: `path`, `what` (`open`, `newer`,
     /// `foreign`, `busy`, `broken`, `full`, `other`).
     BadStore = "bad-store", File, Here, File;
+    /// No store where one is to be read. Arguments: `path`.
+    NoStore = "no-store", File, Here, File;
     /// No recorded session of this name. Arguments: `name`, `path`, `have` (the numbers there are).
     NoSession = "no-session", File, Here, File;
     /// A certificate or key that cannot be read, or is not what is wanted. Arguments: `what` (which of these), `path`,
@@ -209,6 +217,13 @@ codes! {
     HalfIdentity = "half-identity", File, Here, File;
     /// No authority that could sign a certificate. Arguments: `path`.
     NoAuthority = "no-authority", File, Here, File;
+
+    /// A capture that cannot be read. Arguments: `what` (`unknown`, `empty`, `broken`, `large`, `link`), `max`, `link` (the
+    /// number of a kind of network).
+    BadCapture = "bad-capture", File, Here, File;
+    /// A capture that lacks something. Arguments: `what` (`gap`, `cut`, `middle`, `fragment`, `file`, `flows`, `tls`),
+    /// `count` (bytes of a `gap` or `cut`, flows left out, fragments).
+    FlawedCapture = "flawed-capture", File, Here, File;
 
     /// A name that resolves to nothing. Arguments: `name`.
     Unresolved = "unresolved", Name, Unknown, Connect;
