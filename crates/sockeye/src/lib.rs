@@ -5,6 +5,7 @@
 //! smallest that is whole.
 
 pub mod ask;
+mod backoff;
 pub mod bounds;
 pub mod cert;
 pub mod config;
