@@ -2,12 +2,21 @@
 
 use std::fs::{File, OpenOptions};
 use std::io::Write as _;
-use std::path::Path;
 
 use sockeye_core::{Code, Fault};
 
 /// How much is gathered before it is written, at most.
 const GATHERED: usize = 256 * 1024;
+
+/// Makes a file, readable by its owner alone: what sessions said may be nobody else's business. One that is there is
+/// overwritten, as shells and other programs do with the file that they are told to write.
+pub fn create(path: &str) -> Result<File, Fault> {
+    let mut options = OpenOptions::new();
+    options.write(true).create(true).truncate(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.open(path).map_err(|error| unwritable(path, &error))
+}
 
 /// A file that grows by whole pieces.
 #[derive(Debug)]
@@ -21,12 +30,9 @@ pub struct Pages {
 }
 
 impl Pages {
-    /// Makes the file, readable by its owner alone: what sessions said may be nobody else's business. A file that is there
-    /// is overwritten, as shells and other programs do with the file that they are told to write.
+    /// Makes the file, as [`create`] does.
     pub fn create(path: &str) -> Result<Self, Fault> {
-        let file = private().truncate(true).open(Path::new(path));
-        let file = file.map_err(|error| unwritable(path, &error))?;
-        Ok(Self { file, path: path.to_owned(), gathered: Vec::new(), whole: 0 })
+        Ok(Self { file: create(path)?, path: path.to_owned(), gathered: Vec::new(), whole: 0 })
     }
 
     /// Appends a piece, which may wait for [`Pages::flush`].
@@ -52,14 +58,6 @@ impl Pages {
     }
 }
 
-/// How files that hold what was said are opened: for their owner alone.
-fn private() -> OpenOptions {
-    let mut options = OpenOptions::new();
-    options.write(true).create(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    options
-}
 
 fn unwritable(path: &str, error: &std::io::Error) -> Fault {
     Fault::new(Code::Unwritable, "").arg("path", path).detail(error)

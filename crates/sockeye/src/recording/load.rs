@@ -44,7 +44,8 @@ pub(crate) fn no_session(store: &Store, name: &str) -> Fault {
         Ok(Some((first, last))) => format!("{first}–{last}"),
         _ => String::new(),
     };
-    let fault = Fault::new(Code::NoSession, "").arg("name", name);
+    let what = if have.is_empty() { "none" } else { "other" };
+    let fault = Fault::new(Code::NoSession, "").arg("name", name).arg("what", what);
     fault.arg("have", have).arg("path", store.path().display())
 }
 
