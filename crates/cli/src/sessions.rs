@@ -79,11 +79,20 @@ impl Desk<'_> {
 
     fn table(&self, found: &[(Session, Option<Hit>)]) -> String {
         let hits = found.iter().any(|(_, hit)| hit.is_some());
-        let mut keys = vec!["id", "began", "took", "service", "peer", "in", "out", "outcome"];
-        keys.extend(hits.then_some("said"));
+        let mut keys = vec![
+            "sessions-id",
+            "sessions-began",
+            "sessions-took",
+            "sessions-service",
+            "sessions-peer",
+            "sessions-in",
+            "sessions-out",
+            "sessions-outcome",
+        ];
+        keys.extend(hits.then_some("sessions-said"));
         let mut table = Table::new();
         table.load_style(presets::NOTHING);
-        table.set_header(keys.iter().map(|key| self.words.plain(&format!("sessions-{key}"))));
+        table.set_header(keys.iter().map(|key| self.words.plain(key)));
         for (session, hit) in found {
             let mut row = self.row(session);
             if hits {
@@ -150,21 +159,21 @@ impl Desk<'_> {
         let mut text = String::new();
         let mut line = |key: &str, value: &str| {
             if !value.is_empty() {
-                let args = [("name", &*self.words.plain(&format!("sessions-{key}"))), ("value", &safe(value))];
+                let args = [("name", &*self.words.plain(key)), ("value", &safe(value))];
                 text.push_str(&self.words.say("sessions-fact", &args));
                 text.push('\n');
             }
         };
-        line("id", &session.id.to_string());
-        line("began", &sessions::utc(session.began));
-        line("service", &session.service);
-        line("endpoint", &session.endpoint);
-        line("target", session.target.as_deref().unwrap_or_default());
-        line("peer", &session.remote);
-        line("user", session.user.as_deref().unwrap_or_default());
-        line("outcome", &self.outcome(session));
+        line("sessions-id", &session.id.to_string());
+        line("sessions-began", &sessions::utc(session.began));
+        line("sessions-service", &session.service);
+        line("sessions-endpoint", &session.endpoint);
+        line("sessions-target", session.target.as_deref().unwrap_or_default());
+        line("sessions-peer", &session.remote);
+        line("sessions-user", session.user.as_deref().unwrap_or_default());
+        line("sessions-outcome", &self.outcome(session));
         if session.lost > 0 {
-            line("lost", &session.lost.to_string());
+            line("sessions-lost", &session.lost.to_string());
         }
         text.push('\n');
         text
