@@ -65,7 +65,8 @@ pub struct Filter {
     pub limit: Option<u64>,
 }
 
-const COLUMNS: &str = "session.id, began, session.ended, verb, service, transport, local, remote, endpoint, side,
+const COLUMNS: &str =
+    "session.id, began, session.ended, verb, service, transport, local, remote, endpoint, side,
     endpoints, user, messages_in, messages_out, bytes_in, bytes_out, outcome, seed, lost";
 
 impl Store {
@@ -134,9 +135,7 @@ impl Store {
     /// Whose events those of a session are, as a transcript wants it.
     pub fn subject(&self, id: u64) -> Result<Subject, Fault> {
         let sql = "SELECT side, endpoints FROM session JOIN run ON run.id = session.run WHERE session.id = ?";
-        let row = |row: &Row<'_>| {
-            Ok(scribe::subject(&row.get::<_, String>(0)?, &row.get::<_, String>(1)?))
-        };
+        let row = |row: &Row<'_>| Ok(scribe::subject(&row.get::<_, String>(0)?, &row.get::<_, String>(1)?));
         self.db.query_row(sql, [id.cast_signed()], row).map_err(|error| self.fault(&error))
     }
 
@@ -196,7 +195,8 @@ impl Store {
     /// The runs that recorded these sessions, and the sessions' numbers in them.
     fn runs(&self, ids: &[u64]) -> rusqlite::Result<BTreeMap<i64, Chosen>> {
         let mut runs = BTreeMap::<i64, Chosen>::new();
-        let sql = "SELECT run, zero, number FROM session JOIN run ON run.id = session.run WHERE session.id = ?";
+        let sql =
+            "SELECT run, zero, number FROM session JOIN run ON run.id = session.run WHERE session.id = ?";
         let mut statement = self.db.prepare_cached(sql)?;
         for id in ids {
             let row = |row: &Row<'_>| Ok((row.get(0)?, row.get::<_, i64>(1)?, row.get::<_, i64>(2)?));

@@ -122,8 +122,10 @@ fn take_out(db: &Transaction<'_>, ids: &str) -> rusqlite::Result<Result<u64, Bro
         let sql = "SELECT number FROM part JOIN session ON session.id = part.session WHERE block = ?1
             AND session.id IN (SELECT value FROM json_each(?2))";
         let number = |row: &rusqlite::Row<'_>| row.get::<_, i64>(0).map(|it| SessionId(it.cast_unsigned()));
-        let gone: BTreeSet<SessionId> =
-            db.prepare_cached(sql)?.query_map(params![block, ids], number)?.collect::<rusqlite::Result<_>>()?;
+        let gone: BTreeSet<SessionId> = db
+            .prepare_cached(sql)?
+            .query_map(params![block, ids], number)?
+            .collect::<rusqlite::Result<_>>()?;
         db.prepare_cached(
             "DELETE FROM part WHERE block = ?1 AND session IN (SELECT value FROM json_each(?2))",
         )?
@@ -135,8 +137,7 @@ fn take_out(db: &Transaction<'_>, ids: &str) -> rusqlite::Result<Result<u64, Bro
             db.execute("DELETE FROM block WHERE id = ?", [block])?;
             continue;
         }
-        let tape: Vec<u8> =
-            db.query_row("SELECT tape FROM block WHERE id = ?", [block], |row| row.get(0))?;
+        let tape: Vec<u8> = db.query_row("SELECT tape FROM block WHERE id = ?", [block], |row| row.get(0))?;
         let Ok(tape) = without(&tape, &gone) else { return Ok(Err(Broken)) };
         db.execute("UPDATE block SET tape = ? WHERE id = ?", params![tape, block])?;
     }

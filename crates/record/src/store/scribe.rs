@@ -198,7 +198,8 @@ impl Scribe {
         let Some(live) = self.live.get_mut(&event.session) else { return Ok(()) };
         live.over = Some(event.at);
         let outcome = live.outcome.as_deref().unwrap_or("done");
-        let sql = "UPDATE session SET ended = ?, outcome = ?, messages_in = ?, messages_out = ?, bytes_in = ?,
+        let sql =
+            "UPDATE session SET ended = ?, outcome = ?, messages_in = ?, messages_out = ?, bytes_in = ?,
             bytes_out = ? WHERE id = ?";
         let mut update = self.store.db.prepare_cached(sql)?;
         update.execute(params![

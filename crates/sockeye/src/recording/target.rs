@@ -2,11 +2,12 @@
 
 use sockeye_core::fault::nearest;
 use sockeye_core::{Code, Fault};
+use sockeye_record::Sink;
 use sockeye_record::file::Pages;
 use sockeye_record::lines::Lines;
+use sockeye_record::pcapng::{self, Payload};
 use sockeye_record::script::Script;
 use sockeye_record::store::About;
-use sockeye_record::Sink;
 use sockeye_script::transcript::Options;
 
 /// The kinds of recordings, and how each is called: a word or an ending.
@@ -46,7 +47,8 @@ pub fn open(kind: Kind, path: &str, about: &About) -> Result<Box<dyn Sink>, Faul
     let pages = Pages::create(path)?;
     Ok(match kind {
         Kind::Script => Box::new(Script::new(pages, transcript(about))),
-        Kind::Packets | Kind::Lines | Kind::Store => Box::new(Lines::new(pages)),
+        Kind::Packets => Box::new(pcapng::Writer::new(pages, Payload::Wire)),
+        Kind::Lines | Kind::Store => Box::new(Lines::new(pages)),
     })
 }
 
@@ -70,9 +72,14 @@ mod tests {
         ] {
             assert_eq!(Kind::of(name).unwrap(), kind, "{name}");
         }
-        for (name, near) in
-            [("stor", "store"), ("a.pcap", ".pcapng"), ("a.json", ".jsonl"), ("a", ""), (".skt", ".skt"), ("", "")]
-        {
+        for (name, near) in [
+            ("stor", "store"),
+            ("a.pcap", ".pcapng"),
+            ("a.json", ".jsonl"),
+            ("a", ""),
+            (".skt", ".skt"),
+            ("", ""),
+        ] {
             let fault = Kind::of(name).unwrap_err();
             assert_eq!((fault.code, fault.value("near")), (Code::BadRecording, near), "{name}");
         }
