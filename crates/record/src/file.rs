@@ -1,7 +1,7 @@
 //! A file that a recording is written to: whole pieces, so that a full disk leaves a file that ends where a piece ends.
 
 use std::fs::{File, OpenOptions};
-use std::io::Write as _;
+use std::io::Write;
 
 use sockeye_core::{Code, Fault};
 
@@ -19,9 +19,8 @@ pub fn create(path: &str) -> Result<File, Fault> {
 }
 
 /// A file that grows by whole pieces.
-#[derive(Debug)]
 pub struct Pages {
-    file: File,
+    to: To,
     path: String,
     /// What is not written yet.
     gathered: Vec<u8>,
@@ -32,7 +31,12 @@ pub struct Pages {
 impl Pages {
     /// Makes the file, as [`create`] does.
     pub fn create(path: &str) -> Result<Self, Fault> {
-        Ok(Self { file: create(path)?, path: path.to_owned(), gathered: Vec::new(), whole: 0 })
+        Ok(Self { to: To::File(create(path)?), path: path.to_owned(), gathered: Vec::new(), whole: 0 })
+    }
+
+    /// Writes to something else, of which what is written cannot be taken back. `name` is what a fault calls it.
+    pub fn of(to: Box<dyn Write + Send>, name: &str) -> Self {
+        Self { to: To::Other(to), path: name.to_owned(), gathered: Vec::new(), whole: 0 }
     }
 
     /// Appends a piece, which may wait for [`Pages::flush`].
@@ -46,9 +50,15 @@ impl Pages {
         if self.gathered.is_empty() {
             return Ok(());
         }
-        if let Err(error) = self.file.write_all(&self.gathered) {
+        let written = match &mut self.to {
+            To::File(file) => file.write_all(&self.gathered),
+            To::Other(to) => to.write_all(&self.gathered).and_then(|()| to.flush()),
+        };
+        if let Err(error) = written {
             // A part of what was gathered may be there; as much of it as is whole cannot be told.
-            let _ = self.file.set_len(self.whole);
+            if let To::File(file) = &self.to {
+                let _ = file.set_len(self.whole);
+            }
             self.gathered = Vec::new();
             return Err(unwritable(&self.path, &error));
         }
@@ -58,6 +68,12 @@ impl Pages {
     }
 }
 
+
+/// Where pieces go.
+enum To {
+    File(File),
+    Other(Box<dyn Write + Send>),
+}
 
 fn unwritable(path: &str, error: &std::io::Error) -> Fault {
     Fault::new(Code::Unwritable, "").arg("path", path).detail(error)

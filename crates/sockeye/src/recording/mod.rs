@@ -21,7 +21,7 @@ use crate::views::Views;
 use views::{Tee, Told, Watched};
 
 pub use load::text;
-pub(crate) use load::{id as named_id, no_session, opened};
+pub(crate) use load::{file, is_capture, no_session, opened};
 pub use sockeye_record::WhenFull;
 pub use sockeye_record::store::{About, Keep, Sync};
 pub use sockeye_script::program::Source;

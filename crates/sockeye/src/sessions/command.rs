@@ -1,31 +1,71 @@
 //! A command line that says again what a client said: to be pasted into a shell.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-use sockeye_core::{Direction, Endpoint, Fault, Kind, PEER};
-use sockeye_record::store::Store;
+use sockeye_core::{Direction, Endpoint, Fault, Kind, PEER, SessionId};
+use sockeye_script::transcript::Subject;
 use sockeye_wire::Charset;
 use sockeye_wire::notation::to_hex;
 
-/// The line for a session, its end included. Where nothing was said, it only connects.
-pub(super) fn line(store: &Store, id: u64) -> Result<String, Fault> {
-    let Some(session) = store.session(id)? else { return Ok(String::new()) };
-    let endpoint = session.target.unwrap_or(session.endpoint);
-    let endpoint = if endpoint.is_empty() { session.remote } else { endpoint };
-    let is_client = matches!(store.subject(id)?, sockeye_script::transcript::Subject::Client { .. });
-    let said_by = if is_client { Direction::Out } else { Direction::In };
-    let mut asked: Vec<Vec<u8>> = Vec::new();
-    let mut replies: Vec<u64> = Vec::new();
-    store.events(&[id], |event| {
-        let Kind::Message { leg: PEER, direction, data } = event.kind else { return };
-        if direction == said_by {
-            asked.push(data.to_vec());
-            replies.push(0);
-        } else if let Some(count) = replies.last_mut() {
+use super::export::Origin;
+
+/// A line for each session, its end included. Where nothing was said, it only connects.
+pub(super) fn lines(origin: &Origin) -> Result<Vec<String>, Fault> {
+    let mut sessions = BTreeMap::<SessionId, Said>::new();
+    let by_client = match origin.about()?.subject {
+        Subject::Client { .. } => Direction::Out,
+        _ => Direction::In,
+    };
+    let speaker = |direction| if direction == by_client { Speaker::Client } else { Speaker::Server };
+    origin.events(|event| match event.kind {
+        Kind::Accepted { transport, local, .. } => {
+            sessions.entry(event.session).or_default().endpoint = format!("{transport}://{local}");
+        }
+        Kind::Connecting { leg: PEER, transport, remote } => {
+            sessions.entry(event.session).or_default().endpoint = format!("{transport}://{remote}");
+        }
+        Kind::Message { leg: PEER, direction, data } => {
+            sessions.entry(event.session).or_default().message(speaker(direction), data);
+        }
+        _ => {}
+    })?;
+    let mut lines = Vec::with_capacity(sessions.len());
+    for (session, said) in sessions {
+        let told = match origin {
+            Origin::Store(store, _) => store.session(session.0)?.map(|it| it.target.unwrap_or(it.endpoint)),
+            _ => None,
+        };
+        let endpoint = told.filter(|told| !told.is_empty()).unwrap_or(said.endpoint);
+        lines.push(command(&endpoint, &said.asked, &said.replies));
+    }
+    Ok(lines)
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Speaker {
+    Client,
+    Server,
+}
+
+/// What was said in one session.
+#[derive(Default)]
+struct Said {
+    endpoint: String,
+    asked: Vec<Vec<u8>>,
+    /// Messages that came between each of them and the next.
+    replies: Vec<u64>,
+}
+
+impl Said {
+    fn message(&mut self, speaker: Speaker, data: &[u8]) {
+        if speaker == Speaker::Client {
+            self.asked.push(data.to_vec());
+            self.replies.push(0);
+        } else if let Some(count) = self.replies.last_mut() {
             *count += 1;
         }
-    })?;
-    Ok(command(&endpoint, &asked, &replies))
+    }
 }
 
 fn command(endpoint: &str, asked: &[Vec<u8>], replies: &[u64]) -> String {
