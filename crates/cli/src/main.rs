@@ -16,6 +16,7 @@ mod progress;
 mod recording;
 mod report;
 mod run;
+mod sessions;
 mod test;
 mod ui;
 mod user;

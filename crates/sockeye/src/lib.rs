@@ -18,6 +18,7 @@ pub mod recording;
 pub mod script;
 pub mod secrets;
 pub mod serve;
+pub mod sessions;
 mod shown;
 mod talk;
 pub mod test;

@@ -10,13 +10,11 @@ mod flow;
 mod place;
 
 use std::collections::{BTreeMap, BTreeSet, HashSet, VecDeque};
-use std::io::{self, Write};
 use std::net::IpAddr;
 
-use sockeye_core::{
-    Address, Code, Direction, Endpoint, Event, Fault, Framing, Kind, Leg, PEER, Place, SessionId,
-};
+use sockeye_core::{Address, Direction, Endpoint, Event, Fault, Framing, Kind, Leg, PEER, Place, SessionId};
 
+use crate::file::Pages;
 use crate::sink::Sink;
 use flow::{Flow, Sheet};
 use place::{Ends, Opener};
@@ -28,8 +26,8 @@ const COMMENT: &str = "Recorded by sockeye from inside the program, not captured
 
 const PROGRAM: &str = concat!("sockeye ", env!("CARGO_PKG_VERSION"));
 
-/// How much is gathered before it is written, at most.
-const GATHERED: usize = 64 * 1024;
+/// Memory of one event's blocks that is kept for the next.
+const GATHERED: usize = 256 * 1024;
 
 /// Names that are remembered as written, so that they are not written again.
 const NAMES: usize = 4096;
@@ -51,12 +49,11 @@ pub enum Payload {
 
 /// Writes packets.
 pub struct Writer {
-    out: Box<dyn Write + Send>,
-    path: String,
+    pages: Pages,
     payload: Payload,
     /// The moment of tick zero, in nanoseconds since 1970-01-01T00:00:00Z.
     zero: u64,
-    /// Whole blocks that are not written yet.
+    /// Whole blocks of the event at hand.
     gathered: Vec<u8>,
     flows: BTreeMap<(SessionId, Leg), Flow>,
     /// Legs that we are connecting. One that stands without having been here came to us.
@@ -69,14 +66,13 @@ pub struct Writer {
 }
 
 impl Writer {
-    /// Writes to `out`, which people know as `path`. One call of `write` is whole blocks.
-    pub fn new(out: Box<dyn Write + Send>, path: impl Into<String>, payload: Payload) -> Self {
+    /// Writes to a file.
+    pub fn new(pages: Pages, payload: Payload) -> Self {
         let mut gathered = Vec::new();
         block::header(PROGRAM, COMMENT, &mut gathered);
         block::interface("sockeye", &mut gathered);
         Self {
-            out,
-            path: path.into(),
+            pages,
             payload,
             zero: 0,
             gathered,
@@ -231,18 +227,12 @@ impl Writer {
         }
     }
 
+    /// Hands whole blocks on.
     fn write(&mut self) -> Result<(), Fault> {
-        if self.gathered.is_empty() {
-            return Ok(());
-        }
-        let written = self.out.write_all(&self.gathered).and_then(|()| self.out.flush());
+        let written = self.pages.push(&self.gathered);
         self.gathered.clear();
-        self.gathered.shrink_to(4 * GATHERED);
-        written.map_err(|error| self.unwritable(&error))
-    }
-
-    fn unwritable(&self, error: &io::Error) -> Fault {
-        Fault::new(Code::Unwritable, "").arg("path", &self.path).detail(error)
+        self.gathered.shrink_to(GATHERED);
+        written
     }
 
     /// What is no payload.
@@ -347,7 +337,7 @@ impl Sink for Writer {
             (_, Kind::Wire { .. } | Kind::Message { .. }) => {}
             _ => self.tell(time, event),
         }
-        if self.gathered.len() < GATHERED { Ok(()) } else { self.write() }
+        self.write()
     }
 
     /// A packet of a TLS handshake whose secrets are still to be told may wait for one call more: what reads it has to
@@ -358,14 +348,16 @@ impl Sink for Writer {
                 self.gathered.append(&mut flow.held.blocks);
             }
         }
-        self.write()
+        self.write()?;
+        self.pages.flush()
     }
 
     fn end(&mut self) -> Result<(), Fault> {
         for flow in self.flows.values_mut() {
             self.gathered.append(&mut flow.held.blocks);
         }
-        self.write()
+        self.write()?;
+        self.pages.flush()
     }
 }
 
