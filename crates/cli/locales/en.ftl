@@ -74,6 +74,15 @@ error-bad-network = { $value } is no network
     .near = after the prefix all bits are zero: did you mean { $near }? An address alone stands without a slash
 error-unfit-framing = the framing { $framing } does not fit { $scheme }
     .hint = datagrams are whole messages already; streams take any framing but dgram
+error-unknown-fault = { $name } is no fault that --fault knows
+    .hint = `sockeye list faults` shows what there is
+    .near = did you mean { $near }? `sockeye list faults` shows what there is
+error-bad-fault = --fault { $name } cannot be read
+    .hint = it is written { $syntax }; P is from 0 to 1, a TIME 500ms or 2s, a SIZE 64k or 1m
+    .near = did you mean { $near }? It is written { $syntax }
+error-unfit-fault = the fault { $name } cannot be had on { $scheme }
+    .hint = `sockeye list faults` shows what each of them does
+    .near = a stream repairs what datagrams suffer, and datagrams have no connection to cut; what comes close here: { $near }
 error-unknown-service = { $name } is no service
     .hint = `sockeye list services` shows what there is
     .near = did you mean { $near }? `sockeye list services` shows what there is
@@ -131,6 +140,30 @@ error-file-exists = { $path } is there already, so nothing was written
     .hint = --dir DIR writes elsewhere; --force overwrites, and what was signed or pinned with the old key is lost
 error-unwritable = { $path } cannot be written
     .hint = what stands in parentheses is the system's own reason; --dir DIR or --keylog FILE writes elsewhere
+error-recording-stopped = { $path } can be recorded to no further
+    .hint = what it has so far is kept, and the sessions go on; make room, or record elsewhere: --record FILE, --store FILE
+error-recording-late = the recording was not written to its end within { $after }, so its last part may be missing
+    .hint = the disk takes nothing; the store tells which sessions are whole: sockeye sessions list
+error-bad-recording = `{ $value }` is nothing to record to
+    .hint = --record takes store, FILE.skt (a conversation file), FILE.pcapng (packets for Wireshark) or FILE.jsonl (events)
+    .near = did you mean { $near }? --record takes store, FILE.skt, FILE.pcapng or FILE.jsonl
+error-bad-store = { $what ->
+    [newer] the store { $path } is of a newer version of sockeye
+    [foreign] { $path } is no store of sockeye's
+    [busy] the store { $path } is in use by another program, for more than 10 s
+    [broken] the store { $path } is damaged
+    [full] no room is left for the store { $path }
+    [open] the store { $path } cannot be opened
+   *[other] the store { $path } cannot be used
+ }
+    .hint = --store FILE, or SOCKEYE_STORE, names another store
+error-no-store = nothing is recorded yet: there is no store { $path }
+    .hint = --record store records sessions; --store FILE names another store
+error-no-session = { $have ->
+    [""] there is no session { $name }: the store { $path } has none
+   *[other] there is no session { $name }: those in { $path } are numbered { $have }
+ }
+    .hint = `sockeye sessions list` shows what there is; a file of that name is ./{ $name }
 error-bad-certificate = { $what ->
     [no-pem] { $path } has no certificate or key in it: no line -----BEGIN …-----
     [der] { $path } is DER, and PEM is wanted
@@ -178,6 +211,36 @@ error-half-identity = { $what ->
       }
 error-no-authority = there is no authority to sign with: { $path } is missing
     .hint = `sockeye cert ca` makes one, `sockeye cert all` everything at once; --ca and --ca-key name one that is elsewhere
+error-bad-capture = { $what ->
+    [empty] the capture is empty
+    [large] the capture is over { $max } bytes
+    [link] the capture is of a kind of network that is not known: link type { $link }
+    [broken] the capture is damaged
+   *[unknown] this is no capture: neither pcap nor pcapng
+  }
+    .hint = { $what ->
+        [large] cut it with editcap -c, or capture with a filter
+        [link] capture on an Ethernet, loopback or "any" device
+       *[unknown] tcpdump -w FILE and Wireshark write captures that can be read
+      }
+error-flawed-capture = { $what ->
+    [gap] { $count } bytes of a stream are not in the capture
+    [cut] { $count } bytes were cut off packets when they were captured
+    [middle] the session had begun before the capture did
+    [fragment] IP fragments that cannot be put together: { $count }
+    [file] the capture ends within a packet
+    [flows] the capture has too many flows; left out: { $count } packets
+   *[tls] the session is encrypted (TLS); what was said cannot be seen
+  }
+    .hint = { $what ->
+        [gap] capture again, with a larger buffer (tcpdump -B), nearer to one of the ends
+        [cut] capture whole packets: tcpdump -s 0
+        [middle] start the capture first, then the session
+        [fragment] capture again, with whole packets (tcpdump -s 0)
+        [file] what comes before its end is read
+        [flows] take one by its address, port or number
+       *[tls] record it with sockeye proxy --record, or connect --record, where it is in clear
+      }
 error-unresolved = the name { $name } has no address
     .hint = check the spelling and the name server, or write the address itself
 error-refused = connection refused
@@ -426,6 +489,34 @@ error-ws-closed = { $name ->
       }
 error-ws-silent = the peer says nothing and answers no ping, for { $after }
     .hint = it hangs, is asleep, or the network is gone
+error-unscripted = { $place }: step { $step } of { $of }: { $what ->
+    [differs] expected { $expected }, got { $actual }: differs at byte { $at }
+    [timeout] what is expected did not come within { $after }
+    [too-early] it came too early, after { $after }
+    [unexpected] expected the end of the connection, got { $actual }
+    [forbidden] this must not come: { $actual }
+    [leftover] the conversation is over, and this came: { $actual }
+    [early-eof] the peer ended its side before
+    [early-reset] the peer cut the connection before
+    [lost] the connection was lost before ({ $code })
+    [closed] the connection is closed already
+    [not-taken] the peer does not read what it is sent, for { $after }
+    [cannot-build] the message cannot be built
+    [bad-endpoint] this is no endpoint
+    [connect] no connection ({ $code })
+    [never-came] nobody came to the listener, for { $after }
+    [listen] no listener ({ $code })
+    [secure] no TLS ({ $code })
+    [too-much] what is captured is more than 16 MiB
+    [too-many] every recorded session was played, and another one came
+   *[abandoned] the session was ended before
+  }
+    .hint = { $what ->
+        [differs] either side may be right: mend the program, or the file
+        [timeout] it may be slow: within 10s behind the step gives it longer
+        [too-many] serve … script plays them again; replay --loop too
+       *[other] the file says what should happen, line by line
+      }
 error-early-fin = the peer closed before it answered
     .hint = it may dislike the message, expect a framing or line ending, or have had enough
 error-overflow = the peer does not read: { $waiting } bytes wait for it, { $max } are allowed
@@ -527,6 +618,12 @@ flag-ttl = hops a datagram may go
 flag-nodelay = send small writes at once: true (the default) or false
 flag-keepalive = find out within this time that a silent TCP peer is gone: 30s; 0 is never
 flag-max-message = the longest message a framing takes, as in 64k or 1m
+flag-record = record the sessions, as often as given: store (see `sockeye sessions`), FILE.skt (a conversation file: test, mock), FILE.pcapng (for Wireshark) or FILE.jsonl (events); a file that is there is overwritten
+flag-store = the store of recorded sessions (default: $SOCKEYE_STORE, or sockeye/sessions.db in $XDG_DATA_HOME)
+flag-durable = have the store wait for the disk with every batch, so that a power cut loses nothing told saved either
+flag-record-lossy = leave events out of recordings, and count them, rather than slow sessions down when more comes than can be written
+flag-keep-age = before recording, remove sessions from the store that ended longer ago: 12h, 30d
+flag-keep-size = before recording, remove the oldest sessions until the store's are no more than this: 500m, 2g
 flag-seed = where randomness starts, to repeat a run
 flag-generate = print complete-SHELL (bash, elvish, fish, powershell, zsh) or man, and exit
 flag-help = show this help
@@ -586,6 +683,7 @@ flag-max-waiting = bytes that may wait for one slow peer
 flag-max-memory = bytes that all sessions may hold: waiting, or of messages not whole yet; 256m
 flag-drain = how long sessions may go on after an interrupt
 flag-metrics = answer GET /metrics there, for Prometheus
+flag-fault = do this to the traffic on purpose (`sockeye list faults`); may stand several times
 flag-allow-exec = let sockeye.toml run programs
 
 ## Flags of connect and ask
@@ -668,6 +766,7 @@ topic-transports = what carries bytes or datagrams
 topic-layers = what wraps a stream: encryption, identity and the like
 topic-framings = how a stream is cut into messages
 topic-services = what serve answers with
+topic-faults = what --fault can do to the traffic
 topic-charsets = how text is written on the wire
 topic-verbs = what sockeye does
 topic-codes = what errors are called, and the exit code of each
@@ -754,7 +853,26 @@ event-reset-in = the peer cut the connection
 event-reset-out = we cut the connection
 event-timeout = time is up: { $what }
 event-refused = turned { $remote } away: { $reason }
+event-saved = saved as { $id }
 event-closed = closed: { $messages_in } in ({ $bytes_in } bytes), { $messages_out } out ({ $bytes_out } bytes)
+
+## Faults on purpose
+
+fault-latency = everything is so much later, give or take the jitter; in both directions unless told otherwise
+fault-bandwidth = so many bytes a second pass; what comes faster waits
+fault-loss = datagrams are lost; on a stream it is delay (200 ms, twice as long each further time), as TCP sends again
+fault-dup = a datagram comes twice
+fault-reorder = a datagram is overtaken by the next
+fault-corrupt = a bit flips: in so many of the bytes of a stream, in so many messages or datagrams
+fault-slicer = a stream comes in parts of SIZE bytes, give or take the jitter, with DELAY between them
+fault-slow-close = the end of a direction (FIN, Close) comes late
+fault-timeout = nothing passes, not even the end; after TIME the connection is closed, without one (or with 0) never
+fault-limit = the connection is closed after so many bytes of a direction
+fault-reset = the connection is cut with an RST: at once, or after TIME
+fault-key-dir = for one direction: up from the peer, down to it
+fault-key-p = how likely a connection has the fault at all
+fault-key-on = from what matches on: with the message or datagram that does; on a stream, after the match
+fault-key-after = only after so many bytes of the direction
 
 ## Notes
 
@@ -771,6 +889,9 @@ note-ws-closed = the peer closed with { $code } ({ $name }): { $reason }
 note-tls-insecure = warning: { $endpoint } is not checked (--insecure): anyone in between can read and change everything; --pin or --ca would prevent that
 note-tls-expired = warning: the certificate in { $path } expired on { $when } (days ago: { $days }): peers will refuse it
 note-tls-not-yet-valid = warning: the certificate in { $path } is valid only from { $when }: peers will refuse it until then
+note-faults = faults on purpose: { $faults } (seed { $seed }; --seed { $seed } repeats them)
+note-loss-delays = loss on a stream is delay: nothing is lost, it comes 200 ms later, then 400 ms, ... (real loss: udp)
+note-events-lost = { $count } events could not be recorded in time and were left out
 note-draining = stopping: { $sessions } still open, for at most { $limit }; interrupt again to end at once
 note-refused = refused connections: { $count } ({ $reasons }); the last from { $remote }
 note-refused-in-all = refused connections in all: { $count } ({ $reasons })

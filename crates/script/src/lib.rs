@@ -7,8 +7,10 @@ pub mod error;
 mod format;
 mod message;
 pub mod pattern;
+pub mod play;
 pub mod program;
 pub mod syntax;
+pub mod transcript;
 pub mod vars;
 pub mod write;
 
@@ -18,5 +20,6 @@ pub use format::format;
 pub use pattern::{Extent, Pattern, Verdict};
 pub use program::Program;
 pub use syntax::{Loader, Wanted, read};
+pub use transcript::Transcript;
 pub use vars::Vars;
 pub use write::quote;

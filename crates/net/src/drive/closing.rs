@@ -15,12 +15,12 @@ use crate::world::Lent;
 
 /// After our FIN a closed session still discards what comes, for this long and this much, so that unread input does not
 /// turn the last answer into an RST.
-const LINGER: Duration = Duration::from_secs(1);
-const LINGER_BYTES: usize = 64 * 1024;
+pub(super) const LINGER: Duration = Duration::from_secs(1);
+pub(super) const LINGER_BYTES: usize = 64 * 1024;
 
 /// A closing session whose peer does not take the last bytes is given up after this long without progress: long enough
 /// for one that was only held up, and bounded, since nobody else would end it.
-const FLUSH: Duration = Duration::from_mins(1);
+pub(super) const FLUSH: Duration = Duration::from_mins(1);
 
 /// What a fault of writing stdout is about.
 const STDOUT: &str = "stdout";
@@ -31,12 +31,19 @@ impl Session {
         let now = world.clock.now();
         if self.until == NEVER {
             self.until = now + FLUSH;
+            if self.is_alone() {
+                self.hang_all();
+            }
             self.others.retain(Side::owes);
             self.peer.finish();
             self.part();
             if self.is_given_up() {
                 self.peer.queue.clear(&world);
             }
+        }
+        if let Some(due) = self.faults_due() {
+            // What faults hold back is no fault of the peer's.
+            self.until = self.until.max(due + FLUSH);
         }
         let (mut owed, given_up) = (false, self.is_given_up());
         for side in std::iter::once(&mut self.peer).chain(&mut self.others) {
