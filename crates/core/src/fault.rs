@@ -181,6 +181,9 @@ codes! {
     BadFile = "bad-file", File, Here, File;
     /// A users file that cannot be read any more: who was known before is known still. Arguments: `path`.
     UsersKept = "users-kept", File, Here, File;
+    /// A conversation file that says nothing that could be played here. Arguments: `path` (with line and column), `what`
+    /// (why), `value` (the part it is about).
+    Unplayable = "unplayable", File, Here, File;
     /// A key of a file that does not exist. Arguments: `path`, `name`, `near`.
     UnknownKey = "unknown-key", File, Here, File;
     /// A found file that would run programs. Arguments: `path`.

@@ -4,6 +4,7 @@
 
 pub mod data;
 pub mod error;
+mod format;
 mod message;
 pub mod pattern;
 pub mod play;
@@ -15,6 +16,7 @@ pub mod write;
 
 pub use data::Data;
 pub use error::{Error, Errors};
+pub use format::format;
 pub use pattern::{Extent, Pattern, Verdict};
 pub use program::Program;
 pub use syntax::{Loader, Wanted, read};

@@ -22,8 +22,11 @@ mod steps;
 #[cfg(test)]
 mod tests;
 
+use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
+
+use sockeye_core::{Code, Fault};
 
 use crate::program::Program;
 use crate::vars::Vars;
@@ -32,7 +35,7 @@ pub use engine::Play;
 pub use failure::Failure;
 pub use mock::{Mock, Reuse};
 pub use outcome::{Ended, Outcome};
-pub use prologue::Prologue;
+pub use prologue::{Login, Prologue};
 pub use score::{Refusal, Why};
 pub use spot::Spot;
 
@@ -94,7 +97,7 @@ pub enum Pace {
     Fast,
     /// No step that acts happens earlier after the one before it than its `after` says.
     Recorded,
-    /// As recorded, times this: `2.0` is half as fast.
+    /// As recorded, so many times as fast.
     Scaled(f64),
 }
 
@@ -105,7 +108,27 @@ impl Pace {
             Self::Fast => Duration::ZERO,
             Self::Recorded => after,
             Self::Scaled(factor) => {
-                Duration::try_from_secs_f64(after.as_secs_f64() * factor).unwrap_or_default()
+                Duration::try_from_secs_f64(after.as_secs_f64() / factor).unwrap_or_default()
+            }
+        }
+    }
+}
+
+impl FromStr for Pace {
+    type Err = Fault;
+
+    /// `fast`, `recorded`, or how many times as fast: `2x`, `0.5x`.
+    fn from_str(text: &str) -> Result<Self, Fault> {
+        match text {
+            "fast" => Ok(Self::Fast),
+            "recorded" => Ok(Self::Recorded),
+            _ => {
+                let factor = text.strip_suffix('x').and_then(|factor| factor.parse().ok());
+                let factor = factor.filter(|factor: &f64| factor.is_finite() && *factor > 0.0);
+                factor.map(Self::Scaled).ok_or_else(|| {
+                    let fault = Fault::new(Code::BadValue, "").arg("name", "--pace").arg("value", text);
+                    fault.detail("fast, recorded, 2x, 0.5x")
+                })
             }
         }
     }

@@ -23,23 +23,28 @@ pub struct Prologue {
     words: Vec<Box<str>>,
 }
 
-impl Prologue {
-    /// Checks a program for use as a prologue: its first peer is the one that is played.
-    pub fn check(program: &Arc<Program>) -> Result<(), Box<Refusal>> {
-        Score::new(Arc::clone(program), PART).map(drop)
-    }
+/// A program that was found fit for a prologue, for any number of sessions.
+#[derive(Clone)]
+pub struct Login {
+    score: Arc<Score>,
+    options: Options,
+}
 
-    /// A prologue to `then`. [`Options::part`] is not looked at.
-    pub fn new(
-        program: &Arc<Program>,
-        options: Options,
-        then: Box<dyn Conversation>,
-    ) -> Result<(Self, Outcome), Box<Refusal>> {
+impl Login {
+    /// Checks a program: its first peer is the one that is played. [`Options::part`] is not looked at.
+    pub fn new(program: &Arc<Program>, options: Options) -> Result<Self, Box<Refusal>> {
         let score = Arc::new(Score::new(Arc::clone(program), PART)?);
-        let (play, outcome) = Play::new(score, options, Ending::HandOver);
-        Ok((Self { play, then, is_done: false, words: Vec::new() }, outcome))
+        Ok(Self { score, options })
     }
 
+    /// A session's prologue to `then`.
+    pub fn before(&self, then: Box<dyn Conversation>) -> (Prologue, Outcome) {
+        let (play, outcome) = Play::new(Arc::clone(&self.score), self.options.clone(), Ending::HandOver);
+        (Prologue { play, then, is_done: false, words: Vec::new() }, outcome)
+    }
+}
+
+impl Prologue {
     fn hand_over(&mut self, now: Tick, out: &mut Outbox) {
         self.is_done = true;
         let (came, end) = self.play.left();

@@ -4,6 +4,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use sockeye_core::{Code, Fault};
+
 use crate::data::{Data, Unfit};
 use crate::pattern::Pattern;
 use crate::play::{Part, Side, Spot};
@@ -33,6 +35,22 @@ pub enum Why {
     NoPeer,
     /// There is no step for it: a play of nothing would always pass.
     Empty,
+}
+
+impl Refusal {
+    /// The refusal for people.
+    pub fn fault(&self) -> Fault {
+        let (what, part) = match &self.why {
+            Why::Open(Unfit::Open(part)) => ("open", &**part),
+            Why::Open(_) => ("open", self.op),
+            Why::Reopens => ("reopens", self.op),
+            Why::Secures => ("secures", self.op),
+            Why::NoPeer => ("no-peer", ""),
+            Why::Empty => ("empty", ""),
+        };
+        let place = if self.op.is_empty() { self.spot.path.to_string() } else { self.spot.to_string() };
+        Fault::new(Code::Unplayable, "").arg("path", place).arg("what", what).arg("value", part)
+    }
 }
 
 /// What a step comes to on the side that is played.

@@ -5,7 +5,7 @@ use sockeye_core::{Effect, Input, PEER, Service, Tick};
 
 use super::bench::{Bench, Draft, LINE, RAW, caller};
 use super::failure::{Fate, Kind, State};
-use super::{Mock, Options, Pace, Part, Prologue, Reuse, Side, Why, begin};
+use super::{Login, Mock, Options, Pace, Part, Reuse, Side, Why, begin};
 use crate::pattern::Pattern;
 use crate::program::{Op, Role};
 use crate::vars::Vars;
@@ -276,7 +276,8 @@ fn a_peer_is_done_after_its_last_round_and_not_before() {
 #[test]
 fn the_time_of_a_recording_is_heeded_if_asked() {
     let draft = || Draft::client().send(0, b"a").after(50).expect(0, b"b").after(10).send(0, b"c").after(30);
-    for (pace, first, second) in [(Pace::Fast, 0, 0), (Pace::Recorded, 50, 30), (Pace::Scaled(2.0), 100, 60)]
+    for (pace, first, second) in
+        [(Pace::Fast, 0, 0), (Pace::Recorded, 50, 30), ("2x".parse().unwrap(), 25, 15)]
     {
         let mut bench = Bench::with(draft(), Options { pace, ..Options::default() });
         if first > 0 {
@@ -291,6 +292,15 @@ fn the_time_of_a_recording_is_heeded_if_asked() {
         }
         assert_eq!(bench.bytes(1), b"a\nc\n");
         assert_eq!(bench.now.since(before).as_millis(), second);
+    }
+}
+
+#[test]
+fn a_pace_is_a_word_or_a_factor() {
+    assert_eq!("0.5x".parse::<Pace>().unwrap(), Pace::Scaled(0.5));
+    assert_eq!("recorded".parse::<Pace>().unwrap(), Pace::Recorded);
+    for bad in ["", "x", "0x", "-1x", "2", "NaNx", "infx", "slow"] {
+        assert_eq!(bad.parse::<Pace>().unwrap_err().code, sockeye_core::Code::BadValue, "{bad}");
     }
 }
 
@@ -577,7 +587,7 @@ fn a_prologue_hands_over_what_it_did_not_expect() {
     let draft = || Draft::client().expect(0, b"user?").send(0, b"me").expect(0, b"welcome");
     for lane in [LINE, RAW] {
         let (prologue, outcome) =
-            Prologue::new(&draft().program(), Options::default(), Box::new(Then)).unwrap();
+            Login::new(&draft().program(), Options::default()).unwrap().before(Box::new(Then));
         let mut bench = Bench::of(Box::new(prologue), outcome, lane);
         let text: &[&[u8]] =
             if lane == LINE { &[b"user?\n", b"welcome\nmail\n"] } else { &[b"user?", b"welcomemail"] };
@@ -597,7 +607,8 @@ fn a_prologue_hands_over_what_it_did_not_expect() {
 #[test]
 fn a_prologue_that_fails_hands_nothing_over() {
     let draft = Draft::client().expect(0, b"user?");
-    let (prologue, outcome) = Prologue::new(&draft.program(), Options::default(), Box::new(Then)).unwrap();
+    let (prologue, outcome) =
+        Login::new(&draft.program(), Options::default()).unwrap().before(Box::new(Then));
     let mut bench = Bench::of(Box::new(prologue), outcome, LINE);
     bench.come(PEER, b"no\n");
     assert!(bench.sent.is_empty());

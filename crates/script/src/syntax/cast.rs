@@ -5,7 +5,7 @@ use std::collections::{BTreeSet, HashMap};
 use sockeye_core::{Endpoint, Framing, quantity};
 use sockeye_wire::Charset;
 
-use super::cursor::{is_variable, near};
+use super::cursor::{is_variable_name, near};
 use super::gather::Gathered;
 use super::message::Library;
 use super::tree::{Item, Setting, Value, Word};
@@ -241,7 +241,7 @@ impl Reader<'_, '_> {
                 return self.error(source, endpoint.span, What::Unclosed(Noun::Variable));
             };
             let name = name.trim();
-            if name.is_empty() || !name.chars().all(is_variable) {
+            if !is_variable_name(name) {
                 return self.error(source, endpoint.span, What::Unclosed(Noun::Variable));
             }
             self.uses(source, endpoint.span, name);

@@ -53,6 +53,11 @@ pub(super) fn is_variable(character: char) -> bool {
     is_name(character) || character == '.'
 }
 
+/// Whether text is the name of a variable.
+pub(crate) fn is_variable_name(name: &str) -> bool {
+    name.starts_with(|first: char| first.is_alphabetic() || first == '_') && name.chars().all(is_variable)
+}
+
 impl<'a> Cursor<'a> {
     pub(super) const fn new(text: &'a str) -> Self {
         Self { text, at: 0, depth: 0, repeated: 0 }

@@ -15,6 +15,7 @@ use crate::error::{Error, Errors, MOST, Noun, What};
 use crate::program::Program;
 use crate::vars::Vars;
 
+pub(crate) use cursor::is_variable_name;
 use gather::{Gathered, gather};
 pub(crate) use tree::Line;
 

@@ -341,7 +341,7 @@ impl Cursor<'_> {
         self.at += 1;
         let mut clauses = Vec::new();
         loop {
-            self.blank();
+            let gap = self.blank();
             if clauses.is_empty() && self.take(")") {
                 return Ok(NodeKind::Json(clauses));
             }
@@ -352,7 +352,7 @@ impl Cursor<'_> {
                     What::Limit { noun: Noun::Json, most: MOST_PARTS as u64 },
                 ));
             }
-            clauses.push(self.clause()?);
+            clauses.push(self.clause(gap)?);
             self.blank();
             if self.take(")") {
                 return Ok(NodeKind::Json(clauses));
@@ -366,7 +366,7 @@ impl Cursor<'_> {
         }
     }
 
-    fn clause(&mut self) -> Parse<ClauseNode> {
+    fn clause(&mut self, gap: Gap) -> Parse<ClauseNode> {
         let start = self.at;
         let path = self.path()?;
         let behind = self.at;
@@ -386,7 +386,7 @@ impl Cursor<'_> {
             self.at = behind;
             WishNode::There
         };
-        Ok(ClauseNode { path, wish, span: span(start, self.at) })
+        Ok(ClauseNode { path, wish, span: span(start, self.at), gap })
     }
 
     fn path(&mut self) -> Parse<Path> {
@@ -419,6 +419,15 @@ impl Cursor<'_> {
     /// A JSON value on this line.
     fn json_value(&mut self) -> Parse<Word> {
         let start = self.at;
+        if !self.sees("\"") && !self.sees("[") && !self.sees("{") {
+            // A scalar would have to be followed by what follows one in JSON.
+            let word = self.run(|c| c.is_ascii_alphanumeric() || matches!(c, '+' | '-' | '.'));
+            let is_value = |word: &Word| serde_json::from_str::<serde_json::Value>(&word.text).is_ok();
+            self.at = start;
+            let word = word.filter(is_value).ok_or_else(|| self.expected(&[Want::Some(Noun::Json)], &[]))?;
+            self.at = word.span.end as usize;
+            return Ok(word);
+        }
         let mut values = serde_json::Deserializer::from_str(self.rest()).into_iter::<serde_json::Value>();
         let is_value = matches!(values.next(), Some(Ok(_)));
         let behind = start + values.byte_offset();

@@ -185,6 +185,7 @@ pub(crate) struct ClauseNode {
     pub(crate) path: Path,
     pub(crate) wish: WishNode,
     pub(crate) span: Span,
+    pub(crate) gap: Gap,
 }
 
 #[derive(Clone, Debug)]
