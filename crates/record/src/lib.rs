@@ -7,6 +7,7 @@ pub mod file;
 pub mod import;
 pub mod json;
 pub mod lines;
+pub mod pcapng;
 pub mod recorder;
 pub mod script;
 pub mod sink;

@@ -5,6 +5,7 @@ use sockeye_core::{Code, Fault};
 use sockeye_record::Sink;
 use sockeye_record::file::Pages;
 use sockeye_record::lines::Lines;
+use sockeye_record::pcapng::{self, Payload};
 use sockeye_record::script::Script;
 use sockeye_record::store::About;
 use sockeye_script::transcript::Options;
@@ -30,7 +31,8 @@ impl Kind {
     /// The kind of what a person wants to record to.
     pub fn of(name: &str) -> Result<Self, Fault> {
         let ending = name.rfind('.').map_or("", |at| &name[at..]);
-        let known = |word: &str| word == name || (word.starts_with('.') && word == ending && word != name);
+        // A file that is called `.skt` has no ending.
+        let known = |word: &str| if word.starts_with('.') { word == ending && word != name } else { word == name };
         if let Some((_, kind)) = KINDS.iter().find(|(word, _)| known(word)) {
             return Ok(*kind);
         }
@@ -45,7 +47,8 @@ pub fn open(kind: Kind, path: &str, about: &About) -> Result<Box<dyn Sink>, Faul
     let pages = Pages::create(path)?;
     Ok(match kind {
         Kind::Script => Box::new(Script::new(pages, transcript(about))),
-        Kind::Packets | Kind::Lines | Kind::Store => Box::new(Lines::new(pages)),
+        Kind::Packets => Box::new(pcapng::Writer::new(pages, Payload::Wire)),
+        Kind::Lines | Kind::Store => Box::new(Lines::new(pages)),
     })
 }
 
