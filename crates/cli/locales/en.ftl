@@ -1150,3 +1150,16 @@ refusal-no-peer = there is no such peer
     .hint = name one with peer NAME connect ENDPOINT
 refusal-empty = there is no step in it: playing nothing would always pass
     .hint = write at least one step, such as c > "hello"
+
+## `replay`
+
+word-recording = a conversation file, a capture (pcap, pcapng) or the number of a stored session
+word-replay-endpoint = where, instead of where it was recorded
+flag-as = which side to play: client or server
+flag-pace = how fast: fast (as answers come), recorded, or 2x, 0.5x
+flag-replay-session = only this session of the recording, counted from 1; repeatable
+flag-loop = as server: begin again once every session was played, instead of ending
+verb-replay = play one side of a recording
+verb-replay-long =
+  As client it plays what was recorded against a server and compares every message; as server it answers as the recorded
+  server did, until every recorded session was played. What was not recorded is told at once, and the exit code is 1

@@ -1189,3 +1189,16 @@ refusal-no-peer = 没有这样的端
     .hint = 用 peer NAME connect ENDPOINT 声明一个
 refusal-empty = 文件中没有步骤：什么都不做总是会通过
     .hint = 至少写一步，例如 c > "hello"
+
+## `replay`
+
+word-recording = 会话文件、抓包文件（pcap、pcapng），或存储中会话的编号
+word-replay-endpoint = 连接或监听的位置，代替录制时的
+flag-as = 扮演哪一端：client 或 server
+flag-pace = 速度：fast（收到回答就继续）、recorded（按录制时的节奏），或 2x、0.5x
+flag-replay-session = 只用录制中的这一个会话，从 1 数起；可重复
+flag-loop = 作为 server：所有会话播放完后从头再来，而不是结束
+verb-replay = 重放录制中的一端
+verb-replay-long =
+  作为 client 时，向服务器重放录制的内容，并比对每条消息；作为 server 时，像录制的服务器那样回答，直到所有会话播放完。
+  录制中没有的内容会立即报告，退出码为 1

@@ -10,7 +10,7 @@ use sockeye::list::{Topic, rows};
 
 use crate::fault::ARGUMENTS;
 use crate::grammar::flags::{
-    ASK, CERT, CERT_NAME, CERT_SIGNER, COMMON, CONNECT, Flag, LAYERS, NC, SERVE, SERVE_FILE, TEST,
+    ASK, CERT, CERT_NAME, CERT_SIGNER, COMMON, CONNECT, Flag, LAYERS, NC, REPLAY, SERVE, SERVE_FILE, TEST,
 };
 use crate::grammar::verbs;
 
@@ -173,7 +173,7 @@ fn everything_in_a_registry_has_its_sentences() {
 }
 
 fn flags() -> impl Iterator<Item = &'static Flag> {
-    [COMMON, LAYERS, SERVE, SERVE_FILE, CONNECT, ASK, CERT, CERT_NAME, CERT_SIGNER, NC, TEST]
+    [COMMON, LAYERS, SERVE, SERVE_FILE, CONNECT, ASK, CERT, CERT_NAME, CERT_SIGNER, NC, TEST, REPLAY]
         .into_iter()
         .flatten()
 }

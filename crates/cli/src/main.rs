@@ -14,6 +14,7 @@ mod lists;
 mod mistakes;
 mod progress;
 mod recording;
+mod replay;
 mod report;
 mod run;
 mod sessions;

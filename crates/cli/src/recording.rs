@@ -5,7 +5,7 @@ use std::sync::{Arc, OnceLock};
 use clap::ArgMatches;
 use sockeye::core::{Fault, quantity};
 use sockeye::recording::{About, Keep, Recording, Request, Stopper, Sync, WhenFull};
-use sockeye::{End, Views, sessions};
+use sockeye::{Views, sessions};
 
 use crate::grammar::read;
 
@@ -15,13 +15,13 @@ pub(crate) struct Current(Arc<OnceLock<Stopper>>);
 
 impl Current {
     /// Runs `act` while it is recorded, if the command line says so. `about` is asked only then.
-    pub(crate) fn around(
+    pub(crate) fn around<T>(
         &self,
         matches: &ArgMatches,
         views: &Views,
         about: impl FnOnce() -> Result<About, Fault>,
-        act: impl FnOnce(&Views) -> Result<End, Fault>,
-    ) -> Result<End, Fault> {
+        act: impl FnOnce(&Views) -> Result<T, Fault>,
+    ) -> Result<T, Fault> {
         let request = request(matches)?;
         if request.targets.is_empty() {
             return act(views);

@@ -18,6 +18,7 @@ use crate::generate;
 use crate::grammar::{self, early, read, refuse};
 use crate::lists;
 use crate::recording::Current;
+use crate::replay;
 use crate::sessions;
 use crate::test;
 use crate::ui;
@@ -255,6 +256,7 @@ impl Run {
         seed(deepest(&matches))?;
         match matches.subcommand() {
             Some(("test", matches)) => test::run(&self.desk(matches)?, matches),
+            Some(("replay", matches)) => replay::run(&self.desk(matches)?, matches, &self.recording),
             _ => self.verb(&matches).map(Ended::Normally),
         }
     }

@@ -102,7 +102,7 @@ pub(crate) fn run(desk: &Desk<'_>, matches: &ArgMatches) -> Result<Ended, Fault>
         bounds: desk.bounds.clone(),
         artifacts: read::value(matches, "artifacts").map(str::to_owned),
     };
-    let told = Told { words: desk.words, rerun: &rerun(matches), look: desk.look() };
+    let told = Told { words: desk.words, rerun: Some(&rerun(matches)), look: desk.look() };
     let width = (desk.screen == Screen::Able && !events).then(columns).flatten();
     let progress = Progress::new(told, desk.paint, desk.stderr.clone(), width);
     let summary = sockeye::test::run(&request, &progress, desk.views);
@@ -116,7 +116,7 @@ pub(crate) fn run(desk: &Desk<'_>, matches: &ArgMatches) -> Result<Ended, Fault>
 }
 
 /// How the program ends after a run.
-fn ended(summary: &Summary) -> Ended {
+pub(crate) fn ended(summary: &Summary) -> Ended {
     let any = |wanted: fn(&Verdict) -> bool| summary.reports.iter().any(|report| wanted(&report.verdict));
     if any(|verdict| matches!(verdict, Verdict::Bad(_))) {
         return Ended::Told(exit::BAD_FILE);

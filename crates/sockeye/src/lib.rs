@@ -15,6 +15,7 @@ pub mod list;
 pub mod nc;
 pub mod proxy;
 pub mod recording;
+pub mod replay;
 pub mod script;
 pub mod secrets;
 pub mod serve;

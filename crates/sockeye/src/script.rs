@@ -54,9 +54,13 @@ impl From<Unreadable> for Fault {
 
 /// Reads a conversation file and what it includes. `given` are the variables that have values from outside.
 pub fn load(path: &str, given: &Vars) -> Result<Program, Unreadable> {
-    let text = text(path)?;
+    read(path, &text(path)?, given)
+}
+
+/// Reads a text as [`load`] does a file's.
+pub fn read(path: &str, text: &str, given: &Vars) -> Result<Program, Unreadable> {
     let mut loader = |path: &str, _: Wanted| bytes(Path::new(path)).map_err(|error| error.to_string());
-    sockeye_script::read(path, &text, given, &mut loader).map_err(Unreadable::Mistakes)
+    sockeye_script::read(path, text, given, &mut loader).map_err(Unreadable::Mistakes)
 }
 
 /// The text of a file; a byte order mark at its beginning is the reader's business.

@@ -183,6 +183,15 @@ pub(crate) const TEST: &[Flag] = &[
     switch("check", "flag-check"),
 ];
 
+/// Flags of `replay`.
+pub(crate) const REPLAY: &[Flag] = &[
+    value("as", "client|server", "flag-as"),
+    value("pace", "fast|recorded|2x", "flag-pace"),
+    values("session", "N", "flag-replay-session"),
+    values("var", "NAME=VALUE", "flag-var"),
+    switch("loop", "flag-loop"),
+];
+
 /// Flags of every `cert` that makes something.
 pub(crate) const CERT: &[Flag] = &[
     value("dir", "DIR", "flag-cert-dir"),

@@ -1,8 +1,8 @@
 //! Every verb, once: its words, its flags, its examples.
 
 use super::flags::{
-    ASK, CERT, CERT_NAME, CERT_SIGNER, CONNECT, EXPORT, Flag, LAYERS, NC, RECORD, REMOVE, SERVE, SERVE_FILE,
-    TEST, USER, USER_ADD, WANTED, WANTED_TEXT,
+    ASK, CERT, CERT_NAME, CERT_SIGNER, CONNECT, EXPORT, Flag, LAYERS, NC, RECORD, REMOVE, REPLAY, SERVE,
+    SERVE_FILE, TEST, USER, USER_ADD, WANTED, WANTED_TEXT,
 };
 
 /// One word of a verb.
@@ -130,6 +130,21 @@ pub(crate) const ALL: &[Verb] = &[
             "sockeye test chat.skt",
             "sockeye test tests/ --var server=tcp://127.0.0.1:9000 --report junit=report.xml",
             "sockeye test --fmt --check tests/",
+        ],
+    },
+    Verb {
+        name: "replay",
+        subs: &[],
+        words: &[
+            word("RECORDING", "word-recording", Times::One),
+            word("ENDPOINT", "word-replay-endpoint", Times::Maybe),
+        ],
+        flags: &[REPLAY, RECORD],
+        opens: true,
+        examples: &[
+            "sockeye replay chat.skt --as client tcp://127.0.0.1:9000",
+            "sockeye replay capture.pcapng --as server :9000",
+            "sockeye replay 12 --as client --pace recorded",
         ],
     },
     Verb {

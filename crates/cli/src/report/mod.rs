@@ -115,7 +115,8 @@ pub(crate) struct Told<'a> {
     /// The sentences.
     pub(crate) words: &'a Words,
     /// What was typed besides files, to run one again: quoted for a shell.
-    pub(crate) rerun: &'a str,
+    /// `None`: it cannot be run again by its name.
+    pub(crate) rerun: Option<&'a str>,
     /// How mistakes in files are drawn.
     pub(crate) look: Look,
 }
@@ -131,7 +132,9 @@ impl Told<'_> {
             }
             Verdict::Failed(failure) => failure::lines(self.words, failure, Some(report)),
         };
-        lines.push(format!("  {}", self.words.say("test-rerun", &[("command", &self.command(report))])));
+        if let Some(command) = self.command(report) {
+            lines.push(format!("  {}", self.words.say("test-rerun", &[("command", &command)])));
+        }
         if !report.kept.is_empty() {
             let paths = safe(&report.kept.join(", "));
             lines.push(format!("  {}", self.words.say("test-kept", &[("paths", &paths)])));
@@ -140,12 +143,13 @@ impl Told<'_> {
     }
 
     /// The command line that runs a file again.
-    pub(crate) fn command(&self, report: &Report) -> String {
+    pub(crate) fn command(&self, report: &Report) -> Option<String> {
+        let rerun = self.rerun?;
         let seed = match &report.verdict {
-            Verdict::Failed(failure) if !self.rerun.contains("--seed") => format!(" --seed {}", failure.seed),
+            Verdict::Failed(failure) if !rerun.contains("--seed") => format!(" --seed {}", failure.seed),
             _ => String::new(),
         };
-        format!("sockeye test {}{}{seed}", shell(&report.file), self.rerun)
+        Some(format!("sockeye test {}{rerun}{seed}", shell(&report.file)))
     }
 }
 

@@ -5,7 +5,7 @@
 
 mod files;
 pub mod format;
-mod play;
+pub(crate) mod play;
 mod pool;
 mod report;
 mod witness;

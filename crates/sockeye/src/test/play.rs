@@ -4,45 +4,33 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI32, Ordering};
 use std::time::{Duration, Instant};
 
-use sockeye_core::{Conversation, Input, Outbox, Tick};
+use sockeye_core::{Conversation, Input, Limits, Outbox, Tick};
 use sockeye_net::client;
 use sockeye_script::play::{self, Ended, Options, Pace, Part, Play};
 
 use super::Request;
 use super::report::{Report, Verdict};
 use super::witness::Witness;
-use crate::script::{self, Unreadable};
+use crate::script::{self, Program, Unreadable};
 use crate::views::Views;
 
 /// How often a play looks whether it is to end.
 const GLANCE: Duration = Duration::from_millis(100);
 
-/// Plays a file from beginning to end.
-pub(super) fn file(request: &Request, path: &str, signal: &Arc<AtomicI32>, views: &Views) -> Report {
-    let mut report = Report {
-        file: path.to_owned(),
-        verdict: Verdict::Skipped,
-        steps: 0,
-        of: 0,
-        elapsed: Duration::ZERO,
-        attempts: 1,
-        parties: Vec::new(),
-        kept: Vec::new(),
-    };
-    if let Err(bad) = run(request, path, signal, views, &mut report) {
-        report.verdict = Verdict::Bad(Box::new(bad));
-    }
-    report
+/// How a program is played.
+pub(crate) struct Setup<'a> {
+    /// Whose steps, how fast, with which variables.
+    pub(crate) options: Options,
+    /// Bounds of the sessions.
+    pub(crate) limits: &'a Limits,
+    /// What is being done, for faults: `test chat.skt`.
+    pub(crate) subject: String,
+    /// Ends the play once it is not 0.
+    pub(crate) signal: &'a Arc<AtomicI32>,
 }
 
-fn run(
-    request: &Request,
-    path: &str,
-    signal: &Arc<AtomicI32>,
-    views: &Views,
-    report: &mut Report,
-) -> Result<(), Unreadable> {
-    let program = Arc::new(script::load(path, &request.vars)?);
+/// Plays a file from beginning to end.
+pub(super) fn file(request: &Request, path: &str, signal: &Arc<AtomicI32>, views: &Views) -> Report {
     let options = Options {
         part: Part::All,
         pace: Pace::Fast,
@@ -50,12 +38,31 @@ fn run(
         patience: request.timeout,
         seed: request.seed,
     };
-    let (play, outcome) = play::begin(Arc::clone(&program), options).map_err(Unreadable::Refused)?;
+    let subject = format!("test {path}");
+    let setup = Setup { options, limits: &request.bounds.limits, subject, signal };
+    let mut report = Report::of(path);
+    let played = script::load(path, &request.vars)
+        .and_then(|program| run(Arc::new(program), setup, views, &mut report));
+    if let Err(bad) = played {
+        report.verdict = Verdict::Bad(Box::new(bad));
+    }
+    report
+}
+
+/// Plays a program, and fills in what came of it.
+pub(crate) fn run(
+    program: Arc<Program>,
+    setup: Setup<'_>,
+    views: &Views,
+    report: &mut Report,
+) -> Result<(), Unreadable> {
+    let signal = setup.signal;
+    let (play, outcome) = play::begin(Arc::clone(&program), setup.options).map_err(Unreadable::Refused)?;
     let witness = Arc::new(Witness::new(program.peers.iter().map(|peer| &*peer.name), views));
     let began = Instant::now();
     let options = client::Free {
-        subject: format!("test {path}"),
-        limits: request.bounds.limits.clone(),
+        subject: setup.subject,
+        limits: setup.limits.clone(),
         front: witness.clone(),
         observer: Some(witness.clone()),
         operator: None,

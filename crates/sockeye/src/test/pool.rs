@@ -26,7 +26,7 @@ const GLANCE: Duration = Duration::from_millis(50);
 const ENDING: Duration = Duration::from_secs(2);
 
 /// Whoever wants to know how a run gets on. Called on the thread of the run.
-pub trait Watch {
+pub trait Watch: Sync {
     /// So many files will be played.
     fn planned(&self, files: usize);
 
@@ -76,17 +76,7 @@ pub(super) fn run(request: &Request, files: &[String], watch: &dyn Watch, views:
             }
         }
     }
-    let skipped = |file: &String| Report {
-        file: file.clone(),
-        verdict: Verdict::Skipped,
-        steps: 0,
-        of: 0,
-        elapsed: Duration::ZERO,
-        attempts: 0,
-        parties: Vec::new(),
-        kept: Vec::new(),
-    };
-    let all = files.iter().zip(reports).map(|(file, report)| report.unwrap_or_else(|| skipped(file)));
+    let all = files.iter().zip(reports).map(|(file, report)| report.unwrap_or_else(|| Report::of(file)));
     let signal = Some(signal.load(Ordering::Relaxed)).filter(|number| *number != 0);
     Summary { reports: all.collect(), elapsed: began.elapsed(), seed: request.seed, signal }
 }

@@ -27,6 +27,22 @@ pub struct Report {
     pub kept: Vec<String>,
 }
 
+impl Report {
+    /// A report of a file that was not played yet.
+    pub(crate) fn of(file: &str) -> Self {
+        Self {
+            file: file.to_owned(),
+            verdict: Verdict::Skipped,
+            steps: 0,
+            of: 0,
+            elapsed: Duration::ZERO,
+            attempts: 1,
+            parties: Vec::new(),
+            kept: Vec::new(),
+        }
+    }
+}
+
 /// Who took part.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Party {
