@@ -74,6 +74,15 @@ error-bad-network = { $value } is no network
     .near = after the prefix all bits are zero: did you mean { $near }? An address alone stands without a slash
 error-unfit-framing = the framing { $framing } does not fit { $scheme }
     .hint = datagrams are whole messages already; streams take any framing but dgram
+error-unknown-fault = { $name } is no fault that --fault knows
+    .hint = `sockeye list faults` shows what there is
+    .near = did you mean { $near }? `sockeye list faults` shows what there is
+error-bad-fault = --fault { $name } cannot be read
+    .hint = it is written { $syntax }; P is from 0 to 1, a TIME 500ms or 2s, a SIZE 64k or 1m
+    .near = did you mean { $near }? It is written { $syntax }
+error-unfit-fault = the fault { $name } cannot be had on { $scheme }
+    .hint = `sockeye list faults` shows what each of them does
+    .near = a stream repairs what datagrams suffer, and datagrams have no connection to cut; what comes close here: { $near }
 error-unknown-service = { $name } is no service
     .hint = `sockeye list services` shows what there is
     .near = did you mean { $near }? `sockeye list services` shows what there is
@@ -202,6 +211,36 @@ error-half-identity = { $what ->
       }
 error-no-authority = there is no authority to sign with: { $path } is missing
     .hint = `sockeye cert ca` makes one, `sockeye cert all` everything at once; --ca and --ca-key name one that is elsewhere
+error-bad-capture = { $what ->
+    [empty] the capture is empty
+    [large] the capture is over { $max } bytes
+    [link] the capture is of a kind of network that is not known: link type { $link }
+    [broken] the capture is damaged
+   *[unknown] this is no capture: neither pcap nor pcapng
+  }
+    .hint = { $what ->
+        [large] cut it with editcap -c, or capture with a filter
+        [link] capture on an Ethernet, loopback or "any" device
+       *[unknown] tcpdump -w FILE and Wireshark write captures that can be read
+      }
+error-flawed-capture = { $what ->
+    [gap] { $count } bytes of a stream are not in the capture
+    [cut] { $count } bytes were cut off packets when they were captured
+    [middle] the session had begun before the capture did
+    [fragment] IP fragments that cannot be put together: { $count }
+    [file] the capture ends within a packet
+    [flows] the capture has too many flows; left out: { $count } packets
+   *[tls] the session is encrypted (TLS); what was said cannot be seen
+  }
+    .hint = { $what ->
+        [gap] capture again, with a larger buffer (tcpdump -B), nearer to one of the ends
+        [cut] capture whole packets: tcpdump -s 0
+        [middle] start the capture first, then the session
+        [fragment] capture again, with whole packets (tcpdump -s 0)
+        [file] what comes before its end is read
+        [flows] take one by its address, port or number
+       *[tls] record it with sockeye proxy --record, or connect --record, where it is in clear
+      }
 error-unresolved = the name { $name } has no address
     .hint = check the spelling and the name server, or write the address itself
 error-refused = connection refused
@@ -450,6 +489,34 @@ error-ws-closed = { $name ->
       }
 error-ws-silent = the peer says nothing and answers no ping, for { $after }
     .hint = it hangs, is asleep, or the network is gone
+error-unscripted = { $place }: step { $step } of { $of }: { $what ->
+    [differs] expected { $expected }, got { $actual }: differs at byte { $at }
+    [timeout] what is expected did not come within { $after }
+    [too-early] it came too early, after { $after }
+    [unexpected] expected the end of the connection, got { $actual }
+    [forbidden] this must not come: { $actual }
+    [leftover] the conversation is over, and this came: { $actual }
+    [early-eof] the peer ended its side before
+    [early-reset] the peer cut the connection before
+    [lost] the connection was lost before ({ $code })
+    [closed] the connection is closed already
+    [not-taken] the peer does not read what it is sent, for { $after }
+    [cannot-build] the message cannot be built
+    [bad-endpoint] this is no endpoint
+    [connect] no connection ({ $code })
+    [never-came] nobody came to the listener, for { $after }
+    [listen] no listener ({ $code })
+    [secure] no TLS ({ $code })
+    [too-much] what is captured is more than 16 MiB
+    [too-many] every recorded session was played, and another one came
+   *[abandoned] the session was ended before
+  }
+    .hint = { $what ->
+        [differs] either side may be right: mend the program, or the file
+        [timeout] it may be slow: within 10s behind the step gives it longer
+        [too-many] serve … script plays them again; replay --loop too
+       *[other] the file says what should happen, line by line
+      }
 error-early-fin = the peer closed before it answered
     .hint = it may dislike the message, expect a framing or line ending, or have had enough
 error-overflow = the peer does not read: { $waiting } bytes wait for it, { $max } are allowed
@@ -616,6 +683,7 @@ flag-max-waiting = bytes that may wait for one slow peer
 flag-max-memory = bytes that all sessions may hold: waiting, or of messages not whole yet; 256m
 flag-drain = how long sessions may go on after an interrupt
 flag-metrics = answer GET /metrics there, for Prometheus
+flag-fault = do this to the traffic on purpose (`sockeye list faults`); may stand several times
 flag-allow-exec = let sockeye.toml run programs
 
 ## Flags of connect and ask
@@ -698,6 +766,7 @@ topic-transports = what carries bytes or datagrams
 topic-layers = what wraps a stream: encryption, identity and the like
 topic-framings = how a stream is cut into messages
 topic-services = what serve answers with
+topic-faults = what --fault can do to the traffic
 topic-charsets = how text is written on the wire
 topic-verbs = what sockeye does
 topic-codes = what errors are called, and the exit code of each
@@ -787,6 +856,24 @@ event-refused = turned { $remote } away: { $reason }
 event-saved = saved as { $id }
 event-closed = closed: { $messages_in } in ({ $bytes_in } bytes), { $messages_out } out ({ $bytes_out } bytes)
 
+## Faults on purpose
+
+fault-latency = everything is so much later, give or take the jitter; in both directions unless told otherwise
+fault-bandwidth = so many bytes a second pass; what comes faster waits
+fault-loss = datagrams are lost; on a stream it is delay (200 ms, twice as long each further time), as TCP sends again
+fault-dup = a datagram comes twice
+fault-reorder = a datagram is overtaken by the next
+fault-corrupt = a bit flips: in so many of the bytes of a stream, in so many messages or datagrams
+fault-slicer = a stream comes in parts of SIZE bytes, give or take the jitter, with DELAY between them
+fault-slow-close = the end of a direction (FIN, Close) comes late
+fault-timeout = nothing passes, not even the end; after TIME the connection is closed, without one (or with 0) never
+fault-limit = the connection is closed after so many bytes of a direction
+fault-reset = the connection is cut with an RST: at once, or after TIME
+fault-key-dir = for one direction: up from the peer, down to it
+fault-key-p = how likely a connection has the fault at all
+fault-key-on = from what matches on: with the message or datagram that does; on a stream, after the match
+fault-key-after = only after so many bytes of the direction
+
 ## Notes
 
 note-config-found = serving what { $path } says
@@ -802,6 +889,8 @@ note-ws-closed = the peer closed with { $code } ({ $name }): { $reason }
 note-tls-insecure = warning: { $endpoint } is not checked (--insecure): anyone in between can read and change everything; --pin or --ca would prevent that
 note-tls-expired = warning: the certificate in { $path } expired on { $when } (days ago: { $days }): peers will refuse it
 note-tls-not-yet-valid = warning: the certificate in { $path } is valid only from { $when }: peers will refuse it until then
+note-faults = faults on purpose: { $faults } (seed { $seed }; --seed { $seed } repeats them)
+note-loss-delays = loss on a stream is delay: nothing is lost, it comes 200 ms later, then 400 ms, ... (real loss: udp)
 note-events-lost = { $count } events could not be recorded in time and were left out
 note-draining = stopping: { $sessions } still open, for at most { $limit }; interrupt again to end at once
 note-refused = refused connections: { $count } ({ $reasons }); the last from { $remote }

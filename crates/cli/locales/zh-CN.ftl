@@ -74,6 +74,15 @@ error-bad-network = { $value } 不是网段
     .near = 前缀之后的位必须全是零：是不是 { $near }？单个地址不用写斜杠
 error-unfit-framing = 分帧方式 { $framing } 不适用于 { $scheme }
     .hint = 数据报本来就是完整的消息；流可用 dgram 以外的任何分帧方式
+error-unknown-fault = --fault 没有 { $name } 这种故障
+    .hint = 用 `sockeye list faults` 查看有哪些
+    .near = 是不是 { $near }？用 `sockeye list faults` 查看有哪些
+error-bad-fault = --fault { $name } 写得不对
+    .hint = 写法是 { $syntax }；P 取 0 到 1，TIME 写作 500ms 或 2s，SIZE 写作 64k 或 1m
+    .near = 是不是 { $near }？写法是 { $syntax }
+error-unfit-fault = 故障 { $name } 在 { $scheme } 上做不到
+    .hint = 各种故障的作用见 `sockeye list faults`
+    .near = 数据报会遇到的问题，流会自己修复；数据报也没有连接可以切断。这里相近的有：{ $near }
 error-unknown-service = 没有名为 { $name } 的服务
     .hint = 用 `sockeye list services` 查看有哪些
     .near = 是不是 { $near }？用 `sockeye list services` 查看有哪些
@@ -202,6 +211,36 @@ error-half-identity = { $what ->
       }
 error-no-authority = 没有可用来签发的 CA：缺少 { $path }
     .hint = `sockeye cert ca` 生成 CA，`sockeye cert all` 一次全部生成；CA 在别处时用 --ca 和 --ca-key 指明
+error-bad-capture = { $what ->
+    [empty] 抓包文件是空的
+    [large] 抓包文件超过 { $max } 字节
+    [link] 抓包文件来自不认识的网络类型：链路类型 { $link }
+    [broken] 抓包文件已损坏
+   *[unknown] 这不是抓包文件：既不是 pcap，也不是 pcapng
+  }
+    .hint = { $what ->
+        [large] 用 editcap -c 切分，或者抓包时加过滤条件
+        [link] 请在以太网、回环或 any 设备上抓包
+       *[unknown] tcpdump -w 文件名 或 Wireshark 存下的抓包文件都能读
+      }
+error-flawed-capture = { $what ->
+    [gap] 流中有 { $count } 字节没有抓到
+    [cut] 抓包时数据包被截短，少了 { $count } 字节
+    [middle] 会话在抓包之前就开始了
+    [fragment] 拼不起来的 IP 分片：{ $count } 个
+    [file] 抓包文件断在一个数据包中间
+    [flows] 抓包文件里的流太多，略去 { $count } 个数据包
+   *[tls] 会话是加密的（TLS），看不到内容
+  }
+    .hint = { $what ->
+        [gap] 请加大缓冲区（tcpdump -B），在靠近通信一端的机器上重新抓包
+        [cut] 请抓完整的数据包：tcpdump -s 0
+        [middle] 请先开始抓包，再建立会话
+        [fragment] 请抓完整的数据包（tcpdump -s 0）再试
+        [file] 断开处之前的内容已经读出
+        [flows] 请按地址、端口或编号只取一个流
+       *[tls] 请用 sockeye proxy --record 或 connect --record 在明文处录制
+      }
 error-unresolved = 域名 { $name } 没有地址
     .hint = 请检查拼写和域名服务器，或直接写地址
 error-refused = 连接被拒绝
@@ -489,6 +528,34 @@ error-ws-closed = { $name ->
       }
 error-ws-silent = 对端在 { $after } 内既不说话，也不回应 ping
     .hint = 它卡住了、休眠了，或网络断了
+error-unscripted = { $place }：第 { $step } 步（共 { $of } 步）：{ $what ->
+    [differs] 期望 { $expected }，收到 { $actual }：从第 { $at } 字节起不同
+    [timeout] { $after } 内没有等到期望的内容
+    [too-early] 来得太早，只过了 { $after }
+    [unexpected] 期望连接结束，却收到 { $actual }
+    [forbidden] 不该出现的内容：{ $actual }
+    [leftover] 对话已经结束，却又收到 { $actual }
+    [early-eof] 对端提前结束了发送
+    [early-reset] 对端提前重置了连接
+    [lost] 连接提前中断（{ $code }）
+    [closed] 连接已经关闭
+    [not-taken] 对端在 { $after } 内没有读取发给它的数据
+    [cannot-build] 无法拼出这条消息
+    [bad-endpoint] 这不是有效的端点
+    [connect] 连接不上（{ $code }）
+    [never-came] { $after } 内没有人连到监听端口
+    [listen] 无法监听（{ $code }）
+    [secure] 无法建立 TLS（{ $code }）
+    [too-much] 捕获的内容超过 16 MiB
+    [too-many] 录下的会话都已放完，却又来了一个
+   *[abandoned] 会话提前结束了
+  }
+    .hint = { $what ->
+        [differs] 两边都可能是对的：要么改程序，要么改文件
+        [timeout] 也许只是慢：在这一步后面写 within 10s 可以多等一会儿
+        [too-many] serve … script 会从头再放；replay --loop 也会
+       *[other] 文件里逐行写着应该发生什么
+      }
 error-early-fin = 对端没有回答就关闭了
     .hint = 它可能不接受这条消息，在等分帧或换行，或不想再谈了
 error-overflow = 对端不读数据：积压 { $waiting } 字节，上限 { $max } 字节
@@ -655,6 +722,7 @@ flag-max-waiting = 一个慢的对端最多积压多少字节
 flag-max-memory = 所有会话合计最多占用多少字节：积压的，和没收完的消息；256m
 flag-drain = 收到中断后，会话还可以进行多久
 flag-metrics = 在此应答 GET /metrics，供 Prometheus 抓取
+flag-fault = 有意对流量制造这种故障（见 `sockeye list faults`）；可以写多次
 flag-allow-exec = 允许 sockeye.toml 运行程序
 
 ## connect 与 ask 的选项
@@ -737,6 +805,7 @@ topic-transports = 承载字节或数据报的传输方式
 topic-layers = 包在流外面的各层：加密、身份等
 topic-framings = 把流切成消息的方式
 topic-services = serve 用来应答的服务
+topic-faults = --fault 能对流量做的事
 topic-charsets = 线路上的文字编码
 topic-verbs = sockeye 会做的事
 topic-codes = 各种错误的名字与退出码
@@ -826,6 +895,24 @@ event-refused = 拒绝了 { $remote }：{ $reason }
 event-saved = 已存为 { $id }
 event-closed = 已关闭：收 { $messages_in } 条（{ $bytes_in } 字节），发 { $messages_out } 条（{ $bytes_out } 字节）
 
+## 有意制造的故障
+
+fault-latency = 一切都晚到这么久，上下浮动不超过抖动值；没有另外说明时两个方向都有
+fault-bandwidth = 每秒只通过这么多字节，超出的排队等候
+fault-loss = 数据报会丢失；在流上则是延迟（200 毫秒，再丢则每次加倍），就像 TCP 重传那样
+fault-dup = 一个数据报到达两次
+fault-reorder = 一个数据报被后一个赶超
+fault-corrupt = 有一位翻转：流上按字节计，消息和数据报按个数计
+fault-slicer = 流被切成每段 SIZE 字节（上下浮动不超过抖动值），段与段之间隔 DELAY
+fault-slow-close = 一个方向的结束（FIN、Close）晚到
+fault-timeout = 什么都不通过，连结束也不通过；过了 TIME 连接被关闭，不写或写 0 则一直不关
+fault-limit = 一个方向通过这么多字节后，连接被关闭
+fault-reset = 用 RST 切断连接：立即，或过了 TIME 之后
+fault-key-dir = 只对一个方向：up 从对端来，down 往对端去
+fault-key-p = 一个连接有这种故障的概率
+fault-key-on = 从匹配处开始：消息和数据报从匹配的那一个起，流从匹配的末尾起
+fault-key-after = 这个方向通过这么多字节之后才开始
+
 ## 通知
 
 note-config-found = 按 { $path } 提供服务
@@ -841,6 +928,8 @@ note-ws-closed = 对端以 { $code }（{ $name }）关闭：{ $reason }
 note-tls-insecure = 警告：不核对 { $endpoint } 的身份（--insecure）：夹在中间的任何人都能偷看和篡改一切；改用 --pin 或 --ca 可以避免
 note-tls-expired = 警告：{ $path } 里的证书已于 { $when } 过期（{ $days } 天前）：对端会拒绝它
 note-tls-not-yet-valid = 警告：{ $path } 里的证书要到 { $when } 才生效：在那之前对端会拒绝它
+note-faults = 有意制造的故障：{ $faults }（种子 { $seed }；用 --seed { $seed } 可以重现）
+note-loss-delays = 流上的 loss 是延迟：什么都不会丢，只是晚到 200 毫秒，再丢就是 400 毫秒，依此类推（真正的丢失请用 udp）
 note-events-lost = 有 { $count } 个事件来不及录制，已略去
 note-draining = 正在停止：{ $sessions } 个会话还可以进行 { $limit }；再按一次中断键立即结束
 note-refused = 拒绝了 { $count } 个连接（{ $reasons }），最近一个来自 { $remote }

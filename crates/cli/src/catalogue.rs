@@ -205,7 +205,8 @@ fn every_key_is_said_and_every_key_said_exists() {
             assert!(en.contains_key(key), "{key} is missing");
         }
     }
-    let families = ["error-", "note-", "framing-", "service-", "layer-", "transport-", "topic-", "verb-"];
+    let families =
+        ["error-", "note-", "framing-", "service-", "layer-", "transport-", "topic-", "verb-", "fault-"];
     let code: String = texts.concat();
     for key in en.keys().filter(|key| !key.contains('.')) {
         let said =

@@ -281,6 +281,7 @@ impl Run {
             listeners,
             params: read::params(deepest),
             bounds: read::bounds(deepest),
+            faults: read::values(deepest, "fault"),
             seed: seed(deepest)?,
             allow_exec: read::has(deepest, "allow-exec"),
             at_terminal: self.place.stdin && self.place.stdout,
@@ -334,6 +335,8 @@ impl Run {
             target: word(matches, "TARGET"),
             params: read::params(matches),
             bounds: read::bounds(matches),
+            faults: read::values(matches, "fault"),
+            seed: seed(matches)?,
         };
         let about = || proxy::about(&request);
         self.recording.around(matches, &self.views, about, |views| proxy::run(&request, views))

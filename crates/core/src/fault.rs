@@ -123,6 +123,12 @@ codes! {
     BadFraming = "bad-framing", Usage, Here, Usage;
     /// A framing that does not fit the transport. Arguments: `framing`, `scheme`.
     UnfitFraming = "unfit-framing", Usage, Here, Usage;
+    /// A `--fault` of a kind that does not exist. Arguments: `name`, `near`.
+    UnknownFault = "unknown-fault", Usage, Here, Usage;
+    /// A `--fault` that cannot be read; `detail` has the part. Arguments: `name`, `syntax`, `near` (a key that was meant).
+    BadFault = "bad-fault", Usage, Here, Usage;
+    /// A `--fault` that cannot be had on this transport. Arguments: `name`, `scheme`, `near` (what comes close).
+    UnfitFault = "unfit-fault", Usage, Here, Usage;
     /// A service that does not exist. Arguments: `name`, `near`.
     UnknownService = "unknown-service", Usage, Here, Usage;
     /// A first word that is no verb. Arguments: `name`, `near`.
@@ -175,6 +181,9 @@ codes! {
     BadFile = "bad-file", File, Here, File;
     /// A users file that cannot be read any more: who was known before is known still. Arguments: `path`.
     UsersKept = "users-kept", File, Here, File;
+    /// A conversation file that says nothing that could be played here. Arguments: `path` (with line and column), `what`
+    /// (why), `value` (the part it is about).
+    Unplayable = "unplayable", File, Here, File;
     /// A key of a file that does not exist. Arguments: `path`, `name`, `near`.
     UnknownKey = "unknown-key", File, Here, File;
     /// A found file that would run programs. Arguments: `path`.
@@ -205,6 +214,13 @@ codes! {
     HalfIdentity = "half-identity", File, Here, File;
     /// No authority that could sign a certificate. Arguments: `path`.
     NoAuthority = "no-authority", File, Here, File;
+
+    /// A capture that cannot be read. Arguments: `what` (`unknown`, `empty`, `broken`, `large`, `link`), `max`, `link` (the
+    /// number of a kind of network).
+    BadCapture = "bad-capture", File, Here, File;
+    /// A capture that lacks something. Arguments: `what` (`gap`, `cut`, `middle`, `fragment`, `file`, `flows`, `tls`),
+    /// `count` (bytes of a `gap` or `cut`, flows left out, fragments).
+    FlawedCapture = "flawed-capture", File, Here, File;
 
     /// A name that resolves to nothing. Arguments: `name`.
     Unresolved = "unresolved", Name, Unknown, Connect;
@@ -336,6 +352,9 @@ codes! {
     WsClosed = "ws-closed", Application, Peer, Session;
     /// A WebSocket's peer answers no ping. Arguments: `after`.
     WsSilent = "ws-silent", Application, Peer, Session;
+    /// A conversation that does not go as it is written. Arguments: `place`, `step`, `of`, `what` (how it fails), `after`,
+    /// `expected`, `actual`, `at` (the first byte that differs), `code` (of a lost connection).
+    Unscripted = "unscripted", Application, Peer, Verdict;
     /// FIN before the reply.
     EarlyFin = "early-fin", Application, Peer, Session;
     /// The peer does not read, and its share of memory is full. Arguments: `waiting`, `max`.

@@ -261,10 +261,25 @@ impl Machine {
     /// Anything that is not bytes.
     pub fn input(&mut self, now: Tick, input: Input<'_>, out: &mut Outbox) {
         self.lend(out);
-        if let Input::Failed { leg, .. } = input {
-            self.take_carry(leg);
+        match input {
+            Input::Failed { leg, .. } => {
+                self.take_carry(leg);
+            }
+            Input::Timeout => self.tell_unfinished(out),
+            _ => {}
         }
         self.step(now, input, out);
+    }
+
+    /// Tells what has begun to come on each leg: somebody has waited for it, perhaps in vain.
+    #[cold]
+    fn tell_unfinished(&self, out: &mut Outbox) {
+        if !self.carry.is_empty() {
+            out.note_unfinished(PEER, &self.carry);
+        }
+        for carry in self.others.as_deref().map_or(&[][..], |others| &others.carries) {
+            out.note_unfinished(carry.leg, &carry.bytes);
+        }
     }
 
     /// Delivers every whole message of `bytes`, until the conversation ends the session.

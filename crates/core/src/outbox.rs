@@ -123,6 +123,22 @@ pub enum Effect {
     Fail(Box<Fault>),
 }
 
+/// A frame that has begun to come.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unfinished {
+    /// On which leg.
+    pub leg: Leg,
+    /// How many bytes of it are there, framing included.
+    pub have: usize,
+    /// The first of them, at most [`Unfinished::SHOWN`].
+    pub first: Box<[u8]>,
+}
+
+impl Unfinished {
+    /// The most bytes that are told of one.
+    pub const SHOWN: usize = 128;
+}
+
 /// Where a conversation puts what it wants done.
 pub struct Outbox {
     bytes: Vec<u8>,
@@ -138,6 +154,7 @@ pub struct Outbox {
     watched: bool,
     seen: Vec<u8>,
     marks: Vec<(Leg, usize)>,
+    unfinished: Vec<Unfinished>,
     let_go: Vec<Leg>,
     wall: fn() -> u64,
 }
@@ -159,6 +176,7 @@ impl Outbox {
             watched: false,
             seen: Vec::new(),
             marks: Vec::new(),
+            unfinished: Vec::new(),
             let_go: Vec::new(),
             wall,
         }
@@ -293,6 +311,12 @@ impl Outbox {
         (self.wall)()
     }
 
+    /// What has begun to come on a leg and is not whole yet. Known during [`Input::Timeout`](crate::Input::Timeout) alone:
+    /// it is for telling a person what was waited for in vain.
+    pub fn unfinished(&self, leg: Leg) -> Option<&Unfinished> {
+        self.unfinished.iter().find(|unfinished| unfinished.leg == leg)
+    }
+
     /// Whether the session was ended in this call.
     pub const fn is_over(&self) -> bool {
         self.over
@@ -351,6 +375,7 @@ impl Outbox {
         self.owned = 0;
         self.marks.clear();
         self.marks.shrink_to(KEEP_OPS);
+        self.unfinished.clear();
         self.let_go.clear();
         self.ops.clear();
         self.ops.shrink_to(KEEP_OPS);
@@ -370,6 +395,12 @@ impl Outbox {
         }
         self.watched = watched;
         self.home();
+    }
+
+    /// Notes the beginning of a frame.
+    pub(crate) fn note_unfinished(&mut self, leg: Leg, bytes: &[u8]) {
+        let first = bytes[..bytes.len().min(Unfinished::SHOWN)].into();
+        self.unfinished.push(Unfinished { leg, have: bytes.len(), first });
     }
 
     /// Makes the peer's leg the current one again.

@@ -159,7 +159,10 @@ fn begin(plan: &Rc<Plan>, id: SessionId, slot: Slot, link: Link) {
     let told = (!plan.layers.is_empty()).then(|| Told { local: local.clone(), user: user.clone() });
     let machine = plan.begin(Caller { id, transport, local, remote: remote.clone(), user });
     let session = Session::new(&plan.world, id, machine, Port::of(stream), plan.idle, Some(slot));
-    let session = session.with(remote).told(told).at_desk(plan.desk);
+    let mut session = session.with(remote).told(told).at_desk(plan.desk);
+    if let Some(faults) = &plan.faults {
+        session = session.impaired(faults);
+    }
     if alone {
         let world = Rc::clone(&plan.world);
         tokio::task::spawn_local(async move { world.outcome.set(session.await.err()) });

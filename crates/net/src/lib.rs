@@ -6,6 +6,7 @@
 mod accept;
 mod address;
 pub mod bind;
+mod chance;
 pub mod client;
 mod clock;
 mod complaints;
@@ -17,6 +18,7 @@ pub mod errno;
 pub mod eyeballs;
 pub mod front;
 mod guard;
+pub mod impair;
 mod interface;
 pub mod layer;
 mod leg;

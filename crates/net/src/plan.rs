@@ -8,6 +8,7 @@ use sockeye_core::{Address, Lane, Machine, Peer, Service, SessionId};
 use tokio::sync::watch;
 
 use crate::guard::{Guard, Slot};
+use crate::impair::Impairments;
 use crate::layer::Layers;
 use crate::world::World;
 
@@ -22,6 +23,8 @@ pub(crate) struct Plan {
     pub(crate) layers: Layers,
     pub(crate) lane: Lane,
     pub(crate) idle: Option<Duration>,
+    /// What a bad network does to its sessions, if anything.
+    pub(crate) faults: Option<Impairments>,
     /// Becomes true when nobody is to be let in any more.
     pub(crate) stop: watch::Sender<bool>,
 }

@@ -14,6 +14,7 @@ use crate::bind::{self, BACKLOG, Bound, Sockets};
 use crate::drive::demux::Demux;
 use crate::front::Front;
 use crate::guard::Guard;
+use crate::impair::Impairments;
 use crate::layer::Layers;
 use crate::metrics::Metrics;
 use crate::metrics::responder::Responder;
@@ -109,8 +110,14 @@ impl Server {
     /// Takes the listener's addresses and tells that they are ready: at the endpoint that is given back, with its real
     /// port. Peers are let in by [`Server::run`].
     pub fn bind(&mut self, listener: Listener) -> Result<String, Fault> {
+        self.bind_impaired(listener, Impairments::new(Vec::new(), 0))
+    }
+
+    /// As [`Server::bind`], with faults on purpose in every session. A fault that means nothing there is one.
+    pub fn bind_impaired(&mut self, listener: Listener, faults: Impairments) -> Result<String, Fault> {
         let endpoint = &listener.endpoint;
-        transport::fit(endpoint, Role::Listen)?;
+        let medium = transport::fit(endpoint, Role::Listen)?.medium;
+        faults.fit(medium, &endpoint.front())?;
         let layers = Layers::prepare(endpoint, Role::Listen)
             .map_err(|fault| fault.doing(format!("listen {}", endpoint.bare())))?;
         let bound = self.runtime.block_on(async { bind::bind(endpoint, BACKLOG) })?;
@@ -123,6 +130,7 @@ impl Server {
         for note in layers.announce(url) {
             self.world.note(SessionId::default(), &note);
         }
+        faults.announce(medium).iter().for_each(|note| self.world.note(SessionId::default(), note));
         let mut desk = None;
         if listener.service.reads_operator() {
             desk = Some(self.desks.len());
@@ -136,6 +144,7 @@ impl Server {
             layers,
             lane: endpoint.lane(bound.medium),
             idle: endpoint.params.idle.or(self.world.limits.idle),
+            faults: Some(faults).filter(|faults| !faults.is_empty()),
             stop: self.stop.clone(),
         };
         let url = bound.url.clone();

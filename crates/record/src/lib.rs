@@ -4,6 +4,7 @@
 //! feeds them, off the driver's thread. Nothing here owns a socket or a runtime.
 
 pub mod file;
+pub mod import;
 pub mod json;
 pub mod lines;
 pub mod pcapng;

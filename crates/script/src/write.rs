@@ -11,6 +11,9 @@ const WIDE: usize = 100;
 /// How many bytes of hex stand in one line of a long message.
 const HEX_LINE: usize = 40;
 
+/// About how many lines a message is broken into at most: a reader takes no more parts than 65,536.
+const LINES: usize = 16_384;
+
 /// A message as its step has it, for a peer whose text is UTF-8: text where most of it can be read, else hex. An empty
 /// message is `""`. Long ones go on in lines of their own, each after a backslash; none ends with a line end.
 pub fn message(bytes: &[u8]) -> String {
@@ -104,8 +107,9 @@ fn text_lines(bytes: &[u8]) -> String {
     }
     whole.clear();
     let mut rest = bytes;
+    let least = bytes.len() / LINES;
     while !rest.is_empty() {
-        let (line, after) = rest.split_at(line_end(rest));
+        let (line, after) = rest.split_at(line_end(rest, least));
         if !whole.is_empty() {
             whole.push_str(" \\\n    ");
         }
@@ -115,11 +119,13 @@ fn text_lines(bytes: &[u8]) -> String {
     whole
 }
 
-/// Where the first line of text ends: behind its line feed, or after [`WIDE`] bytes, and within no character.
-fn line_end(bytes: &[u8]) -> usize {
-    let window = &bytes[..bytes.len().min(WIDE)];
-    if let Some(at) = memchr::memchr(b'\n', window) {
-        return at + 1;
+/// Where the first line of text ends, after `least` bytes: behind a line feed, or after [`WIDE`] more bytes, and within
+/// no character.
+fn line_end(bytes: &[u8], least: usize) -> usize {
+    let window = &bytes[..bytes.len().min(least + WIDE)];
+    let least = least.min(window.len());
+    if let Some(at) = memchr::memchr(b'\n', &window[least..]) {
+        return least + at + 1;
     }
     let is_inside = |at: usize| bytes.get(at).is_some_and(|byte| byte & 0xc0 == 0x80);
     // No character is longer than four bytes; what has more of these is none.
@@ -132,7 +138,8 @@ fn line_end(bytes: &[u8]) -> usize {
 /// `hex:` words, so many bytes each.
 fn hex_lines(bytes: &[u8]) -> String {
     let mut out = String::with_capacity(bytes.len() * 2 + bytes.len() / 4 + 4);
-    let lines = if bytes.len() * 2 <= WIDE { bytes.len().max(1) } else { HEX_LINE };
+    let long = HEX_LINE.max(bytes.len() / LINES);
+    let lines = if bytes.len() * 2 <= WIDE { bytes.len().max(1) } else { long };
     for line in bytes.chunks(lines) {
         if !out.is_empty() {
             out.push_str(" \\\n    ");
@@ -174,6 +181,15 @@ mod tests {
         assert!(lines[1].len() > WIDE && lines[2].len() == 52, "{text}");
         assert_eq!(message(&[0; 81]).lines().count(), 3);
         assert!(message("你".repeat(100).as_bytes()).lines().all(|line| !line.contains("\\x")));
+    }
+
+    #[test]
+    fn very_long_messages_have_long_lines() {
+        for bytes in [vec![b'\n'; 200_000], vec![0x80; 3 << 20], "你好，世界\n".repeat(100_000).into_bytes()]
+        {
+            let lines = message(&bytes).lines().count();
+            assert!((1000..=2 * LINES).contains(&lines), "{lines}");
+        }
     }
 
     #[test]

@@ -34,6 +34,8 @@ pub struct Entry {
     pub one: One,
     /// Endpoint parameters given as keys; they win over the URL.
     pub params: Params,
+    /// Faults on purpose, as written.
+    pub faults: Vec<String>,
 }
 
 /// Reads a file's text. `path` is for people. Every fault is of class
@@ -71,11 +73,16 @@ fn entry(path: &str, table: &Table, set: &mut BTreeMap<String, String>) -> Resul
     let mut service = None;
     let mut args = Vec::new();
     let mut params = Params::new();
+    let mut faults = Vec::new();
     for (key, value) in table {
         let text = || scalar(value).ok_or_else(|| bad(path, key));
         match key.as_str() {
             "endpoint" => endpoint = Some(text()?),
             "service" => service = Some(text()?),
+            "fault" => {
+                let one = || scalar(value).map(|one| vec![one]);
+                faults = words(value).or_else(one).ok_or_else(|| bad(path, key))?;
+            }
             "args" => args = words(value).ok_or_else(|| bad(path, key))?,
             name if given::is_param(name) => params.push((key.clone(), text()?)),
             name if Bounds::NAMES.contains(&name) => {
@@ -97,13 +104,13 @@ fn entry(path: &str, table: &Table, set: &mut BTreeMap<String, String>) -> Resul
     };
     let checked = given::endpoint(&one.endpoint, &params).and_then(|_| given::service(&one.service));
     checked.map_err(|fault| in_file(path, fault))?;
-    Ok(Entry { one, params })
+    Ok(Entry { one, params, faults })
 }
 
 /// Every key of a `[[serve]]` table.
 pub fn keys() -> impl Iterator<Item = &'static str> {
     let params = sockeye_core::endpoint::PARAMS.iter().copied();
-    ["endpoint", "service", "args"].into_iter().chain(params).chain(Bounds::NAMES.iter().copied())
+    ["endpoint", "service", "args", "fault"].into_iter().chain(params).chain(Bounds::NAMES.iter().copied())
 }
 
 fn scalar(value: &Value) -> Option<String> {
@@ -156,6 +163,8 @@ mod tests {
         assert_eq!(entry.one.args, ["--a", "1"]);
         assert!(entry.params.contains(&("frame".to_owned(), "line".to_owned())));
         assert!(entry.params.contains(&("idle".to_owned(), "2".to_owned())));
+        let faults = read("sockeye.toml", &format!("{ECHO}fault = \"reset\"\n")).unwrap();
+        assert_eq!(faults.listeners[0].faults, ["reset"]);
         assert_eq!(file.bounds.max_sessions, Some(1));
         let lists = "allow = [\"10.0.0.0/8\", \"::1\"]\ndeny = \"10.1.0.0/16\"\nmax-pending = 7\n";
         let limits = read("sockeye.toml", &format!("{ECHO}{lists}")).unwrap().bounds.limits;

@@ -15,6 +15,8 @@ pub enum Topic {
     Framings,
     /// What a server answers with.
     Services,
+    /// What `--fault` can do to the traffic.
+    Faults,
     /// How text is written on the wire.
     Charsets,
     /// What faults are called.
@@ -30,6 +32,7 @@ impl Topic {
         ("layers", Self::Layers),
         ("framings", Self::Framings),
         ("services", Self::Services),
+        ("faults", Self::Faults),
         ("charsets", Self::Charsets),
         ("verbs", Self::Verbs),
         ("codes", Self::Codes),
@@ -63,6 +66,7 @@ pub fn rows(topic: Topic) -> Vec<Row> {
         Topic::Layers => layers(),
         Topic::Framings => framings(),
         Topic::Services => services(),
+        Topic::Faults => faults(),
         Topic::Charsets => charset::ALL.iter().map(|name| row(name, String::new())).collect(),
         Topic::Codes => codes(),
         Topic::Verbs => Vec::new(),
@@ -119,6 +123,19 @@ fn services() -> Vec<Row> {
         examples: service_examples(entry),
     });
     rows.collect()
+}
+
+fn faults() -> Vec<Row> {
+    let rows = sockeye_net::impair::ALL.iter().map(|entry| Row {
+        name: entry.syntax.to_owned(),
+        key: entry.key(),
+        examples: entry.examples.iter().map(|example| format!("--fault {}", shell(example))).collect(),
+    });
+    let keys = sockeye_net::impair::KEYS.iter().map(|key| {
+        let name = key.split('=').next().unwrap_or_default();
+        row(key, format!("fault-key-{name}"))
+    });
+    rows.chain(keys).collect()
 }
 
 /// How a service is written: `reply --on PATTERN=ANSWER … [--default ANSWER]`.

@@ -22,6 +22,10 @@ pub struct Request {
     pub params: Params,
     /// Bounds given as flags, by name.
     pub bounds: Vec<(String, String)>,
+    /// Faults on purpose, as written.
+    pub faults: Vec<String>,
+    /// What randomness is drawn from.
+    pub seed: u64,
 }
 
 /// What is recorded of it: what it relays to, which a recording is written against.
@@ -42,7 +46,8 @@ pub fn run(request: &Request, views: &Views) -> Result<End, Fault> {
         listeners: serve::Listeners::One(one),
         params: request.params.clone(),
         bounds: request.bounds.clone(),
-        seed: 0,
+        faults: request.faults.clone(),
+        seed: request.seed,
         allow_exec: true,
         at_terminal: false,
     };

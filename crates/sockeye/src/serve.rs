@@ -6,6 +6,7 @@ use sockeye_core::endpoint::Endpoint;
 use sockeye_core::fault::Class;
 use sockeye_core::{Code, Fault, Note, Service, SessionId};
 use sockeye_net::End;
+use sockeye_net::impair::{Impairments, Spec};
 use sockeye_net::operator::Source;
 use sockeye_net::server::{Listener, Options, Server};
 use sockeye_net::transport::Role;
@@ -27,6 +28,8 @@ pub struct Request {
     pub params: Params,
     /// Bounds given as flags, by name; they win over the file's.
     pub bounds: Vec<(String, String)>,
+    /// Faults on purpose given as flags, as written: in every session of every listener, in place of the file's.
+    pub faults: Vec<String>,
     /// What randomness is drawn from.
     pub seed: u64,
     /// Whether a found file may run programs.
@@ -64,7 +67,7 @@ pub struct One {
 
 /// What was understood of a request, with nothing opened yet.
 struct Plan {
-    listeners: Vec<Listener>,
+    listeners: Vec<(Listener, Impairments)>,
     bounds: Bounds,
     /// Whether a listener that cannot bind is skipped.
     lenient: bool,
@@ -81,7 +84,7 @@ pub fn run(request: &Request, operator: impl FnOnce() -> Source, views: &Views) 
     if let Some(note) = told {
         views.watcher.note(SessionId::default(), &note);
     }
-    let reads = plan.listeners.iter().any(|listener| listener.service.reads_operator());
+    let reads = plan.listeners.iter().any(|(listener, _)| listener.service.reads_operator());
     let mut server = Server::new(Options {
         limits: plan.bounds.limits,
         max_sessions: plan.bounds.max_sessions,
@@ -95,9 +98,9 @@ pub fn run(request: &Request, operator: impl FnOnce() -> Source, views: &Views) 
     }
     let mut bound = 0;
     let mut first = None;
-    for listener in plan.listeners {
+    for (listener, faults) in plan.listeners {
         let service = listener.name.clone();
-        match server.bind(listener) {
+        match server.bind_impaired(listener, faults) {
             Ok(url) => {
                 bound += 1;
                 // Who typed the service knows it.
@@ -152,14 +155,14 @@ fn plan(request: &Request) -> Result<Plan, Fault> {
     let mut bounds = Bounds::default();
     let mut lenient = false;
     match &request.listeners {
-        Listeners::One(one) => listeners.push(listener(one, &[], request)?),
+        Listeners::One(one) => listeners.push(listener(one, &[], &[], request)?),
         Listeners::File { path, text } => {
             let file = config::read(path, text)?;
             for entry in &file.listeners {
                 if takes_rest(&entry.one.service) && !request.allow_exec {
                     return Err(Fault::new(Code::ExecNotAllowed, "").arg("path", path));
                 }
-                let listener = listener(&entry.one, &entry.params, request);
+                let listener = listener(&entry.one, &entry.params, &entry.faults, request);
                 listeners.push(listener.map_err(|fault| config::in_file(path, fault))?);
             }
             bounds = file.bounds;
@@ -167,7 +170,7 @@ fn plan(request: &Request) -> Result<Plan, Fault> {
         Listeners::Welcome => {
             lenient = true;
             for one in welcome(request.at_terminal) {
-                listeners.push(listener(&one, &[], request)?);
+                listeners.push(listener(&one, &[], &[], request)?);
             }
         }
     }
@@ -189,14 +192,23 @@ pub fn welcome(at_terminal: bool) -> impl Iterator<Item = One> {
     })
 }
 
-fn listener(one: &One, own: &[(String, String)], request: &Request) -> Result<Listener, Fault> {
+fn listener(
+    one: &One,
+    own: &[(String, String)],
+    faults: &[String],
+    request: &Request,
+) -> Result<(Listener, Impairments), Fault> {
     let mut endpoint = given::endpoint(&one.endpoint, own)?;
     for (name, value) in &request.params {
         endpoint.params.set(name, value)?;
     }
     let service = service(one, &endpoint, request.seed)?;
-    given::lane(&endpoint, Role::Listen)?;
-    Ok(Listener { endpoint, name: one.service.clone(), service })
+    let lane = given::lane(&endpoint, Role::Listen)?;
+    let faults = if request.faults.is_empty() { faults } else { &request.faults };
+    let faults = faults.iter().map(|text| Spec::parse(text)).collect::<Result<_, _>>()?;
+    let faults = Impairments::new(faults, request.seed);
+    faults.fit(lane.medium, &endpoint.front())?;
+    Ok((Listener { endpoint, name: one.service.clone(), service }, faults))
 }
 
 fn service(one: &One, endpoint: &Endpoint, seed: u64) -> Result<Arc<dyn Service>, Fault> {
@@ -223,6 +235,7 @@ mod tests {
             listeners,
             params: Vec::new(),
             bounds: Vec::new(),
+            faults: Vec::new(),
             seed: 1,
             allow_exec: false,
             at_terminal: true,
@@ -242,7 +255,7 @@ mod tests {
         let text = "[[serve]]\nendpoint = \":0\"\nservice = \"echo\"\nframe = \"line\"\nmax-at-once = 5\n";
         let plan = plan(&file(text)).unwrap();
         assert_eq!(plan.listeners.len(), 1);
-        assert_eq!(plan.listeners[0].endpoint.params.frame.unwrap().spec(), "line");
+        assert_eq!(plan.listeners[0].0.endpoint.params.frame.unwrap().spec(), "line");
         assert_eq!(plan.bounds.limits.sessions, 5);
     }
 
@@ -251,7 +264,24 @@ mod tests {
         let text = "[[serve]]\nendpoint = \":0\"\nservice = \"echo\"\nframe = \"line\"\n";
         let mut request = file(text);
         request.params.push(("frame".to_owned(), "raw".to_owned()));
-        assert!(plan(&request).unwrap().listeners[0].endpoint.params.frame.unwrap().is_raw());
+        assert!(plan(&request).unwrap().listeners[0].0.endpoint.params.frame.unwrap().is_raw());
+    }
+
+    #[test]
+    fn faults_come_from_the_file_or_from_flags_and_must_fit() {
+        let text = "[[serve]]\nendpoint = \"udp://127.0.0.1:0\"\nservice = \"echo\"\nfault = [\"dup:0.1\", \"loss:0.1\"]\n";
+        assert!(!plan(&file(text)).unwrap().listeners[0].1.is_empty());
+        let mut flagged = file(text);
+        flagged.faults.push("reset".to_owned());
+        assert_eq!(code(&flagged), Code::UnfitFault);
+        let one = |fault: &str| {
+            let one = One { endpoint: ":0".to_owned(), service: "echo".to_owned(), args: Vec::new() };
+            Request { faults: vec![fault.to_owned()], ..request(Listeners::One(one)) }
+        };
+        assert_eq!(code(&one("dup:0.1")), Code::UnfitFault);
+        assert_eq!(code(&one("los:0.1")), Code::UnknownFault);
+        assert_eq!(code(&one("loss:2")), Code::BadFault);
+        assert!(plan(&one("reset:on=/a,b/")).is_ok());
     }
 
     #[test]

@@ -121,6 +121,7 @@ pub(crate) const SERVE: &[Flag] = &[
     value("max-memory", "SIZE", "flag-max-memory"),
     value("drain", "TIME", "flag-drain"),
     value("metrics", "ENDPOINT", "flag-metrics"),
+    values("fault", "KIND[:VALUE][,KEY=VALUE]", "flag-fault"),
 ];
 
 /// Flags of every verb whose sessions can be recorded.

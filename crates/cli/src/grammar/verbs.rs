@@ -112,7 +112,11 @@ pub(crate) const ALL: &[Verb] = &[
         words: &[word("LISTEN", "word-listen", Times::One), word("TARGET", "word-target", Times::One)],
         flags: &[SERVE, RECORD],
         opens: true,
-        examples: &["sockeye proxy :9000 192.0.2.7:80", "sockeye proxy :9000 unix:///run/app.sock -vv"],
+        examples: &[
+            "sockeye proxy :9000 192.0.2.7:80",
+            "sockeye proxy :9000 unix:///run/app.sock -vv",
+            "sockeye proxy :9000 192.0.2.7:80 --fault latency:200ms~50ms --fault reset:after=64k --seed 7",
+        ],
     },
     Verb {
         name: "nc",

@@ -5,6 +5,7 @@ use std::task::Context;
 use sockeye_core::quantity::Span;
 use sockeye_core::{Code, Fault, Kind, PEER, Tick};
 
+use crate::drive::impaired::Impaired;
 use crate::drive::session::{Session, Stage};
 use crate::drive::strict::Met;
 use crate::post::Letter;
@@ -16,7 +17,8 @@ impl Session {
     #[inline]
     pub(super) fn is_over_its_share(&mut self) -> bool {
         let waiting = self.peer.queue.len();
-        let held = waiting + self.machine.held();
+        let under_way = self.peer.faults.as_deref().map_or(0, Impaired::held);
+        let held = waiting + under_way + self.machine.held();
         if held == self.booked {
             return waiting > self.world.limits.waiting_per_peer;
         }

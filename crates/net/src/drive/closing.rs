@@ -41,6 +41,10 @@ impl Session {
                 self.peer.queue.clear(&world);
             }
         }
+        if let Some(due) = self.faults_due() {
+            // What faults hold back is no fault of the peer's.
+            self.until = self.until.max(due + FLUSH);
+        }
         let (mut owed, given_up) = (false, self.is_given_up());
         for side in std::iter::once(&mut self.peer).chain(&mut self.others) {
             if side.leg != PEER {

@@ -277,7 +277,8 @@ impl Demux {
             return false;
         }
         self.sweep();
-        let Some(slot) = self.plan.enter(address) else { return false };
+        let plan = Rc::clone(&self.plan);
+        let Some(slot) = plan.enter(address) else { return false };
         let id = World::number();
         let transport = self.socket.transport();
         let (local, remote) = (self.local(), address.clone());
@@ -303,6 +304,12 @@ impl Demux {
             tap: self.plan.world.tap(id, PEER).map(Box::new),
         };
         self.peers.insert(address.clone(), Entry::Here(Box::new(known)));
+        if let Some(faults) = &plan.faults
+            && let Some(session) = self.separate(address)
+        {
+            tokio::task::spawn_local(Served(session.impaired(faults)));
+            return true;
+        }
         self.input(address, now, Input::Opened { leg: PEER }, cx, lent);
         true
     }
@@ -431,7 +438,15 @@ impl Demux {
 
     /// Gives a peer a session future of its own, with what its conversation has just asked for.
     fn promote(&mut self, address: &Address, cx: &mut Context<'_>, lent: &mut Lent) {
-        let Some(Entry::Here(known)) = self.peers.remove(address) else { return };
+        let Some(session) = self.separate(address) else { return };
+        let mut session = session.greeted();
+        session.catch_up(cx, lent);
+        tokio::task::spawn_local(Served(session));
+    }
+
+    /// Takes a peer out of the map: what it sends goes to this session from now on.
+    fn separate(&mut self, address: &Address) -> Option<Session> {
+        let Entry::Here(known) = self.peers.remove(address)? else { return None };
         self.addresses.remove(&known.id);
         let asked = Rc::new(Cell::new(known.local));
         let (socket, to, from) = (Rc::clone(&self.socket), address.clone(), Rc::clone(&asked));
@@ -446,12 +461,11 @@ impl Demux {
         let port = Port::Inlet(Rc::clone(&inlet));
         let idle = Some(self.idle());
         let session = Session::new(&self.plan.world, known.id, known.machine, port, idle, known.slot);
-        let mut session = session.with(address.clone()).at_desk(self.plan.desk).greeted();
+        let mut session = session.with(address.clone()).at_desk(self.plan.desk);
         session.strict = known.strict;
         session.meter = known.meter;
-        session.catch_up(cx, lent);
-        tokio::task::spawn_local(Served(session));
         self.peers.insert(address.clone(), Entry::Elsewhere(inlet, asked, tap));
+        Some(session)
     }
 
     /// Drops the entries of sessions that have ended elsewhere.

@@ -9,6 +9,7 @@ mod bounds;
 pub(crate) mod caller;
 mod closing;
 pub(crate) mod demux;
+pub(crate) mod impaired;
 mod legs;
 mod measure;
 mod parting;

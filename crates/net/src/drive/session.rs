@@ -205,6 +205,9 @@ impl Session {
             self.cut(cx, lent);
         }
         let all_parted = self.legs.is_none() || self.part_with_legs(cx, lent);
+        if self.peer.faults.is_some() && self.greeted && matches!(self.stage, Stage::Open | Stage::Closing) {
+            self.meet_faults(cx, lent);
+        }
         match self.stage {
             Stage::Open => self.turn_open(cx, lent),
             Stage::Closing => self.turn_closing(cx),
@@ -316,7 +319,8 @@ impl Session {
         }
         let most = if leg == PEER { self.may_read() } else { Some(READ) };
         let (Some(most), Some(side)) = (most, self.side(leg)) else { return false };
-        let got = match side.port.poll_read(cx, &mut lent.buffer[..most]) {
+        let got = match side.poll_read(cx, &mut lent.buffer[..most]) {
+            Poll::Pending if side.pauses() => return false,
             Poll::Pending => return self.keep_alive(leg, cx, lent),
             Poll::Ready(got) => got,
         };
@@ -540,6 +544,10 @@ impl Session {
                 Letter::Stop => {
                     self.machine.input(now, Input::Stop, &mut lent.out);
                     self.apply(cx, lent);
+                    if matches!(self.peer.port, Port::Inlet(_)) && self.others.is_empty() {
+                        // Datagrams leave nothing under way, but for what faults hold back.
+                        self.stage = Stage::Closing;
+                    }
                 }
                 Letter::Close => {
                     self.world.show(self.id, Kind::Timeout { what: "drain" });
@@ -565,6 +573,9 @@ impl Session {
         {
             self.pass_eof(stdio);
         }
+        if self.is_held_back() {
+            self.last = now;
+        }
         if let Some(idle) = self.idle
             && self.last + idle <= now
         {
@@ -585,8 +596,9 @@ impl Session {
 
     /// Whether an RST of a leg could go unseen: it is not read, and something else keeps the session open.
     fn is_deaf(&self, side: &Side) -> bool {
-        let held = side.eof || !side.reading || self.others.iter().any(|other| !other.is_drained());
-        held && (!self.others.is_empty() || !side.reading) && side.port.is_connection()
+        let held =
+            side.eof || !side.reading || side.pauses() || self.others.iter().any(|other| !other.is_drained());
+        held && (!self.others.is_empty() || !side.reading || side.pauses()) && side.port.is_connection()
     }
 
     /// Looks whether a leg that is not read was cut.
@@ -605,6 +617,11 @@ impl Session {
             Stage::Closing | Stage::Lingering => self.until,
             Stage::Over => NEVER,
         };
+        if let Some(due) = self.faults_due()
+            && matches!(self.stage, Stage::Open | Stage::Closing)
+        {
+            next = next.min(due);
+        }
         if self.stage == Stage::Open && self.draining().is_some() {
             next = next.min(self.last + SILENT);
         }
@@ -640,6 +657,7 @@ impl Session {
     /// What the session came to.
     fn end(&mut self) -> Result<(), Box<Fault>> {
         self.measure_end();
+        self.tell_faults();
         let totals = self.totals();
         if let Some(fault) = &self.fault {
             self.world.show(self.id, Kind::Error(fault));

@@ -7,7 +7,8 @@ use std::task::{Context, Poll, ready};
 use sockeye_core::Leg;
 
 use crate::dial::Target;
-use crate::drive::port::Port;
+use crate::drive::impaired::Impaired;
+use crate::drive::port::{Got, Port};
 use crate::drive::queue::Queue;
 use crate::world::World;
 
@@ -27,6 +28,8 @@ pub(crate) enum Fin {
 pub(crate) struct Side {
     pub(crate) port: Port,
     pub(crate) queue: Queue,
+    /// What a bad network does in between, where one was asked for. The peer's leg alone has it.
+    pub(crate) faults: Option<Box<Impaired>>,
     pub(crate) bytes_in: u64,
     pub(crate) bytes_out: u64,
     pub(crate) leg: Leg,
@@ -50,6 +53,7 @@ impl Side {
         Self {
             port,
             queue: Queue::default(),
+            faults: None,
             bytes_in: 0,
             bytes_out: 0,
             leg,
@@ -60,6 +64,15 @@ impl Side {
             wants_more: false,
             pass: false,
             dialled: None,
+        }
+    }
+
+    /// Reads into `buffer`.
+    #[inline]
+    pub(crate) fn poll_read(&mut self, cx: &mut Context<'_>, buffer: &mut [u8]) -> Poll<io::Result<Got>> {
+        match self.faults.as_deref_mut() {
+            None => self.port.poll_read(cx, buffer),
+            Some(faults) => faults.poll_read(&mut self.port, cx, buffer),
         }
     }
 
@@ -74,7 +87,7 @@ impl Side {
             return Ok(());
         }
         let mut left = bytes;
-        if self.queue.is_empty() {
+        if self.queue.is_empty() && self.faults.is_none() {
             while !left.is_empty() {
                 match self.port.poll_write(cx, left) {
                     Poll::Ready(Ok(0)) => return Err(io::ErrorKind::WriteZero.into()),
@@ -102,6 +115,9 @@ impl Side {
             } else {
                 Poll::Pending
             };
+        }
+        if self.faults.is_some() {
+            return self.poll_flush_impaired(cx, world);
         }
         while !self.queue.is_empty() {
             let front = self.queue.front();
@@ -141,8 +157,18 @@ impl Side {
         self.queue.is_empty() && !self.port.has_unsent()
     }
 
+    /// Whether something is still under way to it, which holds up nothing else.
+    fn is_behind(&self) -> bool {
+        self.faults.as_deref().is_some_and(Impaired::owes)
+    }
+
+    /// Whether it is for faults on purpose that it is not read.
+    pub(crate) fn pauses(&self) -> bool {
+        self.faults.as_deref().is_some_and(Impaired::pauses)
+    }
+
     /// Whether something is still to be written.
     pub(crate) fn owes(&self) -> bool {
-        !self.port.is_free() && (!self.is_drained() || self.fin == Fin::Wanted)
+        !self.port.is_free() && (!self.is_drained() || self.fin == Fin::Wanted || self.is_behind())
     }
 }

@@ -76,7 +76,7 @@ impl Session {
         let sides = || std::iter::once(&self.peer).chain(&self.others);
         let is_read = |side: &Side| {
             let partner = sides().find(|other| other.leg == side.partner);
-            !side.eof && side.reading && partner.is_none_or(Side::is_drained)
+            !side.eof && side.reading && !side.pauses() && partner.is_none_or(Side::is_drained)
         };
         let due = sides().filter_map(|side| side.port.due(every).filter(|_| is_read(side))).min();
         due.filter(|_| !self.world.is_held_up(self.prints)).unwrap_or(NEVER)

@@ -1,30 +1,28 @@
 //! Chance at the door: how many of those who have not made their handshakes yet may come in.
 
-use std::cell::Cell;
+use std::cell::RefCell;
 
 use sockeye_core::limits::Pending;
 
-/// Draws lots, the same ones for the same seed (SplitMix64, Steele et al. 2014).
+use crate::chance::Chance;
+
+/// Draws lots, the same ones for the same seed.
 #[derive(Debug)]
-pub(crate) struct Lots(Cell<u64>);
+pub(crate) struct Lots(RefCell<Chance>);
 
 impl Lots {
     pub(crate) const fn new(seed: u64) -> Self {
-        Self(Cell::new(seed))
+        Self(RefCell::new(Chance::new(seed)))
     }
 
     /// Begins anew.
     pub(crate) fn begin_at(&self, seed: u64) {
-        self.0.set(seed);
+        self.0.replace(Chance::new(seed));
     }
 
     /// A number from 0 to 99.
     fn draw(&self) -> usize {
-        let state = self.0.get().wrapping_add(0x9e37_79b9_7f4a_7c15);
-        self.0.set(state);
-        let mixed = (state ^ (state >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        usize::try_from((mixed ^ (mixed >> 31)) % 100).unwrap_or_default()
+        usize::try_from(self.0.borrow_mut().bits() % 100).unwrap_or_default()
     }
 }
 

@@ -320,8 +320,11 @@ impl<'a> Run<'a> {
             },
             Kind::Take(..) => Some(bytes.to_vec()),
             Kind::Regex(regex) => {
-                let expression = if self.searches() { &regex.anywhere } else { &regex.here };
-                Some(expression.captures(bytes)?.name(name)?.as_bytes().to_vec())
+                if self.searches() {
+                    regex.capture(bytes, name)
+                } else {
+                    regex.capture_here(bytes, name)
+                }
             }
             _ => None,
         }
@@ -337,12 +340,12 @@ impl<'a> Run<'a> {
         let rest = &self.came[at..];
         self.tries += rest.len() / GLANCE;
         if self.searches() {
-            return if regex.anywhere.is_match(rest) { Met::To(self.came.len()) } else { Met::Not(at) };
+            return if regex.find(rest).is_some() { Met::To(self.came.len()) } else { Met::Not(at) };
         }
-        match regex.here.find(rest) {
+        match regex.find_here(rest) {
             // Before anything came, an expression that nothing matches says nothing.
-            Some(found) if found.is_empty() && self.came.is_empty() => Met::Short,
-            Some(found) => Met::To(at + found.end()),
+            Some(0) if self.came.is_empty() => Met::Short,
+            Some(end) => Met::To(at + end),
             None if self.extent == Extent::Prefix => Met::Short,
             None => Met::Not(at),
         }
@@ -439,7 +442,7 @@ impl<'a> Run<'a> {
                 };
             }
             Some(Kind::Bytes(bytes)) => memmem::find(&came[low..], bytes),
-            Some(Kind::Regex(regex)) => regex.anywhere.find(&came[low..]).map(|found| found.start()),
+            Some(Kind::Regex(regex)) => regex.find(&came[low..]).map(|(start, _)| start),
             Some(_) => Some(0),
         };
         self.tries += found.unwrap_or(came.len() - low) / GLANCE;
@@ -482,9 +485,7 @@ impl<'a> Run<'a> {
             };
             let is_kept = match &part.kind {
                 Kind::Take(name, _) => set(captured, name),
-                Kind::Regex(regex) => {
-                    regex.anywhere.capture_names().flatten().all(|name| set(captured, name))
-                }
+                Kind::Regex(regex) => regex.names().all(|name| set(captured, name)),
                 _ => true,
             };
             if !is_kept {

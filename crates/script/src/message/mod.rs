@@ -7,26 +7,26 @@ mod expression;
 mod json;
 mod locate;
 mod number;
+mod regex;
 mod sum;
 
 use std::fmt;
 use std::sync::Arc;
 
-use regex::bytes;
 use sockeye_wire::Charset;
 
 use crate::write;
 
-pub(crate) use build::MOST;
 pub(crate) use expression::{Base, Expression};
 pub(crate) use json::{Clause, Hop, Path, Wish, is_plain};
 pub(crate) use number::{Number, Type};
+pub(crate) use regex::Regex;
 pub(crate) use sum::Sum;
 
 /// Every fixed word for a type of number.
-pub use number::WORDS as TYPES;
+pub(crate) use number::WORDS as TYPES;
 /// Every word for a checksum.
-pub use sum::WORDS as SUMS;
+pub(crate) use sum::WORDS as SUMS;
 
 /// How much of a part, as it is written, a difference shows, in bytes.
 const SHOWN: usize = 200;
@@ -138,27 +138,6 @@ impl fmt::Debug for Written {
     }
 }
 
-/// A regular expression over bytes.
-#[derive(Clone, Debug)]
-pub(crate) struct Regex {
-    /// It, as written between the slashes.
-    pub(crate) source: Box<str>,
-    /// Letters after the second slash.
-    pub(crate) flags: Box<str>,
-    /// Finds it anywhere.
-    pub(crate) anywhere: bytes::Regex,
-    /// Finds it where it stands.
-    pub(crate) here: bytes::Regex,
-}
-
-impl PartialEq for Regex {
-    fn eq(&self, other: &Self) -> bool {
-        self.source == other.source && self.flags == other.flags
-    }
-}
-
-impl Eq for Regex {}
-
 /// What parts have to do with each other.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 struct Ties {
@@ -244,7 +223,7 @@ impl Part {
     fn takes(&self, name: &str) -> bool {
         match &self.kind {
             Kind::Take(taken, _) => **taken == *name,
-            Kind::Regex(regex) => regex.anywhere.capture_names().flatten().any(|group| group == name),
+            Kind::Regex(regex) => regex.names().any(|group| group == name),
             _ => false,
         }
     }

@@ -40,7 +40,7 @@ pub(crate) enum Order {
 
 /// Every fixed word for a type of number, for help and highlighting; `asciiN` stands for as many words as there are
 /// digits.
-pub const WORDS: &[&str] = &[
+pub(crate) const WORDS: &[&str] = &[
     "u8", "u16be", "u16le", "u24be", "u24le", "u32be", "u32le", "u64be", "u64le", "i8", "i16be", "i16le",
     "i24be", "i24le", "i32be", "i32le", "i64be", "i64le", "f32be", "f32le", "f64be", "f64le", "varint",
 ];

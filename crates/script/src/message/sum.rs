@@ -1,10 +1,12 @@
 //! Checksums.
 
+use std::fmt;
+
 use crc::{CRC_16_MODBUS, CRC_32_ISO_HDLC, Crc};
 use sha2::{Digest as _, Sha256};
 
 /// Every checksum by its word.
-pub const WORDS: &[&str] = &["crc16-modbus", "crc32", "crc32-le", "sha256", "sum8"];
+pub(crate) const WORDS: &[&str] = &["crc16-modbus", "crc32", "crc32-le", "sha256", "sum8"];
 
 const MODBUS: Crc<u16> = Crc::<u16>::new(&CRC_16_MODBUS);
 const IEEE: Crc<u32> = Crc::<u32>::new(&CRC_32_ISO_HDLC);
@@ -53,6 +55,19 @@ impl Sum {
     }
 }
 
+impl fmt::Display for Sum {
+    /// Its word.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Modbus => "crc16-modbus",
+            Self::Crc32 => "crc32",
+            Self::Crc32Le => "crc32-le",
+            Self::Sha256 => "sha256",
+            Self::Sum8 => "sum8",
+        })
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -61,6 +76,7 @@ mod tests {
     fn known_vectors() {
         let hex = |word: &str, bytes: &[u8]| {
             let sum = Sum::of(word).unwrap();
+            assert_eq!(sum.to_string(), word);
             let computed = sum.compute(bytes);
             assert_eq!(computed.len(), sum.size());
             sockeye_wire::notation::to_hex(&computed)

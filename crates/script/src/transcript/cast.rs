@@ -3,11 +3,13 @@
 use std::fmt::Write as _;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use sockeye_core::endpoint::{Endpoint, Host, Params, Place};
+use sockeye_core::endpoint::{Endpoint, Host, Params, Place, Secrets};
 use sockeye_core::{Address, Kind, Tick};
+use sockeye_wire::Charset;
 
 use super::Subject;
 use super::page::Page;
+use crate::write::quote;
 
 /// The most peers a file can have.
 const MOST: usize = 200;
@@ -37,7 +39,7 @@ pub(super) struct Session {
     /// Whether it has ends.
     pub(super) is_stream: bool,
     /// How its text is written.
-    pub(super) charset: Box<str>,
+    pub(super) charset: Charset,
     /// The client has ended its side.
     pub(super) fin: bool,
     /// The server has.
@@ -63,7 +65,12 @@ impl Session {
             at,
             is_raw: !is_datagrams && !is_framed && !has("ws"),
             is_stream: !is_datagrams,
-            charset: endpoint.params.enc.as_deref().unwrap_or("utf-8").into(),
+            charset: endpoint
+                .params
+                .enc
+                .as_deref()
+                .and_then(|name| Charset::parse(name).ok())
+                .unwrap_or_default(),
             fin: false,
             eof: false,
             is_cut: false,
@@ -187,13 +194,7 @@ impl Cast {
         if let Some(target) = &self.target {
             return Session::new(target.clone(), at, Vec::new());
         }
-        let mut endpoint = self.listener(transport, local).cloned().unwrap_or_else(|| Endpoint {
-            layers: Vec::new(),
-            scheme: transport.to_owned(),
-            place: Place::Stdio,
-            params: Params::default(),
-            secrets: sockeye_core::endpoint::Secrets::default(),
-        });
+        let mut endpoint = self.listener(transport, local).cloned().unwrap_or_else(|| nowhere(transport));
         match (local, &mut endpoint.place) {
             (Address::Ip(at), Place::Host { host, .. }) => *host = Host::Ip(reachable(at.ip(), remote)),
             (Address::Ip(at), place) => {
@@ -213,13 +214,7 @@ impl Cast {
 
     /// A session of a client.
     pub(super) fn connected(&self, at: Tick) -> Session {
-        let target = self.target.clone().unwrap_or_else(|| Endpoint {
-            layers: Vec::new(),
-            scheme: "-".to_owned(),
-            place: Place::Stdio,
-            params: Params::default(),
-            secrets: sockeye_core::endpoint::Secrets::default(),
-        });
+        let target = self.target.clone().unwrap_or_else(|| nowhere("-"));
         Session::new(target, at, Vec::new())
     }
 
@@ -244,7 +239,9 @@ impl Cast {
             let server = server.unwrap_or_else(|| {
                 self.servers.push(shown);
                 let server = self.servers.len() - 1;
-                let _ = writeln!(out, "@var {} \"{}\"", variable(server), quoted(&self.servers[server]));
+                let _ = write!(out, "@var {} ", variable(server));
+                quote(self.servers[server].as_bytes(), out);
+                out.push('\n');
                 server
             });
             self.seats.push(Seat { server, free: false, closed: false });
@@ -282,14 +279,15 @@ impl Cast {
     }
 }
 
+/// An endpoint of which the transport alone is known.
+fn nowhere(scheme: &str) -> Endpoint {
+    let (scheme, params, secrets) = (scheme.to_owned(), Params::default(), Secrets::default());
+    Endpoint { layers: Vec::new(), scheme, place: Place::Stdio, params, secrets }
+}
+
 /// `server`, `server2`, ...
 fn variable(server: usize) -> String {
     if server == 0 { "server".to_owned() } else { format!("server{}", server + 1) }
-}
-
-/// Text between quotation marks.
-fn quoted(text: &str) -> String {
-    text.replace('\\', "\\\\").replace('"', "\\\"").replace('{', "\\{")
 }
 
 /// Where a client reaches a listener that may be bound to every address.

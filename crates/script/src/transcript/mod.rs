@@ -13,6 +13,7 @@ mod pieces;
 use std::collections::BTreeMap;
 
 use sockeye_core::{Direction, Event, Kind, PEER, SessionId, Tick};
+use sockeye_wire::Charset;
 
 use cast::{Cast, Session, Stage};
 use page::Page;
@@ -281,7 +282,7 @@ impl Transcript {
     }
 
     /// Writes a step of a session, after all that was connected before it.
-    fn step(&mut self, id: SessionId, at: Tick, out: &mut String, write: impl FnOnce(&mut Page, &str)) {
+    fn step(&mut self, id: SessionId, at: Tick, out: &mut String, write: impl FnOnce(&mut Page, Charset)) {
         for other in self.waiting(Some(id)) {
             self.enter(other, out);
         }
@@ -291,7 +292,7 @@ impl Transcript {
         }
         let Some(name) = session.name() else { return };
         self.page.begin(&name);
-        write(&mut self.page, &session.charset);
+        write(&mut self.page, session.charset);
         self.page.end(at, out);
         session.stage = Stage::Open;
     }
@@ -327,3 +328,6 @@ const fn sign(speaker: Speaker) -> &'static str {
         Speaker::Server => "<",
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -5,7 +5,10 @@ use std::time::Duration;
 
 use sockeye_core::Tick;
 use sockeye_core::quantity::Span;
+use sockeye_wire::Charset;
 use sockeye_wire::escape::{Shape, escape};
+
+use crate::write;
 
 /// The line under construction, and the time up to which steps are written.
 #[derive(Debug, Default)]
@@ -46,10 +49,9 @@ impl Page {
     }
 
     /// An operation with data.
-    pub(super) fn data(&mut self, sign: &str, bytes: &[u8], _charset: &str) {
+    pub(super) fn data(&mut self, sign: &str, bytes: &[u8], charset: Charset) {
         self.word(sign);
-        self.line.push(' ');
-        literal(bytes, &mut self.line);
+        self.word(&write::message_in(bytes, charset));
     }
 
     /// Ends the step: it happened at `at`.
@@ -77,30 +79,4 @@ fn rounded(time: Duration) -> Duration {
     };
     let millis = u64::try_from(time.as_millis()).unwrap_or(u64::MAX / 2);
     Duration::from_millis(millis / unit * unit)
-}
-
-/// Bytes as they are written in a file: as text if they are text, or else as hex.
-fn literal(bytes: &[u8], out: &mut String) {
-    let is_text = |text: &str| text.chars().all(|c| !c.is_control() || matches!(c, '\n' | '\r' | '\t'));
-    match std::str::from_utf8(bytes) {
-        Ok(text) if is_text(text) => {
-            out.push('"');
-            for character in text.chars() {
-                match character {
-                    '\n' => out.push_str("\\n"),
-                    '\r' => out.push_str("\\r"),
-                    '\t' => out.push_str("\\t"),
-                    '\\' | '"' | '{' => out.extend(['\\', character]),
-                    _ => out.push(character),
-                }
-            }
-            out.push('"');
-        }
-        _ => {
-            out.push_str("hex:");
-            for byte in bytes {
-                let _ = write!(out, "{byte:02x}");
-            }
-        }
-    }
 }

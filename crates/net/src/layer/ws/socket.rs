@@ -158,6 +158,16 @@ impl Socket {
         self.sort = Some(sort);
     }
 
+    /// How what is sent next is marked.
+    pub(crate) const fn sort(&self) -> Option<Sort> {
+        self.sort
+    }
+
+    /// Marks what is sent next so; how it was to be marked before.
+    pub(crate) const fn sorted(&mut self, sort: Option<Sort>) -> Option<Sort> {
+        std::mem::replace(&mut self.sort, sort)
+    }
+
     /// The code that our Close will have, unless it is out already.
     pub(crate) const fn leave_with(&mut self, code: u16) {
         if !self.closed {
