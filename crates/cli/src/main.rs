@@ -13,6 +13,7 @@ mod grammar;
 mod lists;
 mod recording;
 mod run;
+mod sessions;
 mod ui;
 mod user;
 mod words;

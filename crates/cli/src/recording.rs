@@ -1,12 +1,11 @@
 //! `--record`: from its flags to a recording around a use case.
 
 use std::sync::{Arc, OnceLock};
-use std::time::Duration;
 
 use clap::ArgMatches;
 use sockeye::core::{Fault, quantity};
 use sockeye::recording::{About, Keep, Recording, Request, Stopper, Sync, WhenFull};
-use sockeye::{End, Views};
+use sockeye::{End, Views, sessions};
 
 use crate::grammar::read;
 
@@ -51,19 +50,10 @@ pub(crate) fn request(matches: &ArgMatches) -> Result<Request, Fault> {
         sync: if read::has(matches, "durable") { Sync::Machine } else { Sync::Program },
         when_full: if read::has(matches, "record-lossy") { WhenFull::Drop } else { WhenFull::Hold },
         keep: Keep {
-            age: read::value(matches, "keep-age").map(|value| age("--keep-age", value)).transpose()?,
+            age: read::value(matches, "keep-age").map(|value| sessions::age("--keep-age", value)).transpose()?,
             size: read::value(matches, "keep-size")
                 .map(|value| quantity::size("--keep-size", value))
                 .transpose()?,
         },
     })
-}
-
-/// A time that may be long: days (`30d`) too.
-pub(crate) fn age(name: &str, text: &str) -> Result<Duration, Fault> {
-    let days = text.strip_suffix('d').and_then(|days| days.parse::<u64>().ok());
-    match days.and_then(|days| days.checked_mul(24 * 3600)) {
-        Some(seconds) => Ok(Duration::from_secs(seconds)),
-        None => quantity::duration(name, text),
-    }
 }

@@ -18,6 +18,7 @@ use crate::generate;
 use crate::grammar::{self, early, read, refuse};
 use crate::lists;
 use crate::recording::Current;
+use crate::sessions;
 use crate::ui;
 use crate::ui::human::{Human, Manner};
 use crate::ui::json::Json;
@@ -255,6 +256,10 @@ impl Run {
             Some(("nc", matches)) => self.nc(matches),
             Some(("cert", matches)) => self.cert(matches),
             Some(("user", matches)) => user::run(matches, &self.words, &self.stdout, &self.views),
+            Some(("sessions", matches)) => {
+                self.end_on_signal();
+                self.sessions(matches)
+            }
             Some(("list", matches)) => {
                 let text = lists::text(&self.words, read::value(matches, "TOPIC"))?;
                 self.stdout.push(text.as_bytes());
@@ -374,6 +379,13 @@ impl Run {
             self.end_on_signal();
         }
         nc::run(&request, &self.views)
+    }
+
+    fn sessions(&self, matches: &ArgMatches) -> Result<End, Fault> {
+        let when = read::value(deepest(matches), "color").map_or(Ok(When::Auto), When::parse)?;
+        let paint = Paint(when.paints(self.place.stdout && self.place.able, self.place.no_color));
+        let (words, stdout, views) = (&self.words, &self.stdout, &self.views);
+        sessions::Desk { words, stdout, views, paint }.run(matches)
     }
 
     fn cert(&self, matches: &ArgMatches) -> Result<End, Fault> {

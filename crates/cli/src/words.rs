@@ -47,6 +47,7 @@ impl Language {
 /// The sentences of one language.
 pub(crate) struct Words {
     bundle: FluentBundle<FluentResource>,
+    language: Language,
 }
 
 impl Words {
@@ -62,7 +63,12 @@ impl Words {
         // The default wraps every argument in bidi controls, which end up in logs and scripts.
         bundle.set_use_isolating(false);
         bundle.add_resource_overriding(resource);
-        Self { bundle }
+        Self { bundle, language }
+    }
+
+    /// The same catalogue for somebody else to own.
+    pub(crate) fn again(&self) -> Self {
+        Self::new(self.language)
     }
 
     /// The sentence of `key`, filled in. A key that is missing shows as itself.

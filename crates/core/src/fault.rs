@@ -204,7 +204,8 @@ codes! {
     BadStore = "bad-store", File, Here, File;
     /// No store where one is to be read. Arguments: `path`.
     NoStore = "no-store", File, Here, File;
-    /// No recorded session of this name. Arguments: `name`, `path`, `have` (the numbers there are).
+    /// No recorded session of this name. Arguments: `name`, `path`, `have` (the numbers there are), `what` (`none`: there
+    /// are none).
     NoSession = "no-session", File, Here, File;
     /// A certificate or key that cannot be read, or is not what is wanted. Arguments: `what` (which of these), `path`,
     /// `line`, `name` (a label of PEM), `max`.

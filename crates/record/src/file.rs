@@ -1,18 +1,26 @@
 //! A file that a recording is written to: whole pieces, so that a full disk leaves a file that ends where a piece ends.
 
 use std::fs::{File, OpenOptions};
-use std::io::Write as _;
-use std::path::Path;
+use std::io::Write;
 
 use sockeye_core::{Code, Fault};
 
 /// How much is gathered before it is written, at most.
 const GATHERED: usize = 256 * 1024;
 
+/// Makes a file, readable by its owner alone: what sessions said may be nobody else's business. One that is there is
+/// overwritten, as shells and other programs do with the file that they are told to write.
+pub fn create(path: &str) -> Result<File, Fault> {
+    let mut options = OpenOptions::new();
+    options.write(true).create(true).truncate(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.open(path).map_err(|error| unwritable(path, &error))
+}
+
 /// A file that grows by whole pieces.
-#[derive(Debug)]
 pub struct Pages {
-    file: File,
+    to: To,
     path: String,
     /// What is not written yet.
     gathered: Vec<u8>,
@@ -21,12 +29,14 @@ pub struct Pages {
 }
 
 impl Pages {
-    /// Makes the file, readable by its owner alone: what sessions said may be nobody else's business. A file that is there
-    /// is overwritten, as shells and other programs do with the file that they are told to write.
+    /// Makes the file, as [`create`] does.
     pub fn create(path: &str) -> Result<Self, Fault> {
-        let file = private().truncate(true).open(Path::new(path));
-        let file = file.map_err(|error| unwritable(path, &error))?;
-        Ok(Self { file, path: path.to_owned(), gathered: Vec::new(), whole: 0 })
+        Ok(Self { to: To::File(create(path)?), path: path.to_owned(), gathered: Vec::new(), whole: 0 })
+    }
+
+    /// Writes to something else, of which what is written cannot be taken back. `name` is what a fault calls it.
+    pub fn of(to: Box<dyn Write + Send>, name: &str) -> Self {
+        Self { to: To::Other(to), path: name.to_owned(), gathered: Vec::new(), whole: 0 }
     }
 
     /// Appends a piece, which may wait for [`Pages::flush`].
@@ -40,9 +50,15 @@ impl Pages {
         if self.gathered.is_empty() {
             return Ok(());
         }
-        if let Err(error) = self.file.write_all(&self.gathered) {
+        let written = match &mut self.to {
+            To::File(file) => file.write_all(&self.gathered),
+            To::Other(to) => to.write_all(&self.gathered).and_then(|()| to.flush()),
+        };
+        if let Err(error) = written {
             // A part of what was gathered may be there; as much of it as is whole cannot be told.
-            let _ = self.file.set_len(self.whole);
+            if let To::File(file) = &self.to {
+                let _ = file.set_len(self.whole);
+            }
             self.gathered = Vec::new();
             return Err(unwritable(&self.path, &error));
         }
@@ -52,13 +68,11 @@ impl Pages {
     }
 }
 
-/// How files that hold what was said are opened: for their owner alone.
-fn private() -> OpenOptions {
-    let mut options = OpenOptions::new();
-    options.write(true).create(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    options
+
+/// Where pieces go.
+enum To {
+    File(File),
+    Other(Box<dyn Write + Send>),
 }
 
 fn unwritable(path: &str, error: &std::io::Error) -> Fault {

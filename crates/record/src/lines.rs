@@ -7,7 +7,6 @@ use crate::json;
 use crate::sink::Sink;
 
 /// Writes one line an event.
-#[derive(Debug)]
 pub struct Lines(Pages);
 
 impl Lines {

@@ -7,7 +7,6 @@ use crate::file::Pages;
 use crate::sink::Sink;
 
 /// Writes steps as they happen.
-#[derive(Debug)]
 pub struct Script {
     pages: Pages,
     transcript: Transcript,

@@ -16,6 +16,7 @@ pub mod proxy;
 pub mod recording;
 pub mod secrets;
 pub mod serve;
+pub mod sessions;
 mod shown;
 mod talk;
 mod typing;

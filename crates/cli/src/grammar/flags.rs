@@ -132,6 +132,30 @@ pub(crate) const RECORD: &[Flag] = &[
     value("keep-size", "SIZE", "flag-keep-size"),
 ];
 
+/// Flags of `sessions list` and `sessions search`: which sessions.
+pub(crate) const WANTED: &[Flag] = &[
+    value("peer", "ADDRESS", "flag-wanted-peer"),
+    value("service", "NAME", "flag-wanted-service"),
+    value("since", "TIME", "flag-wanted-since"),
+    value("until", "TIME", "flag-wanted-until"),
+    value("bytes", "HEX", "flag-wanted-bytes"),
+    value("limit", "N", "flag-wanted-limit"),
+];
+
+/// The flag of `sessions list` that `sessions search` has as its words.
+pub(crate) const WANTED_TEXT: &[Flag] = &[values("text", "TEXT", "flag-wanted-text")];
+
+/// Flags of `sessions export`.
+pub(crate) const EXPORT: &[Flag] =
+    &[value("as", "FORM", "flag-export-as"), lettered('o', value("output", "FILE", "flag-export-output"))];
+
+/// Flags of `sessions rm`.
+pub(crate) const REMOVE: &[Flag] = &[
+    value("older-than", "TIME", "flag-remove-older"),
+    value("larger-than", "SIZE", "flag-remove-larger"),
+    switch("all", "flag-remove-all"),
+];
+
 /// Flags of `serve` alone.
 pub(crate) const SERVE_FILE: &[Flag] = &[switch("allow-exec", "flag-allow-exec")];
 

@@ -1,7 +1,8 @@
 //! Every verb, once: its words, its flags, its examples.
 
 use super::flags::{
-    ASK, CERT, CERT_NAME, CERT_SIGNER, CONNECT, Flag, LAYERS, NC, RECORD, SERVE, SERVE_FILE, USER, USER_ADD,
+    ASK, CERT, CERT_NAME, CERT_SIGNER, CONNECT, EXPORT, Flag, LAYERS, NC, RECORD, REMOVE, SERVE, SERVE_FILE,
+    USER, USER_ADD, WANTED, WANTED_TEXT,
 };
 
 /// One word of a verb.
@@ -119,6 +120,18 @@ pub(crate) const ALL: &[Verb] = &[
         ],
     },
     Verb {
+        name: "sessions",
+        subs: SESSIONS,
+        words: &[],
+        flags: &[],
+        opens: false,
+        examples: &[
+            "sockeye serve :9000 echo --record store",
+            "sockeye sessions list --since 2h",
+            "sockeye sessions export 12 --as pcapng -o session.pcapng",
+        ],
+    },
+    Verb {
         name: "nc",
         subs: &[],
         words: &[word("HOST", "word-host", Times::Maybe), word("PORT", "word-port", Times::Maybe)],
@@ -212,6 +225,54 @@ const CERTS: &[Verb] = &[
             "sockeye cert show tls://localhost:4433",
             "sockeye cert show --json server.pem",
         ],
+    },
+];
+
+/// What `sessions` goes on with.
+const SESSIONS: &[Verb] = &[
+    Verb {
+        name: "list",
+        subs: &[],
+        words: &[],
+        flags: &[WANTED, WANTED_TEXT],
+        opens: false,
+        examples: &["sockeye sessions list", "sockeye sessions list --peer 192.0.2.7 --since 2h --text login"],
+    },
+    Verb {
+        name: "show",
+        subs: &[],
+        words: &[word("ID", "word-session", Times::One)],
+        flags: &[],
+        opens: false,
+        examples: &["sockeye sessions show 12", "sockeye sessions show 12 --hex"],
+    },
+    Verb {
+        name: "search",
+        subs: &[],
+        words: &[word("TEXT", "word-said", Times::Any)],
+        flags: &[WANTED],
+        opens: false,
+        examples: &["sockeye sessions search hello world", "sockeye sessions search --bytes 0d0a0d0a"],
+    },
+    Verb {
+        name: "export",
+        subs: &[],
+        words: &[word("ID", "word-recordings", Times::Many)],
+        flags: &[EXPORT],
+        opens: false,
+        examples: &[
+            "sockeye sessions export 12 -o login.skt",
+            "sockeye sessions export 3-7 --as pcapng -o all.pcapng",
+            "sockeye sessions export 12 --as command",
+        ],
+    },
+    Verb {
+        name: "rm",
+        subs: &[],
+        words: &[word("ID", "word-sessions", Times::Any)],
+        flags: &[REMOVE],
+        opens: false,
+        examples: &["sockeye sessions rm 12", "sockeye sessions rm --older-than 30d"],
     },
 ];
 

@@ -174,7 +174,10 @@ mod tests {
         let certificate = include_str!("../../tests/golden/files/certificates/authority.pem");
         let key = include_str!("../../tests/golden/files/certificates/broken.key");
         let listed = sockeye::cert::show::parse("a.pem", format!("{certificate}{key}").as_bytes()).unwrap();
-        crate::cert::objects(&listed, i64::MAX).lines().map(str::to_owned).collect()
+        let mut things: Vec<String> =
+            crate::cert::objects(&listed, i64::MAX).lines().map(str::to_owned).collect();
+        things.extend(crate::sessions::samples());
+        things
     }
 
     #[test]

@@ -4,6 +4,7 @@ use std::fs;
 use std::io::ErrorKind;
 
 use sockeye_core::{Code, Fault};
+use sockeye_record::import;
 use sockeye_record::store::{About, Store};
 use sockeye_script::Transcript;
 use sockeye_script::program::Source;
@@ -20,9 +21,27 @@ pub fn text(name: &str, store: Option<&str>) -> Result<Source, Fault> {
         return from_store(&store, &[id], name);
     }
     let bytes = file(name)?;
+    if is_capture(&bytes) {
+        let title = format!("made by sockeye {} of {name}", env!("CARGO_PKG_VERSION"));
+        let options = import::Options { title, ..import::Options::default() };
+        let (text, _) = import::transcript(&bytes, &options)?;
+        return Ok(Source { path: name.into(), text: text.into() });
+    }
     let text = String::from_utf8(bytes);
     let text = text.map_err(|_| Fault::new(Code::BadFile, "").arg("path", name).detail("not UTF-8"))?;
     Ok(Source { path: name.into(), text: text.into() })
+}
+
+/// Whether a file begins as captures do: pcap in either order of bytes, with micro- or nanoseconds, or pcapng.
+pub(crate) fn is_capture(bytes: &[u8]) -> bool {
+    let starts: [&[u8]; 5] = [
+        b"\xa1\xb2\xc3\xd4",
+        b"\xd4\xc3\xb2\xa1",
+        b"\xa1\xb2\x3c\x4d",
+        b"\x4d\x3c\xb2\xa1",
+        b"\x0a\x0d\x0d\x0a",
+    ];
+    starts.iter().any(|start| bytes.starts_with(start))
 }
 
 /// The number of a recorded session, if that is what was typed: `12` or `#12`. A file of such a name is `./12`.
@@ -44,7 +63,8 @@ pub(crate) fn no_session(store: &Store, name: &str) -> Fault {
         Ok(Some((first, last))) => format!("{first}–{last}"),
         _ => String::new(),
     };
-    let fault = Fault::new(Code::NoSession, "").arg("name", name);
+    let what = if have.is_empty() { "none" } else { "other" };
+    let fault = Fault::new(Code::NoSession, "").arg("name", name).arg("what", what);
     fault.arg("have", have).arg("path", store.path().display())
 }
 

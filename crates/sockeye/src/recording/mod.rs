@@ -21,9 +21,11 @@ use crate::views::Views;
 use views::{Tee, Told, Watched};
 
 pub use load::text;
+pub(crate) use load::{file, is_capture, no_session, opened};
 pub use sockeye_record::WhenFull;
 pub use sockeye_record::store::{About, Keep, Sync};
 pub use sockeye_script::program::Source;
+pub(crate) use target::transcript;
 pub use target::{Kind, open};
 
 /// How long the end of a recording may take: a disk that hangs must not hang the program.

@@ -31,7 +31,8 @@ impl Kind {
     /// The kind of what a person wants to record to.
     pub fn of(name: &str) -> Result<Self, Fault> {
         let ending = name.rfind('.').map_or("", |at| &name[at..]);
-        let known = |word: &str| word == name || (word.starts_with('.') && word == ending && word != name);
+        // A file that is called `.skt` has no ending.
+        let known = |word: &str| if word.starts_with('.') { word == ending && word != name } else { word == name };
         if let Some((_, kind)) = KINDS.iter().find(|(word, _)| known(word)) {
             return Ok(*kind);
         }

@@ -1,0 +1,243 @@
+//! Recordings in another form: a conversation file, packets, JSON, a hex dump, a command line.
+
+use std::fmt::Write as _;
+use std::io::Write;
+
+use sockeye_core::fault::nearest;
+use sockeye_core::{Code, Endpoint, Event, Fault, Framing, Kind, PEER};
+use sockeye_record::file::Pages;
+use sockeye_record::pcapng::{self, Payload};
+use sockeye_record::store::{About, Store};
+use sockeye_record::{Sink as _, file as files, import, json};
+use sockeye_script::Transcript;
+use sockeye_script::program::Source;
+use sockeye_script::transcript::Subject;
+use sockeye_wire::Hexdump;
+
+use super::{command, numbers};
+use crate::recording::{self, file, is_capture, opened, transcript};
+
+/// The forms.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Format {
+    /// A conversation file.
+    Script,
+    /// Packets for Wireshark.
+    Packets,
+    /// Events, one object a line.
+    Json,
+    /// Every message as a hex dump.
+    Hex,
+    /// A command line for each session, which says the same again.
+    Command,
+}
+
+impl Format {
+    /// Every form, by its word.
+    pub const ALL: &'static [(&'static str, Self)] = &[
+        ("skt", Self::Script),
+        ("pcapng", Self::Packets),
+        ("json", Self::Json),
+        ("hex", Self::Hex),
+        ("command", Self::Command),
+    ];
+
+    /// The form that is asked for: by its word, or else by the ending of the file. A conversation file if nothing tells.
+    pub fn of(word: Option<&str>, file: Option<&str>) -> Result<Self, Fault> {
+        let words = Self::ALL.iter().map(|(known, _)| *known);
+        if let Some(word) = word {
+            let found = Self::ALL.iter().find(|(known, _)| *known == word);
+            return found.map(|(_, format)| *format).ok_or_else(|| {
+                let fault = crate::bounds::bad_value("--as", word);
+                fault.arg("near", nearest(word, words.clone()).unwrap_or_default()).detail(
+                    words.collect::<Vec<_>>().join(", "),
+                )
+            });
+        }
+        let ending = file.and_then(|file| file.rsplit_once('.')).map_or("", |(_, ending)| ending);
+        let ending = if ending == "jsonl" { "json" } else { ending };
+        let found = Self::ALL.iter().find(|(known, _)| *known == ending);
+        Ok(found.map_or(Self::Script, |(_, format)| *format))
+    }
+}
+
+/// Writes recordings to `out`: sessions of the store by their numbers and ranges of them, all together; or one file, a
+/// capture or a conversation.
+pub fn export(
+    names: &[String],
+    format: Format,
+    store: Option<&str>,
+    out: Box<dyn Write + Send>,
+) -> Result<(), Fault> {
+    write(&Origin::of(names, store)?, format, Out { to: out, path: "-".to_owned() })
+}
+
+/// Writes recordings to a file, which is its owner's alone; one that is there is overwritten.
+pub fn export_to(names: &[String], format: Format, store: Option<&str>, path: &str) -> Result<(), Fault> {
+    // Nothing is overwritten by what cannot be read.
+    let origin = Origin::of(names, store)?;
+    write(&origin, format, Out { to: Box::new(files::create(path)?), path: path.to_owned() })
+}
+
+fn write(origin: &Origin, format: Format, out: Out) -> Result<(), Fault> {
+    let word = Format::ALL.iter().find(|(_, known)| *known == format).map_or("", |(word, _)| word);
+    if matches!(origin, Origin::Text(_)) && format != Format::Script {
+        return Err(crate::bounds::bad_value("--as", word).detail("skt"));
+    }
+    match format {
+        Format::Script => return script(origin, out),
+        Format::Packets => return packets(origin, out),
+        Format::Json => return each(origin, out, |event, text| text.push_str(&json::event(event))),
+        Format::Hex => return each(origin, out, hex),
+        Format::Command => {}
+    }
+    let mut out = out;
+    for line in command::lines(origin)? {
+        out.write(line.as_bytes())?;
+    }
+    out.end()
+}
+
+/// What recordings come from.
+pub(super) enum Origin {
+    /// Sessions of the store.
+    Store(Box<Store>, Vec<u64>),
+    /// A capture.
+    Capture(Vec<u8>),
+    /// A conversation file, which is one already.
+    Text(Source),
+}
+
+impl Origin {
+    /// Finds what was named: one file, or numbers of sessions.
+    fn of(names: &[String], store: Option<&str>) -> Result<Self, Fault> {
+        if let [name] = names
+            && name.contains(['.', '/'])
+        {
+            let bytes = file(name)?;
+            return if is_capture(&bytes) {
+                Ok(Self::Capture(bytes))
+            } else {
+                recording::text(name, store).map(Self::Text)
+            };
+        }
+        let store = opened(store)?;
+        let ids = numbers(names, &store)?;
+        Ok(Self::Store(Box::new(store), ids))
+    }
+
+    /// Shows the events; gives back when time zero was, in nanoseconds since 1970-01-01T00:00:00Z.
+    pub(super) fn events(&self, mut see: impl FnMut(&Event<'_>)) -> Result<u64, Fault> {
+        match self {
+            Self::Store(store, ids) => store.events(ids, see),
+            Self::Capture(bytes) => {
+                let summary = import::read(bytes, &import::Options::default(), &mut see)?;
+                Ok(summary.began.unwrap_or(0))
+            }
+            // Refused before: a conversation file has no events.
+            Self::Text(source) => Err(Fault::new(Code::BadFile, "").arg("path", &source.path)),
+        }
+    }
+
+    /// Whose events they are. Where they are of several runs, the first tells.
+    pub(super) fn about(&self) -> Result<About, Fault> {
+        let (verb, subject) = match self {
+            Self::Store(store, ids) => {
+                let first = ids.first().copied().unwrap_or_default();
+                (store.session(first)?.map_or_else(String::new, |it| it.verb), store.subject(first)?)
+            }
+            Self::Capture(_) | Self::Text(_) => (String::from("export"), Subject::Capture),
+        };
+        Ok(About { verb, subject, seed: None })
+    }
+
+    /// How the first session's messages were framed, as far as its endpoint tells.
+    fn framing(&self) -> Result<Framing, Fault> {
+        let Self::Store(store, ids) = self else { return Ok(Framing::RAW) };
+        let first = store.session(ids.first().copied().unwrap_or_default())?;
+        let endpoint = first.and_then(|first| first.endpoint.parse::<Endpoint>().ok());
+        Ok(endpoint.and_then(|endpoint| endpoint.params.frame).unwrap_or(Framing::RAW))
+    }
+}
+
+/// Writes what `show` says of each event.
+fn each(origin: &Origin, mut out: Out, show: impl Fn(&Event<'_>, &mut String)) -> Result<(), Fault> {
+    let (mut text, mut written) = (String::new(), Ok(()));
+    origin.events(|event| {
+        text.clear();
+        show(event, &mut text);
+        out.keep(&mut written, text.as_bytes());
+    })?;
+    written?;
+    out.end()
+}
+
+fn script(origin: &Origin, mut out: Out) -> Result<(), Fault> {
+    if let Origin::Text(source) = origin {
+        out.write(source.text.as_bytes())?;
+        return out.end();
+    }
+    let mut transcript = Transcript::new(transcript(&origin.about()?));
+    let (mut text, mut written) = (String::new(), Ok(()));
+    origin.events(|event| {
+        transcript.event(event, &mut text);
+        out.keep(&mut written, text.as_bytes());
+        text.clear();
+    })?;
+    written?;
+    transcript.end(&mut text);
+    out.write(text.as_bytes())?;
+    out.end()
+}
+
+/// Packets of messages: the store has no bytes below them.
+fn packets(origin: &Origin, out: Out) -> Result<(), Fault> {
+    let framing = origin.framing()?;
+    let pages = Pages::of(out.to, &out.path);
+    let mut writer = pcapng::Writer::new(pages, Payload::Messages { framing });
+    // Where time begins is known only when all is read: a first look tells it.
+    writer.start(origin.events(|_| {})?)?;
+    let mut written = Ok(());
+    origin.events(|event| {
+        if written.is_ok() {
+            written = writer.event(event);
+        }
+    })?;
+    written?;
+    writer.end()
+}
+
+fn hex(event: &Event<'_>, text: &mut String) {
+    let Kind::Message { leg: PEER, direction, data } = event.kind else { return };
+    let (at, session, size) = (event.at, event.session, data.len());
+    // Writing to a String cannot fail.
+    let _ = writeln!(text, "# session {session} at {at} {} {size} bytes", direction.word());
+    Hexdump::new(0).push(data, text);
+}
+
+/// Where it goes.
+struct Out {
+    to: Box<dyn Write + Send>,
+    path: String,
+}
+
+impl Out {
+    fn write(&mut self, bytes: &[u8]) -> Result<(), Fault> {
+        self.to.write_all(bytes).map_err(|error| self.unwritable(&error))
+    }
+
+    fn end(mut self) -> Result<(), Fault> {
+        self.to.flush().map_err(|error| self.unwritable(&error))
+    }
+
+    /// Writes, unless that has failed before.
+    fn keep(&mut self, written: &mut Result<(), Fault>, bytes: &[u8]) {
+        if written.is_ok() {
+            *written = self.write(bytes);
+        }
+    }
+
+    fn unwritable(&self, error: &std::io::Error) -> Fault {
+        Fault::new(Code::Unwritable, "").arg("path", &self.path).detail(error)
+    }
+}
