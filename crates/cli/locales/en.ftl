@@ -131,6 +131,23 @@ error-bad-file = { $path } cannot be read
     .hint = correct what stands in parentheses
 error-users-kept = { $path } has changed and cannot be read; who could log in before still can, and nobody else
     .hint = correct what stands in parentheses; the file is read again by itself
+error-bad-script = { $path }:{ $line }:{ $value }: { $what ->
+    [refused] this cannot be played
+   *[mistakes] mistakes in the file: { $name }
+  }
+    .hint = docs/skt.md has every step with an example; `sockeye test FILE` shows the places
+error-unplayable = { $path }: { $what ->
+    [open] no telling what to send for { $value }
+    [reopens] { $value } on a connection that was closed: a server has one connection a session
+    [secures] { $value } within a session: a server cannot put TLS on by itself
+    [no-peer] nobody takes part
+   *[empty] there is no step to play
+  }
+    .hint = { $what ->
+        [open] behind the step, say what it may be: like "250 ok"
+        [reopens] give each connection a peer of its own: peer c2 connect …
+       *[other] docs/skt.md has every step with an example
+      }
 error-unknown-key = { $path } has a key that does not exist: { $name }
     .hint = the keys are endpoint, service, args, and the long names of serve's flags
     .near = did you mean { $near }?
@@ -716,6 +733,9 @@ flag-allow-exec = let sockeye.toml run programs
 
 ## Flags of connect and ask
 
+flag-on-connect = go through this conversation file before anything typed is sent; on a terminal also again after a lost connection
+flag-login-var = give a variable of that file this value
+flag-reconnect = connect again when the connection is lost, after 0.5 s at first and up to 30 s later
 flag-eol = what ends a typed line: lf, crlf, cr, nul or none
 flag-number = messages that make a reply, when framed
 flag-quiet = silence that ends a raw reply
@@ -759,6 +779,8 @@ cert-private-key = private key ({ $label }, line { $line }), not shown
 cert-locked-key = private key, locked by a password ({ $label }, line { $line })
 cert-section = { $label } (line { $line })
 
+note-reconnecting = the connection is lost; another one is tried after { $after }
+note-reconnected = connected again to { $remote }
 note-cert-wrote = wrote { $path }
 note-cert-wrote-key = wrote { $path } (private: you alone can read it)
 note-cert-long = a server's certificate for more than { $days } days, yesterday counted, is refused by Apple's systems
@@ -829,6 +851,11 @@ service-discard = takes everything, answers nothing (RFC 863)
 service-chargen = sends characters without end (RFC 864)
 service-daytime = says the time in words (RFC 867)
 service-time = says the time in four bytes (RFC 868)
+service-script = answer as a conversation file says: a recording as a server
+service-script-var = give a variable of the file this value
+service-script-pace = fast (as soon as it can), recorded, or so many times as fast as recorded: 2x, 0.5x
+service-chat-on-connect = let each peer go through this conversation file before it may talk
+service-chat-var = give a variable of that file this value
 service-reply = answers by pattern; the first that matches wins
 service-reply-on = PATTERN=ANSWER; PATTERN is text, /regular expression/ or hex:
 service-reply-default = the answer when no pattern matches

@@ -131,6 +131,23 @@ error-bad-file = 文件 { $path } 读不懂
     .hint = 请改正括号里所说的地方
 error-users-kept = 文件 { $path } 已改动，但读不懂；原来能登录的人照旧，此外谁也不能登录
     .hint = 请改正括号里所说的地方；改好后会自动重新读取
+error-bad-script = { $path }:{ $line }:{ $value }：{ $what ->
+    [refused] 这里无法播放
+   *[mistakes] 文件有 { $name } 处错误
+  }
+    .hint = docs/skt.zh-CN.md 有每种步骤的例子；`sockeye test FILE` 会标出位置
+error-unplayable = { $path }：{ $what ->
+    [open] 不知道该为 { $value } 发送什么
+    [reopens] 连接关闭后又出现 { $value }：服务器的每个会话只有一条连接
+    [secures] 会话中途出现 { $value }：服务器不能自行启用 TLS
+    [no-peer] 没有任何参与者
+   *[empty] 没有可以播放的步骤
+  }
+    .hint = { $what ->
+        [open] 请在这一步后面写明可以发送什么：like "250 ok"
+        [reopens] 请为每条连接各写一个参与者：peer c2 connect …
+       *[other] docs/skt.zh-CN.md 有每种步骤的例子
+      }
 error-unknown-key = { $path } 里有不存在的键：{ $name }
     .hint = 可用的键有 endpoint、service、args，以及 serve 各选项的长名
     .near = 是不是 { $near }？
@@ -755,6 +772,9 @@ flag-allow-exec = 允许 sockeye.toml 运行程序
 
 ## connect 与 ask 的选项
 
+flag-on-connect = 先走完这个会话文件，再发送键入的内容；在终端上，断线重连后会再走一遍
+flag-login-var = 给该文件中的变量赋值
+flag-reconnect = 连接断开后重新连接：起初等 0.5 秒，之后最长等 30 秒
 flag-eol = 输入的行以什么结尾：lf、crlf、cr、nul 或 none
 flag-number = 分帧时，一个回答由几条消息组成
 flag-quiet = 静默多久算原始回答结束
@@ -798,6 +818,8 @@ cert-private-key = 私钥（{ $label }，第 { $line } 行），不显示
 cert-locked-key = 有密码保护的私钥（{ $label }，第 { $line } 行）
 cert-section = { $label }（第 { $line } 行）
 
+note-reconnecting = 连接已断开，{ $after } 后重试
+note-reconnected = 已重新连接到 { $remote }
 note-cert-wrote = 已写入 { $path }
 note-cert-wrote-key = 已写入 { $path }（私钥，只有你能读）
 note-cert-long = 有效期超过 { $days } 天（提前的一天也算在内）的服务端证书，苹果的系统不接受
@@ -868,6 +890,11 @@ service-discard = 来者不拒，从不回答（RFC 863）
 service-chargen = 不停地发送字符（RFC 864）
 service-daytime = 用文字报时（RFC 867）
 service-time = 用四个字节报时（RFC 868）
+service-script = 按会话文件作答：把录制的会话当作服务器
+service-script-var = 给文件中的变量赋值
+service-script-pace = fast（尽快）、recorded（按录制时的节奏），或其倍速：2x、0.5x
+service-chat-on-connect = 对端先走完这个会话文件，才能聊天
+service-chat-var = 给该文件中的变量赋值
 service-reply = 按模式回答，先匹配的先用
 service-reply-on = 模式=回答；模式可以是文字、/正则表达式/ 或 hex:
 service-reply-default = 都不匹配时的回答

@@ -305,6 +305,10 @@ impl Run {
             eol,
             hex: read::has(matches, "hex"),
             from_terminal: self.place.stdin,
+            on_connect: read::value(matches, "on-connect").map(str::to_owned),
+            vars: read::values(matches, "var"),
+            reconnect: read::has(matches, "reconnect"),
+            seed: seed(matches)?,
             shown: self.is_shown(matches),
         };
         self.end_on_signal();

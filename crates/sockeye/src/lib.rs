@@ -5,6 +5,7 @@
 //! smallest that is whole.
 
 pub mod ask;
+mod backoff;
 pub mod bounds;
 pub mod cert;
 pub mod config;
@@ -14,6 +15,7 @@ pub mod list;
 pub mod nc;
 pub mod proxy;
 pub mod recording;
+pub mod script;
 pub mod secrets;
 pub mod serve;
 pub mod sessions;

@@ -160,7 +160,12 @@ pub(crate) const REMOVE: &[Flag] = &[
 pub(crate) const SERVE_FILE: &[Flag] = &[switch("allow-exec", "flag-allow-exec")];
 
 /// Flags of `connect`.
-pub(crate) const CONNECT: &[Flag] = &[value("eol", "EOL", "flag-eol")];
+pub(crate) const CONNECT: &[Flag] = &[
+    value("eol", "EOL", "flag-eol"),
+    value("on-connect", "FILE", "flag-on-connect"),
+    values("var", "NAME=VALUE", "flag-login-var"),
+    switch("reconnect", "flag-reconnect"),
+];
 
 /// Flags of `ask`.
 pub(crate) const ASK: &[Flag] =

@@ -92,6 +92,7 @@ pub(crate) const ALL: &[Verb] = &[
         examples: &[
             "sockeye connect 127.0.0.1:9000",
             "sockeye 127.0.0.1:9000",
+            "sockeye 127.0.0.1:9000 --on-connect login.skt --var user=me",
             "printf 'one\\ntwo\\n' | sockeye udp://127.0.0.1:9000",
         ],
     },

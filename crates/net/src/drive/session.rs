@@ -14,6 +14,8 @@ use sockeye_core::{
     Address, Code, Direction, Fault, Input, Kind, Leg, Machine, OPERATOR, PEER, Peer, SessionId, Tick,
 };
 
+use tokio::sync::mpsc::Receiver;
+
 use crate::complaints::About;
 use crate::drive::legs::Legs;
 use crate::drive::port::{Got, Port};
@@ -23,6 +25,7 @@ use crate::drive::who::{Told, Who};
 use crate::errno;
 use crate::guard::Slot;
 use crate::metrics::Meter;
+use crate::operator::Typed;
 use crate::post::{Letter, Post};
 use crate::world::{BLOCKED, Lent, READ, World};
 
@@ -177,6 +180,15 @@ impl Session {
         side.partner = if leg == OPERATOR { PEER } else { leg };
         self.others.push(side);
         self
+    }
+
+    /// Takes the operator's words out of a session that is over. `None`: no more will come.
+    pub(crate) fn take_operator(&mut self) -> Option<Receiver<Typed>> {
+        let side = self.others.iter_mut().find(|side| side.leg == OPERATOR && !side.eof)?;
+        match std::mem::replace(&mut side.port, Port::Gone) {
+            Port::Operator(lines) => Some(lines),
+            _ => None,
+        }
     }
 
     /// The conversation of this session was told `Opened` already.
