@@ -100,6 +100,9 @@ impl Impaired {
             if let Some(got) = self.arrived(buffer) {
                 return Poll::Ready(Ok(got));
             }
+            if is_cut(&self.up, self.now) {
+                break;
+            }
             if self.pauses() {
                 return Poll::Pending;
             }
@@ -172,6 +175,11 @@ impl Impaired {
     }
 }
 
+/// Whether all that came before a cut has left the line.
+fn is_cut(line: &Line, now: Tick) -> bool {
+    matches!(line.front(now), Some(Arrived::Cut(_)))
+}
+
 /// Writes some of it, marked as it was when it was put onto the line.
 fn write(
     port: &mut Port,
@@ -210,6 +218,11 @@ impl Side {
             if queue.is_empty() || !faults.down.has_room(faults.now) {
                 break;
             }
+        }
+        if is_cut(&faults.down, faults.now) {
+            // The next turn sees to it.
+            cx.waker().wake_by_ref();
+            return Poll::Pending;
         }
         if port.has_unsent() {
             ready!(port.poll_flush(cx))?;
