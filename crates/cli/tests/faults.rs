@@ -70,7 +70,9 @@ fn a_proxy_of_datagrams_repeats_its_faults() {
         let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
         socket.connect(url.rsplit("//").next().unwrap()).unwrap();
         socket.set_read_timeout(Some(Duration::from_millis(50))).unwrap();
-        (0..40).for_each(|number| drop(socket.send(format!("number {number}").as_bytes()).unwrap()));
+        for number in 0..40 {
+            socket.send(format!("number {number}").as_bytes()).unwrap();
+        }
         let (mut got, mut buffer) = (Vec::new(), [0; 100]);
         let deadline = Instant::now() + PATIENCE;
         // Each that was sent comes back once, less what is lost, more what is doubled.

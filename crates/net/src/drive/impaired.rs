@@ -61,11 +61,6 @@ impl Impaired {
         !self.down.is_empty()
     }
 
-    /// Whether anything is under way.
-    fn is_under_way(&self) -> bool {
-        !(self.up.is_empty() && self.down.is_empty())
-    }
-
     /// Whether it is for the faults that the peer is not read.
     pub(super) fn pauses(&self) -> bool {
         self.ended || !self.up.has_room(self.now)
@@ -298,7 +293,9 @@ impl Session {
         for (direction, struck) in
             [(Direction::In, faults.up.struck()), (Direction::Out, faults.down.struck())]
         {
-            struck.iter().for_each(|struck| self.tell_fault(direction, struck));
+            for struck in &struck {
+                self.tell_fault(direction, struck);
+            }
         }
     }
 
@@ -309,7 +306,7 @@ impl Session {
 
     /// Whether faults hold something back, so that the peer's silence is none.
     pub(super) fn is_held_back(&self) -> bool {
-        self.peer.faults.as_deref().is_some_and(Impaired::is_under_way)
+        self.faults_due().is_some()
     }
 
     /// When faults have something to do.
