@@ -140,6 +140,30 @@ error-file-exists = { $path } is there already, so nothing was written
     .hint = --dir DIR writes elsewhere; --force overwrites, and what was signed or pinned with the old key is lost
 error-unwritable = { $path } cannot be written
     .hint = what stands in parentheses is the system's own reason; --dir DIR or --keylog FILE writes elsewhere
+error-recording-stopped = { $path } can be recorded to no further
+    .hint = what it has so far is kept, and the sessions go on; make room, or record elsewhere: --record FILE, --store FILE
+error-recording-late = the recording was not written to its end within { $after }, so its last part may be missing
+    .hint = the disk takes nothing; the store tells which sessions are whole: sockeye sessions list
+error-bad-recording = `{ $value }` is nothing to record to
+    .hint = --record takes store, FILE.skt (a conversation file), FILE.pcapng (packets for Wireshark) or FILE.jsonl (events)
+    .near = did you mean { $near }? --record takes store, FILE.skt, FILE.pcapng or FILE.jsonl
+error-bad-store = { $what ->
+    [newer] the store { $path } is of a newer version of sockeye
+    [foreign] { $path } is no store of sockeye's
+    [busy] the store { $path } is in use by another program, for more than 10 s
+    [broken] the store { $path } is damaged
+    [full] no room is left for the store { $path }
+    [open] the store { $path } cannot be opened
+   *[other] the store { $path } cannot be used
+ }
+    .hint = --store FILE, or SOCKEYE_STORE, names another store
+error-no-store = nothing is recorded yet: there is no store { $path }
+    .hint = --record store records sessions; --store FILE names another store
+error-no-session = { $have ->
+    [""] there is no session { $name }: the store { $path } has none
+   *[other] there is no session { $name }: those in { $path } are numbered { $have }
+ }
+    .hint = `sockeye sessions list` shows what there is; a file of that name is ./{ $name }
 error-bad-certificate = { $what ->
     [no-pem] { $path } has no certificate or key in it: no line -----BEGIN …-----
     [der] { $path } is DER, and PEM is wanted
@@ -187,6 +211,36 @@ error-half-identity = { $what ->
       }
 error-no-authority = there is no authority to sign with: { $path } is missing
     .hint = `sockeye cert ca` makes one, `sockeye cert all` everything at once; --ca and --ca-key name one that is elsewhere
+error-bad-capture = { $what ->
+    [empty] the capture is empty
+    [large] the capture is over { $max } bytes
+    [link] the capture is of a kind of network that is not known: link type { $link }
+    [broken] the capture is damaged
+   *[unknown] this is no capture: neither pcap nor pcapng
+  }
+    .hint = { $what ->
+        [large] cut it with editcap -c, or capture with a filter
+        [link] capture on an Ethernet, loopback or "any" device
+       *[unknown] tcpdump -w FILE and Wireshark write captures that can be read
+      }
+error-flawed-capture = { $what ->
+    [gap] { $count } bytes of a stream are not in the capture
+    [cut] { $count } bytes were cut off packets when they were captured
+    [middle] the session had begun before the capture did
+    [fragment] IP fragments that cannot be put together: { $count }
+    [file] the capture ends within a packet
+    [flows] the capture has too many flows; left out: { $count } packets
+   *[tls] the session is encrypted (TLS); what was said cannot be seen
+  }
+    .hint = { $what ->
+        [gap] capture again, with a larger buffer (tcpdump -B), nearer to one of the ends
+        [cut] capture whole packets: tcpdump -s 0
+        [middle] start the capture first, then the session
+        [fragment] capture again, with whole packets (tcpdump -s 0)
+        [file] what comes before its end is read
+        [flows] take one by its address, port or number
+       *[tls] record it with sockeye proxy --record, or connect --record, where it is in clear
+      }
 error-unresolved = the name { $name } has no address
     .hint = check the spelling and the name server, or write the address itself
 error-refused = connection refused
@@ -435,6 +489,34 @@ error-ws-closed = { $name ->
       }
 error-ws-silent = the peer says nothing and answers no ping, for { $after }
     .hint = it hangs, is asleep, or the network is gone
+error-unscripted = { $place }: step { $step } of { $of }: { $what ->
+    [differs] expected { $expected }, got { $actual }: differs at byte { $at }
+    [timeout] what is expected did not come within { $after }
+    [too-early] it came too early, after { $after }
+    [unexpected] expected the end of the connection, got { $actual }
+    [forbidden] this must not come: { $actual }
+    [leftover] the conversation is over, and this came: { $actual }
+    [early-eof] the peer ended its side before
+    [early-reset] the peer cut the connection before
+    [lost] the connection was lost before ({ $code })
+    [closed] the connection is closed already
+    [not-taken] the peer does not read what it is sent, for { $after }
+    [cannot-build] the message cannot be built
+    [bad-endpoint] this is no endpoint
+    [connect] no connection ({ $code })
+    [never-came] nobody came to the listener, for { $after }
+    [listen] no listener ({ $code })
+    [secure] no TLS ({ $code })
+    [too-much] what is captured is more than 16 MiB
+    [too-many] every recorded session was played, and another one came
+   *[abandoned] the session was ended before
+  }
+    .hint = { $what ->
+        [differs] either side may be right: mend the program, or the file
+        [timeout] it may be slow: within 10s behind the step gives it longer
+        [too-many] serve … script plays them again; replay --loop too
+       *[other] the file says what should happen, line by line
+      }
 error-early-fin = the peer closed before it answered
     .hint = it may dislike the message, expect a framing or line ending, or have had enough
 error-overflow = the peer does not read: { $waiting } bytes wait for it, { $max } are allowed
@@ -536,6 +618,12 @@ flag-ttl = hops a datagram may go
 flag-nodelay = send small writes at once: true (the default) or false
 flag-keepalive = find out within this time that a silent TCP peer is gone: 30s; 0 is never
 flag-max-message = the longest message a framing takes, as in 64k or 1m
+flag-record = record the sessions, as often as given: store (see `sockeye sessions`), FILE.skt (a conversation file: test, mock), FILE.pcapng (for Wireshark) or FILE.jsonl (events); a file that is there is overwritten
+flag-store = the store of recorded sessions (default: $SOCKEYE_STORE, or sockeye/sessions.db in $XDG_DATA_HOME)
+flag-durable = have the store wait for the disk with every batch, so that a power cut loses nothing told saved either
+flag-record-lossy = leave events out of recordings, and count them, rather than slow sessions down when more comes than can be written
+flag-keep-age = before recording, remove sessions from the store that ended longer ago: 12h, 30d
+flag-keep-size = before recording, remove the oldest sessions until the store's are no more than this: 500m, 2g
 flag-seed = where randomness starts, to repeat a run
 flag-generate = print complete-SHELL (bash, elvish, fish, powershell, zsh) or man, and exit
 flag-help = show this help
@@ -765,6 +853,7 @@ event-reset-in = the peer cut the connection
 event-reset-out = we cut the connection
 event-timeout = time is up: { $what }
 event-refused = turned { $remote } away: { $reason }
+event-saved = saved as { $id }
 event-closed = closed: { $messages_in } in ({ $bytes_in } bytes), { $messages_out } out ({ $bytes_out } bytes)
 
 ## Faults on purpose
@@ -802,6 +891,7 @@ note-tls-expired = warning: the certificate in { $path } expired on { $when } (d
 note-tls-not-yet-valid = warning: the certificate in { $path } is valid only from { $when }: peers will refuse it until then
 note-faults = faults on purpose: { $faults } (seed { $seed }; --seed { $seed } repeats them)
 note-loss-delays = loss on a stream is delay: nothing is lost, it comes 200 ms later, then 400 ms, ... (real loss: udp)
+note-events-lost = { $count } events could not be recorded in time and were left out
 note-draining = stopping: { $sessions } still open, for at most { $limit }; interrupt again to end at once
 note-refused = refused connections: { $count } ({ $reasons }); the last from { $remote }
 note-refused-in-all = refused connections in all: { $count } ({ $reasons })

@@ -140,6 +140,30 @@ error-file-exists = { $path } 已经存在，所以什么都没有写
     .hint = --dir 目录 可写到别处；--force 会覆盖它，用旧密钥签发或固定（pin）过的都会作废
 error-unwritable = { $path } 写不进去
     .hint = 括号里是系统给出的原因；--dir 目录 或 --keylog 文件 可写到别处
+error-recording-stopped = { $path } 再也写不进去，这路录制停了
+    .hint = 已录下的都在，会话照常进行；请腾出空间，或录到别处：--record 文件、--store 文件
+error-recording-late = 录制在 { $after } 内没有写完，末尾可能缺一段
+    .hint = 磁盘不接受写入；哪些会话是完整的，看 sockeye sessions list
+error-bad-recording = 不能录到 `{ $value }`
+    .hint = --record 后面可以是 store、文件.skt（会话脚本）、文件.pcapng（给 Wireshark 的包）或 文件.jsonl（事件）
+    .near = 是不是想写 { $near }？--record 后面可以是 store、文件.skt、文件.pcapng 或 文件.jsonl
+error-bad-store = { $what ->
+    [newer] 会话库 { $path } 是更新版本的 sockeye 写的
+    [foreign] { $path } 不是 sockeye 的会话库
+    [busy] 会话库 { $path } 被别的程序占用超过 10 秒
+    [broken] 会话库 { $path } 已损坏
+    [full] 会话库 { $path } 所在的磁盘满了
+    [open] 会话库 { $path } 打不开
+   *[other] 会话库 { $path } 不能用
+ }
+    .hint = 可以用 --store 文件 或 SOCKEYE_STORE 指定别的会话库
+error-no-store = 还没有录过：会话库 { $path } 不存在
+    .hint = 用 --record store 录制会话；用 --store 文件 指定别的会话库
+error-no-session = { $have ->
+    [""] 没有会话 { $name }：会话库 { $path } 是空的
+   *[other] 没有会话 { $name }：{ $path } 里的编号是 { $have }
+ }
+    .hint = 用 `sockeye sessions list` 看有哪些；如果是这个名字的文件，请写 ./{ $name }
 error-bad-certificate = { $what ->
     [no-pem] { $path } 里既没有证书也没有密钥：找不到 -----BEGIN …----- 这样的行
     [der] { $path } 是 DER，而这里要 PEM
@@ -187,6 +211,36 @@ error-half-identity = { $what ->
       }
 error-no-authority = 没有可用来签发的 CA：缺少 { $path }
     .hint = `sockeye cert ca` 生成 CA，`sockeye cert all` 一次全部生成；CA 在别处时用 --ca 和 --ca-key 指明
+error-bad-capture = { $what ->
+    [empty] 抓包文件是空的
+    [large] 抓包文件超过 { $max } 字节
+    [link] 抓包文件来自不认识的网络类型：链路类型 { $link }
+    [broken] 抓包文件已损坏
+   *[unknown] 这不是抓包文件：既不是 pcap，也不是 pcapng
+  }
+    .hint = { $what ->
+        [large] 用 editcap -c 切分，或者抓包时加过滤条件
+        [link] 请在以太网、回环或 any 设备上抓包
+       *[unknown] tcpdump -w 文件名 或 Wireshark 存下的抓包文件都能读
+      }
+error-flawed-capture = { $what ->
+    [gap] 流中有 { $count } 字节没有抓到
+    [cut] 抓包时数据包被截短，少了 { $count } 字节
+    [middle] 会话在抓包之前就开始了
+    [fragment] 拼不起来的 IP 分片：{ $count } 个
+    [file] 抓包文件断在一个数据包中间
+    [flows] 抓包文件里的流太多，略去 { $count } 个数据包
+   *[tls] 会话是加密的（TLS），看不到内容
+  }
+    .hint = { $what ->
+        [gap] 请加大缓冲区（tcpdump -B），在靠近通信一端的机器上重新抓包
+        [cut] 请抓完整的数据包：tcpdump -s 0
+        [middle] 请先开始抓包，再建立会话
+        [fragment] 请抓完整的数据包（tcpdump -s 0）再试
+        [file] 断开处之前的内容已经读出
+        [flows] 请按地址、端口或编号只取一个流
+       *[tls] 请用 sockeye proxy --record 或 connect --record 在明文处录制
+      }
 error-unresolved = 域名 { $name } 没有地址
     .hint = 请检查拼写和域名服务器，或直接写地址
 error-refused = 连接被拒绝
@@ -474,6 +528,34 @@ error-ws-closed = { $name ->
       }
 error-ws-silent = 对端在 { $after } 内既不说话，也不回应 ping
     .hint = 它卡住了、休眠了，或网络断了
+error-unscripted = { $place }：第 { $step } 步（共 { $of } 步）：{ $what ->
+    [differs] 期望 { $expected }，收到 { $actual }：从第 { $at } 字节起不同
+    [timeout] { $after } 内没有等到期望的内容
+    [too-early] 来得太早，只过了 { $after }
+    [unexpected] 期望连接结束，却收到 { $actual }
+    [forbidden] 不该出现的内容：{ $actual }
+    [leftover] 对话已经结束，却又收到 { $actual }
+    [early-eof] 对端提前结束了发送
+    [early-reset] 对端提前重置了连接
+    [lost] 连接提前中断（{ $code }）
+    [closed] 连接已经关闭
+    [not-taken] 对端在 { $after } 内没有读取发给它的数据
+    [cannot-build] 无法拼出这条消息
+    [bad-endpoint] 这不是有效的端点
+    [connect] 连接不上（{ $code }）
+    [never-came] { $after } 内没有人连到监听端口
+    [listen] 无法监听（{ $code }）
+    [secure] 无法建立 TLS（{ $code }）
+    [too-much] 捕获的内容超过 16 MiB
+    [too-many] 录下的会话都已放完，却又来了一个
+   *[abandoned] 会话提前结束了
+  }
+    .hint = { $what ->
+        [differs] 两边都可能是对的：要么改程序，要么改文件
+        [timeout] 也许只是慢：在这一步后面写 within 10s 可以多等一会儿
+        [too-many] serve … script 会从头再放；replay --loop 也会
+       *[other] 文件里逐行写着应该发生什么
+      }
 error-early-fin = 对端没有回答就关闭了
     .hint = 它可能不接受这条消息，在等分帧或换行，或不想再谈了
 error-overflow = 对端不读数据：积压 { $waiting } 字节，上限 { $max } 字节
@@ -575,6 +657,12 @@ flag-ttl = 数据报最多经过多少跳
 flag-nodelay = 小块数据立即发出：true（默认）或 false
 flag-keepalive = 静默的 TCP 对端消失后，最迟多久发现：30s；0 表示不探测
 flag-max-message = 一条消息最长多少，例如 64k 或 1m
+flag-record = 录制会话，可给多次：store（见 `sockeye sessions`）、文件.skt（会话脚本，可作测试和模拟）、文件.pcapng（给 Wireshark）或 文件.jsonl（事件）；已有的文件会被覆盖
+flag-store = 会话库文件（默认：$SOCKEYE_STORE，或 $XDG_DATA_HOME 下的 sockeye/sessions.db）
+flag-durable = 会话库每批都等磁盘写完，这样断电也不会丢已报“已存”的会话
+flag-record-lossy = 来得太快写不及时，宁可漏录并计数，也不让会话变慢
+flag-keep-age = 录制前，从会话库删去结束已超过这么久的会话：12h、30d
+flag-keep-size = 录制前，从会话库删去最旧的会话，直到总共不超过这么大：500m、2g
 flag-seed = 随机数的种子，用来重复同一次运行
 flag-generate = 打印 complete-SHELL（bash、elvish、fish、powershell、zsh）或 man，然后退出
 flag-help = 显示本帮助
@@ -804,6 +892,7 @@ event-reset-in = 对端切断了连接
 event-reset-out = 本端切断了连接
 event-timeout = 时间到：{ $what }
 event-refused = 拒绝了 { $remote }：{ $reason }
+event-saved = 已存为 { $id }
 event-closed = 已关闭：收 { $messages_in } 条（{ $bytes_in } 字节），发 { $messages_out } 条（{ $bytes_out } 字节）
 
 ## 有意制造的故障
@@ -841,6 +930,7 @@ note-tls-expired = 警告：{ $path } 里的证书已于 { $when } 过期（{ $d
 note-tls-not-yet-valid = 警告：{ $path } 里的证书要到 { $when } 才生效：在那之前对端会拒绝它
 note-faults = 有意制造的故障：{ $faults }（种子 { $seed }；用 --seed { $seed } 可以重现）
 note-loss-delays = 流上的 loss 是延迟：什么都不会丢，只是晚到 200 毫秒，再丢就是 400 毫秒，依此类推（真正的丢失请用 udp）
+note-events-lost = 有 { $count } 个事件来不及录制，已略去
 note-draining = 正在停止：{ $sessions } 个会话还可以进行 { $limit }；再按一次中断键立即结束
 note-refused = 拒绝了 { $count } 个连接（{ $reasons }），最近一个来自 { $remote }
 note-refused-in-all = 一共拒绝了 { $count } 个连接（{ $reasons }）

@@ -15,9 +15,9 @@ use sockeye::wire::notation::to_hex;
 
 use crate::fault::safe;
 use crate::grammar::{read, refuse, verbs};
-use crate::ui::json;
 use crate::ui::output::Output;
 use crate::words::Words;
+use sockeye::json;
 
 /// How certificates are listed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

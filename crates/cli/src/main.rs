@@ -11,6 +11,7 @@ mod fault;
 mod generate;
 mod grammar;
 mod lists;
+mod recording;
 mod run;
 mod ui;
 mod user;

@@ -9,7 +9,7 @@ use std::time::Duration;
 use clap::ArgMatches;
 use clap::error::ErrorKind;
 use sockeye::core::{Code, Fault, SessionId, Side};
-use sockeye::{Bounds, End, Eol, Source, Views, ask, connect, nc, proxy, serve};
+use sockeye::{Bounds, End, Eol, Source, Views, ask, connect, nc, proxy, recording, serve};
 
 use crate::cert;
 use crate::exit;
@@ -17,6 +17,7 @@ use crate::fault::{Weight, lines};
 use crate::generate;
 use crate::grammar::{self, early, read, refuse};
 use crate::lists;
+use crate::recording::Current;
 use crate::ui;
 use crate::ui::human::{Human, Manner};
 use crate::ui::json::Json;
@@ -72,7 +73,9 @@ pub(crate) fn main() -> ExitCode {
     let manner = manner(&args, &place, parsed.as_ref().map_or(0, Parsed::verbosity));
     let stderr = Output::stderr();
     let told = stderr.clone();
-    let stdout = Output::stdout(move |error| lost_stdout(tongue, &told, error));
+    let recording = Current::default();
+    let recorded = recording.clone();
+    let stdout = Output::stdout(move |error| lost_stdout(tongue, &told, &recorded, error));
     let people = Human::new(words(), manner, stdout.clone(), stderr);
     let (views, ui, people) = if early::has(&args, "json") {
         let (views, ui) = ui::views(Arc::new(Json::new(people, stdout.clone())), true);
@@ -82,7 +85,8 @@ pub(crate) fn main() -> ExitCode {
         let (views, ui) = ui::views(people.clone(), manner.verbose > 0);
         (views, ui, Some(people))
     };
-    let run = Run { place, views, people, stdout, words: words(), found: found.clone() };
+    let (words, kept) = (words(), recording.clone());
+    let run = Run { place, views, people, stdout, words, found: found.clone(), recording };
     let ended = parsed.and_then(|parsed| run.all(parsed));
     let patience = ended.as_ref().ok().copied().and_then(patience);
     let code = match ended {
@@ -93,7 +97,7 @@ pub(crate) fn main() -> ExitCode {
         }
     };
     // Whoever reads stdout may take long, and a signal still ends the wait.
-    end_on_signal(&found);
+    end_on_signal(&found, &kept);
     ui.finish(patience);
     found.restore();
     ExitCode::from(code)
@@ -110,7 +114,8 @@ const fn patience(end: End) -> Option<Duration> {
 
 /// Nobody reads stdout any more, so nothing is left to do, and that is no error: `sockeye … | head -1`. A full disk is one.
 #[expect(clippy::exit, reason = "sessions are under way on other threads, and none has a reader any more")]
-fn lost_stdout(tongue: Language, stderr: &Output, error: &std::io::Error) {
+fn lost_stdout(tongue: Language, stderr: &Output, recording: &Current, error: &std::io::Error) {
+    recording.finish();
     if error.kind() == std::io::ErrorKind::BrokenPipe {
         stderr.finish(patience(End::Stopped));
         std::process::exit(i32::from(exit::OK));
@@ -124,9 +129,10 @@ fn lost_stdout(tongue: Language, stderr: &Output, error: &std::io::Error) {
 
 /// From now on a signal ends the program at once, with the terminal as it was found.
 #[expect(clippy::exit, reason = "that is what the signal asks for, whatever other threads do")]
-fn end_on_signal(found: &Found) {
-    let found = found.clone();
+fn end_on_signal(found: &Found, recording: &Current) {
+    let (found, recording) = (found.clone(), recording.clone());
     sockeye::on_next_signal(move |number| {
+        recording.finish();
         found.restore();
         std::process::exit(i32::from(exit::of_end(End::Signal(number))));
     });
@@ -227,6 +233,7 @@ struct Run {
     stdout: Output,
     words: Words,
     found: Found,
+    recording: Current,
 }
 
 impl Run {
@@ -279,7 +286,9 @@ impl Run {
             allow_exec: read::has(deepest, "allow-exec"),
             at_terminal: self.place.stdin && self.place.stdout,
         };
-        serve::run(&request, || self.editor().unwrap_or(Source::Stdin), &self.views)
+        let editor = || self.editor().unwrap_or(Source::Stdin);
+        let about = || serve::about(&request);
+        self.recording.around(deepest, &self.views, about, |views| serve::run(&request, editor, views))
     }
 
     fn connect(&self, matches: &ArgMatches) -> Result<End, Fault> {
@@ -293,11 +302,14 @@ impl Run {
             from_terminal: self.place.stdin,
             shown: self.is_shown(matches),
         };
-        end_on_signal(&self.found);
+        self.end_on_signal();
         let plan = connect::plan(&request, &self.views)?;
-        // Opened only once nothing more can be refused: from here on the terminal is the editor's.
-        let editor = if self.place.stdin { self.editor() } else { None };
-        connect::run(plan, editor, &self.views)
+        let about = || recording::client("connect", &request.endpoint, &request.params);
+        self.recording.around(matches, &self.views, about, |views| {
+            // Opened only once nothing more can be refused: from here on the terminal is the editor's.
+            let editor = if self.place.stdin { self.editor() } else { None };
+            connect::run(plan, editor, views)
+        })
     }
 
     fn ask(&self, matches: &ArgMatches) -> Result<End, Fault> {
@@ -312,8 +324,9 @@ impl Run {
             apart: self.place.stdout && !read::has(matches, "hex"),
             bounds: bounds(matches)?,
         };
-        end_on_signal(&self.found);
-        ask::run(&request, &self.views)
+        self.end_on_signal();
+        let about = || recording::client("ask", &request.endpoint, &request.params);
+        self.recording.around(matches, &self.views, about, |views| ask::run(&request, views))
     }
 
     fn proxy(&self, matches: &ArgMatches) -> Result<End, Fault> {
@@ -325,7 +338,8 @@ impl Run {
             faults: read::values(matches, "fault"),
             seed: seed(matches)?,
         };
-        proxy::run(&request, &self.views)
+        let about = || proxy::about(&request);
+        self.recording.around(matches, &self.views, about, |views| proxy::run(&request, views))
     }
 
     fn nc(&self, matches: &ArgMatches) -> Result<End, Fault> {
@@ -357,19 +371,23 @@ impl Run {
             bounds: bounds(matches)?,
         };
         if !request.listen {
-            end_on_signal(&self.found);
+            self.end_on_signal();
         }
         nc::run(&request, &self.views)
     }
 
     fn cert(&self, matches: &ArgMatches) -> Result<End, Fault> {
-        end_on_signal(&self.found);
+        self.end_on_signal();
         let shape = if read::has(deepest(matches), "json") { cert::Shape::Json } else { cert::Shape::Text };
         cert::run(
             &cert::Sink { words: &self.words, stdout: &self.stdout, views: &self.views, shape },
             matches,
         )?;
         Ok(End::Done)
+    }
+
+    fn end_on_signal(&self) {
+        end_on_signal(&self.found, &self.recording);
     }
 
     /// Whether what comes in must pass the people's side, or the programs', instead of going straight to stdout.

@@ -216,6 +216,11 @@ pub enum Kind<'a> {
         /// Messages in and out, then bytes in and out, of the peer's leg.
         totals: Totals,
     },
+    /// The session is in the store, whole: a crash of the program takes nothing of it any more.
+    Saved {
+        /// Its number in the store.
+        id: u64,
+    },
     /// Something to tell a person.
     Note(&'a Note),
     /// Something went wrong.
@@ -244,6 +249,7 @@ impl Kind<'_> {
             Self::Timeout { .. } => "timeout",
             Self::Refused { .. } => "refused",
             Self::Closed { .. } => "closed",
+            Self::Saved { .. } => "saved",
             Self::Note(_) => "note",
             Self::Error(_) => "error",
         }

@@ -181,6 +181,9 @@ codes! {
     BadFile = "bad-file", File, Here, File;
     /// A users file that cannot be read any more: who was known before is known still. Arguments: `path`.
     UsersKept = "users-kept", File, Here, File;
+    /// A conversation file that says nothing that could be played here. Arguments: `path` (with line and column), `what`
+    /// (why), `value` (the part it is about).
+    Unplayable = "unplayable", File, Here, File;
     /// A key of a file that does not exist. Arguments: `path`, `name`, `near`.
     UnknownKey = "unknown-key", File, Here, File;
     /// A found file that would run programs. Arguments: `path`.
@@ -189,6 +192,20 @@ codes! {
     FileExists = "file-exists", File, Here, File;
     /// A file or directory that cannot be written; `detail` has the system's words. Arguments: `path`.
     Unwritable = "unwritable", File, Here, File;
+    /// A recording that can be written no further; `detail` has the system's words. Arguments: `path` (`store` for the
+    /// store).
+    RecordingStopped = "recording-stopped", File, Here, File;
+    /// A recording that could not be written to its end in time. Arguments: `after`.
+    RecordingLate = "recording-late", File, Here, File;
+    /// What cannot be recorded to: its name tells no kind. Arguments: `value`, `near`.
+    BadRecording = "bad-recording", Usage, Here, Usage;
+    /// A store that cannot be used; `detail` has the library's words. Arguments: `path`, `what` (`open`, `newer`,
+    /// `foreign`, `busy`, `broken`, `full`, `other`).
+    BadStore = "bad-store", File, Here, File;
+    /// No store where one is to be read. Arguments: `path`.
+    NoStore = "no-store", File, Here, File;
+    /// No recorded session of this name. Arguments: `name`, `path`, `have` (the numbers there are).
+    NoSession = "no-session", File, Here, File;
     /// A certificate or key that cannot be read, or is not what is wanted. Arguments: `what` (which of these), `path`,
     /// `line`, `name` (a label of PEM), `max`.
     BadCertificate = "bad-certificate", File, Here, File;
@@ -197,6 +214,13 @@ codes! {
     HalfIdentity = "half-identity", File, Here, File;
     /// No authority that could sign a certificate. Arguments: `path`.
     NoAuthority = "no-authority", File, Here, File;
+
+    /// A capture that cannot be read. Arguments: `what` (`unknown`, `empty`, `broken`, `large`, `link`), `max`, `link` (the
+    /// number of a kind of network).
+    BadCapture = "bad-capture", File, Here, File;
+    /// A capture that lacks something. Arguments: `what` (`gap`, `cut`, `middle`, `fragment`, `file`, `flows`, `tls`),
+    /// `count` (bytes of a `gap` or `cut`, flows left out, fragments).
+    FlawedCapture = "flawed-capture", File, Here, File;
 
     /// A name that resolves to nothing. Arguments: `name`.
     Unresolved = "unresolved", Name, Unknown, Connect;
@@ -328,6 +352,9 @@ codes! {
     WsClosed = "ws-closed", Application, Peer, Session;
     /// A WebSocket's peer answers no ping. Arguments: `after`.
     WsSilent = "ws-silent", Application, Peer, Session;
+    /// A conversation that does not go as it is written. Arguments: `place`, `step`, `of`, `what` (how it fails), `after`,
+    /// `expected`, `actual`, `at` (the first byte that differs), `code` (of a lost connection).
+    Unscripted = "unscripted", Application, Peer, Verdict;
     /// FIN before the reply.
     EarlyFin = "early-fin", Application, Peer, Session;
     /// The peer does not read, and its share of memory is full. Arguments: `waiting`, `max`.

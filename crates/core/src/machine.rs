@@ -232,6 +232,9 @@ impl Machine {
             self.keep(leg, data[left.start..left.end].to_vec(), 0);
             return Ok(());
         }
+        if out.has_let_go(leg) {
+            return Ok(());
+        }
         self.last(now, leg, &mut data[left.start..left.end], left.seen, out)
     }
 
@@ -240,17 +243,43 @@ impl Machine {
         self.lend(out);
         let (mut left, seen) = self.take_carry(leg);
         self.last(now, leg, &mut left, seen, out)?;
-        self.input(now, Input::Eof { leg }, out);
+        if !out.has_let_go(leg) {
+            self.input(now, Input::Eof { leg }, out);
+        }
         Ok(())
+    }
+
+    /// Takes the bytes of a leg that were read and not delivered: an unfinished frame, or what came after the message upon
+    /// which the conversation let go of the leg.
+    pub fn take_rest(&mut self, leg: Leg) -> Vec<u8> {
+        if leg == PEER {
+            (self.behind, self.whole) = (false, false);
+        }
+        self.take_carry(leg).0
     }
 
     /// Anything that is not bytes.
     pub fn input(&mut self, now: Tick, input: Input<'_>, out: &mut Outbox) {
         self.lend(out);
-        if let Input::Failed { leg, .. } = input {
-            self.take_carry(leg);
+        match input {
+            Input::Failed { leg, .. } => {
+                self.take_carry(leg);
+            }
+            Input::Timeout => self.tell_unfinished(out),
+            _ => {}
         }
         self.step(now, input, out);
+    }
+
+    /// Tells what has begun to come on each leg: somebody has waited for it, perhaps in vain.
+    #[cold]
+    fn tell_unfinished(&self, out: &mut Outbox) {
+        if !self.carry.is_empty() {
+            out.note_unfinished(PEER, &self.carry);
+        }
+        for carry in self.others.as_deref().map_or(&[][..], |others| &others.carries) {
+            out.note_unfinished(carry.leg, &carry.bytes);
+        }
     }
 
     /// Delivers every whole message of `bytes`, until the conversation ends the session.
@@ -271,6 +300,9 @@ impl Machine {
                     self.deliver(now, leg, &bytes[at + start..at + end], out);
                     at += used;
                     seen = 0;
+                    if out.has_let_go(leg) {
+                        return Ok(Left { start: at, end: bytes.len(), seen });
+                    }
                     if out.bytes().len() >= self.burst as usize && leg == PEER && at < bytes.len() {
                         self.behind = true;
                         return Ok(Left { start: at, end: bytes.len(), seen });

@@ -123,6 +123,22 @@ pub enum Effect {
     Fail(Box<Fault>),
 }
 
+/// A frame that has begun to come.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unfinished {
+    /// On which leg.
+    pub leg: Leg,
+    /// How many bytes of it are there, framing included.
+    pub have: usize,
+    /// The first of them, at most [`Unfinished::SHOWN`].
+    pub first: Box<[u8]>,
+}
+
+impl Unfinished {
+    /// The most bytes that are told of one.
+    pub const SHOWN: usize = 128;
+}
+
 /// Where a conversation puts what it wants done.
 pub struct Outbox {
     bytes: Vec<u8>,
@@ -138,6 +154,8 @@ pub struct Outbox {
     watched: bool,
     seen: Vec<u8>,
     marks: Vec<(Leg, usize)>,
+    unfinished: Vec<Unfinished>,
+    let_go: Vec<Leg>,
     wall: fn() -> u64,
 }
 
@@ -158,6 +176,8 @@ impl Outbox {
             watched: false,
             seen: Vec::new(),
             marks: Vec::new(),
+            unfinished: Vec::new(),
+            let_go: Vec::new(),
             wall,
         }
     }
@@ -264,6 +284,9 @@ impl Outbox {
 
     /// Asks something of the world.
     pub fn effect(&mut self, effect: Effect) {
+        if let Effect::Hang { leg } | Effect::Cut { leg } | Effect::Secure { leg, .. } = effect {
+            self.let_go.push(leg);
+        }
         self.push(Op::Effect(effect));
     }
 
@@ -286,6 +309,12 @@ impl Outbox {
     /// The wall clock: nanoseconds since 1970-01-01T00:00:00Z.
     pub fn wall(&self) -> u64 {
         (self.wall)()
+    }
+
+    /// What has begun to come on a leg and is not whole yet. Known during [`Input::Timeout`](crate::Input::Timeout) alone:
+    /// it is for telling a person what was waited for in vain.
+    pub fn unfinished(&self, leg: Leg) -> Option<&Unfinished> {
+        self.unfinished.iter().find(|unfinished| unfinished.leg == leg)
     }
 
     /// Whether the session was ended in this call.
@@ -346,6 +375,8 @@ impl Outbox {
         self.owned = 0;
         self.marks.clear();
         self.marks.shrink_to(KEEP_OPS);
+        self.unfinished.clear();
+        self.let_go.clear();
         self.ops.clear();
         self.ops.shrink_to(KEEP_OPS);
         self.leg = PEER;
@@ -366,12 +397,24 @@ impl Outbox {
         self.home();
     }
 
+    /// Notes the beginning of a frame.
+    pub(crate) fn note_unfinished(&mut self, leg: Leg, bytes: &[u8]) {
+        let first = bytes[..bytes.len().min(Unfinished::SHOWN)].into();
+        self.unfinished.push(Unfinished { leg, have: bytes.len(), first });
+    }
+
     /// Makes the peer's leg the current one again.
     #[inline]
     pub(crate) fn home(&mut self) {
         if self.leg != PEER {
             self.to(PEER);
         }
+    }
+
+    /// Whether the conversation wants no more of what has come from this leg: it hung it up, cut it, or put TLS on it.
+    #[inline]
+    pub(crate) fn has_let_go(&self, leg: Leg) -> bool {
+        !self.let_go.is_empty() && self.let_go.contains(&leg)
     }
 
     /// The payloads sent since the last call, for an observer.

@@ -72,14 +72,16 @@ fn admit(plan: &Rc<Plan>, mut stream: Stream, remote: Address) {
     };
     if plan.layers.is_empty() {
         let Some(slot) = plan.enter(&remote) else { return };
-        let (id, link) = (World::number(), Link::new(stream, remote));
+        let id = World::number();
+        let link = Link::new(stream.tapped(world.tap(id, PEER)), remote);
         accepted(id, &link);
         return begin(plan, id, slot, link);
     }
     let known = Some(&remote).filter(|_| !plan.layers.tell_remote());
     match plan.guard.greet(known, plan.layers.logins(), world.clock.now()) {
         Ok(place) => {
-            let (id, link) = (World::number(), Link::new(stream, remote));
+            let id = World::number();
+            let link = Link::new(stream.tapped(world.tap(id, PEER)), remote);
             accepted(id, &link);
             let entrant = Entrant::new(world, &plan.guard, place, link.remote.clone());
             tokio::task::spawn_local(greet(Rc::clone(plan), id, entrant, link));
@@ -152,7 +154,7 @@ async fn nobody_waits(plan: &Plan) {
 /// Starts a session on a connection that has all its layers.
 fn begin(plan: &Rc<Plan>, id: SessionId, slot: Slot, link: Link) {
     let Link { stream, local, remote, user } = link;
-    let alone = matches!(stream, Stream::Stdio(_));
+    let alone = stream.is_stdio();
     let transport = stream.transport();
     let told = (!plan.layers.is_empty()).then(|| Told { local: local.clone(), user: user.clone() });
     let machine = plan.begin(Caller { id, transport, local, remote: remote.clone(), user });

@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use sockeye_core::endpoint::Endpoint;
 use sockeye_core::{
-    Code, Conversation, Effect, Fault, Input, Limits, Machine, OPERATOR, Observer, Outbox, PEER, Tick,
+    Address, Code, Conversation, Effect, Fault, Framing, Input, Lane, Limits, Machine, OPERATOR, Observer,
+    Outbox, PEER, Tick,
 };
 
 use crate::dial::Target;
@@ -65,6 +66,47 @@ pub fn pipe(options: Options) -> Result<(), Fault> {
     })
 }
 
+/// What a conversation without a peer of its own is told.
+pub struct Free {
+    /// What is being done, for faults of the session.
+    pub subject: String,
+    /// Bounds.
+    pub limits: Limits,
+    /// The people's side.
+    pub front: Arc<dyn Front>,
+    /// Who is shown events.
+    pub observer: Option<Arc<dyn Observer>>,
+    /// Whose lines come as messages on [`OPERATOR`], then `Eof`.
+    pub operator: Option<Source>,
+}
+
+/// Runs `conversation` with nobody on [`PEER`]: it begins with `Opened` of that leg, which then carries nothing, and opens
+/// all others by effects. It lives until it closes. What happens to a leg is the conversation's concern: it is told
+/// `Failed` with the code's word, and right before that an observer is shown [`Kind::Error`](sockeye_core::Kind::Error)
+/// with the whole fault. So what comes back is only a fault that the conversation failed with.
+///
+/// Blocks its thread, and shares nothing with other threads that run one.
+pub fn play(free: Free, conversation: Box<dyn Conversation>) -> Result<(), Fault> {
+    let runtime = runtime()?;
+    let outcome = runtime.block_on(async {
+        let world = World::new(free.limits, free.front, free.observer);
+        tokio::task::spawn_local(timer::run(Rc::clone(&world)));
+        let id = World::number();
+        let lane = Lane::stream(Framing::RAW);
+        let machine =
+            Machine::new(conversation, lane, world.limits.message).watched(id, world.observer.clone());
+        let mut session = Session::new(&world, id, machine, Port::Nobody, None, None)
+            .with(Address::Unix(None))
+            .about(free.subject);
+        if let Some(source) = free.operator {
+            session = session.with_leg(OPERATOR, Port::Operator(source.open(world.limits.message)));
+        }
+        session.await.map_err(|fault| *fault)
+    });
+    runtime.shutdown_background();
+    outcome
+}
+
 fn session(
     options: Options,
     conversation: Box<dyn Conversation>,
@@ -85,7 +127,7 @@ async fn talk(
     let world = World::new(options.limits, options.front, options.observer);
     tokio::task::spawn_local(timer::run(Rc::clone(&world)));
     let id = World::number();
-    let target = Target::new(&options.endpoint)?;
+    let target = Rc::new(Target::new(&options.endpoint)?);
     for note in target.announce() {
         world.note(id, &note);
     }
@@ -95,6 +137,7 @@ async fn talk(
     let idle = options.endpoint.params.idle.or(world.limits.idle);
     let mut session = Session::new(&world, id, machine, opened.port, idle, None)
         .with(opened.remote)
+        .dialled(&target)
         .about(format!("{} {}", options.verb, options.endpoint.bare()));
     if let Some((leg, port)) = other {
         session = session.with_leg(leg, port);

@@ -17,6 +17,7 @@ use crate::errno;
 use crate::eyeballs::{Race, Step};
 use crate::layer::{Layers, Link, Open, Scene, via};
 use crate::stream::Stream;
+use crate::tap::Tap;
 use crate::transport::{self, Entry, Role};
 
 /// What a dialled endpoint is.
@@ -114,12 +115,22 @@ impl Target {
 
     /// Connects; see [`dial`].
     pub async fn dial(&self, options: Options, on_event: &dyn Fn(Kind<'_>)) -> Result<Conn, Fault> {
+        self.dial_tapped(options, on_event, None).await
+    }
+
+    /// As [`Target::dial`], with the bytes of a stream shown, if somebody wants to see them.
+    pub(crate) async fn dial_tapped(
+        &self,
+        options: Options,
+        on_event: &dyn Fn(Kind<'_>),
+        tap: Option<Tap>,
+    ) -> Result<Conn, Fault> {
         let endpoint = self.proxy.as_ref().unwrap_or(&self.endpoint);
         let subject = self.subject.clone();
         let call = Call { endpoint, subject, leg: options.leg, on_event, started: Instant::now() };
         // Where time runs out tells what to look for.
         let stands = Cell::new(false);
-        let dialling = self.connect(&call, &options, &stands);
+        let dialling = self.connect(&call, &options, &stands, tap);
         let dialled = match self.endpoint.params.timeout.or(options.timeout) {
             None => dialling.await,
             Some(limit) => timeout(limit, dialling).await.unwrap_or_else(|_| {
@@ -134,8 +145,17 @@ impl Target {
     }
 
     /// `stands` is set once only handshakes are still to be made.
-    async fn connect(&self, call: &Call<'_>, options: &Options, stands: &Cell<bool>) -> Result<Conn, Fault> {
-        let conn = (self.entry.dial)(call).await?;
+    async fn connect(
+        &self,
+        call: &Call<'_>,
+        options: &Options,
+        stands: &Cell<bool>,
+        tap: Option<Tap>,
+    ) -> Result<Conn, Fault> {
+        let conn = match (self.entry.dial)(call).await? {
+            Conn::Stream(stream) => Conn::Stream(stream.tapped(tap)),
+            conn @ Conn::Datagram(_) => conn,
+        };
         stands.set(true);
         match conn {
             Conn::Stream(stream) if !self.layers.is_empty() => {

@@ -39,6 +39,7 @@ pub mod socket_file;
 pub mod stdio;
 pub mod stream;
 mod tally;
+mod tap;
 mod timer;
 pub mod transport;
 mod world;

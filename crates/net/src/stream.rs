@@ -16,6 +16,7 @@ use crate::layer::ws::socket::Socket;
 use crate::process::Process;
 use crate::socket_file::SocketFile;
 use crate::stdio::Stdio;
+use crate::tap::{Tap, Tapped};
 
 /// A connection that carries bytes.
 #[derive(Debug)]
@@ -32,6 +33,8 @@ pub enum Stream {
     Process(Box<Process>),
     /// A WebSocket on any of these. As a stream it is the bytes of its messages.
     Ws(Box<Socket>),
+    /// A stream whose bytes somebody is shown.
+    Tap(Box<Tapped>),
     /// A stream some of whose bytes were read too early, by a handshake. It becomes the stream itself once they are read.
     Prefixed(Box<Prefixed>),
 }
@@ -58,6 +61,7 @@ impl Stream {
             Self::Stdio(_) => "-",
             Self::Process(_) => "exec",
             Self::Ws(socket) => socket.below().transport(),
+            Self::Tap(it) => it.below().transport(),
             Self::Prefixed(it) => it.stream.as_ref().map_or("", Self::transport),
         }
     }
@@ -75,11 +79,48 @@ impl Stream {
         Self::Prefixed(Box::new(Prefixed { bytes: bytes.to_vec(), at: 0, stream: Some(self) }))
     }
 
+    /// The stream with its bytes shown, if somebody wants to see them.
+    #[must_use]
+    pub(crate) fn tapped(self, tap: Option<Tap>) -> Self {
+        match tap {
+            Some(tap) => Self::Tap(Box::new(Tapped::new(self, tap))),
+            None => self,
+        }
+    }
+
+    /// Who is shown its bytes, if anybody is.
+    pub(crate) fn tap(&self) -> Option<&Tap> {
+        match self {
+            Self::Tap(it) => Some(it.tap()),
+            Self::Tls(stream) => stream.below().tap(),
+            Self::Ws(socket) => socket.below().tap(),
+            Self::Prefixed(it) => it.stream.as_ref().and_then(Self::tap),
+            Self::Tcp(_) | Self::Unix(_) | Self::Stdio(_) | Self::Process(_) => None,
+        }
+    }
+
+    /// Whether this is stdin and stdout.
+    pub(crate) fn is_stdio(&self) -> bool {
+        match self {
+            Self::Tap(it) => it.below().is_stdio(),
+            stream => matches!(stream, Self::Stdio(_)),
+        }
+    }
+
+    /// Whether this is a process that was started for the session.
+    pub(crate) fn is_process(&self) -> bool {
+        match self {
+            Self::Tap(it) => it.below().is_process(),
+            stream => matches!(stream, Self::Process(_)),
+        }
+    }
+
     /// What binds a login to this connection (RFC 9266), where TLS is below.
     pub(crate) fn binding(&self) -> Option<[u8; 32]> {
         match self {
             Self::Tls(stream) => stream.binding(),
             Self::Ws(socket) => socket.below().binding(),
+            Self::Tap(it) => it.below().binding(),
             Self::Prefixed(it) => it.stream.as_ref().and_then(Self::binding),
             Self::Tcp(_) | Self::Unix(_) | Self::Stdio(_) | Self::Process(_) => None,
         }
@@ -90,6 +131,7 @@ impl Stream {
         match self {
             Self::Tls(stream) => stream.is_private(),
             Self::Ws(socket) => socket.below().is_private(),
+            Self::Tap(it) => it.below().is_private(),
             Self::Prefixed(it) => it.stream.as_ref().is_some_and(Self::is_private),
             Self::Tcp(_) => false,
             Self::Unix(_) | Self::Stdio(_) | Self::Process(_) => true,
@@ -100,6 +142,7 @@ impl Stream {
     pub(crate) fn is_messages(&self) -> bool {
         match self {
             Self::Ws(_) => true,
+            Self::Tap(it) => it.below().is_messages(),
             Self::Prefixed(it) => it.stream.as_ref().is_some_and(Self::is_messages),
             Self::Tcp(_) | Self::Unix(_) | Self::Tls(_) | Self::Stdio(_) | Self::Process(_) => false,
         }
@@ -113,6 +156,7 @@ impl Stream {
             Self::Tls(stream) => stream.below().local(),
             Self::Stdio(_) | Self::Process(_) => Ok(Address::Stdio),
             Self::Ws(socket) => socket.below().local(),
+            Self::Tap(it) => it.below().local(),
             Self::Prefixed(it) => it.stream.as_ref().map_or(Ok(Address::Unix(None)), Self::local),
         }
     }
@@ -126,6 +170,7 @@ impl Stream {
             Self::Stdio(_) => Ok(Address::Stdio),
             Self::Process(process) => Ok(Address::Process(process.command().into())),
             Self::Ws(socket) => socket.below().remote(),
+            Self::Tap(it) => it.below().remote(),
             Self::Prefixed(it) => it.stream.as_ref().map_or(Ok(Address::Unix(None)), Self::remote),
         }
     }
@@ -135,7 +180,12 @@ impl Stream {
         match self {
             Self::Tcp(stream) => stream.try_write(data),
             Self::Unix(stream) => stream.try_write(data),
-            Self::Tls(_) | Self::Stdio(_) | Self::Process(_) | Self::Ws(_) | Self::Prefixed(_) => {
+            Self::Tls(_)
+            | Self::Stdio(_)
+            | Self::Process(_)
+            | Self::Ws(_)
+            | Self::Tap(_)
+            | Self::Prefixed(_) => {
                 match Pin::new(self).poll_write(&mut Context::from_waker(Waker::noop()), data) {
                     Poll::Ready(result) => result,
                     Poll::Pending => Err(io::ErrorKind::WouldBlock.into()),
@@ -152,6 +202,7 @@ impl Stream {
             Self::Tls(stream) => stream.below().take_error(),
             Self::Stdio(_) | Self::Process(_) => None,
             Self::Ws(socket) => socket.below().take_error(),
+            Self::Tap(it) => it.below().take_error(),
             Self::Prefixed(it) => it.stream.as_ref().and_then(Self::take_error),
         }
     }
@@ -163,6 +214,7 @@ impl Stream {
             Self::Tcp(stream) => drop(stream.set_zero_linger()),
             Self::Tls(stream) => stream.below().set_abort(),
             Self::Ws(socket) => socket.below().set_abort(),
+            Self::Tap(it) => it.below().set_abort(),
             Self::Prefixed(it) => {
                 if let Some(stream) = &it.stream {
                     stream.set_abort();
@@ -178,7 +230,12 @@ impl Stream {
             Self::Tcp(stream) => Some(stream.as_fd()),
             Self::Unix(stream) => Some(stream.as_fd()),
             // The kernel knows nothing of TLS or frames, and what was read too early would be left behind.
-            Self::Tls(_) | Self::Stdio(_) | Self::Process(_) | Self::Ws(_) | Self::Prefixed(_) => None,
+            Self::Tls(_)
+            | Self::Stdio(_)
+            | Self::Process(_)
+            | Self::Ws(_)
+            | Self::Tap(_)
+            | Self::Prefixed(_) => None,
         }
     }
 
@@ -188,6 +245,7 @@ impl Stream {
         match self {
             Self::Tls(stream) => stream.has_unsent(),
             Self::Ws(socket) => socket.owes(),
+            Self::Tap(it) => it.below().has_unsent(),
             Self::Prefixed(it) => it.stream.as_ref().is_some_and(Self::has_unsent),
             Self::Tcp(_) | Self::Unix(_) | Self::Stdio(_) | Self::Process(_) => false,
         }
@@ -198,6 +256,7 @@ impl Stream {
         match self {
             Self::Tls(stream) => stream.is_truncated(),
             Self::Ws(socket) => socket.below().is_truncated(),
+            Self::Tap(it) => it.below().is_truncated(),
             Self::Prefixed(it) => it.stream.as_ref().is_some_and(Self::is_truncated),
             Self::Tcp(_) | Self::Unix(_) | Self::Stdio(_) | Self::Process(_) => false,
         }
@@ -265,6 +324,7 @@ macro_rules! each {
             Stream::Stdio($inner) => $call,
             Stream::Process($inner) => $call,
             Stream::Ws($inner) => $call,
+            Stream::Tap($inner) => $call,
             Stream::Prefixed($inner) => $call,
         }
     };
@@ -281,6 +341,7 @@ impl AsyncRead for Stream {
             Self::Stdio(inner) => Pin::new(inner).poll_read(cx, buf),
             Self::Process(inner) => Pin::new(inner).poll_read(cx, buf),
             Self::Ws(inner) => Pin::new(inner).poll_read(cx, buf),
+            Self::Tap(inner) => Pin::new(inner).poll_read(cx, buf),
             Self::Prefixed(inner) => {
                 inner.read(buf);
                 if let Some(stream) = inner.spent() {

@@ -7,18 +7,21 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use sockeye_core::{Event, Fault, How, Kind, Limits, Note, Observer, Outbox, SessionId};
+use sockeye_core::{Event, Fault, How, Kind, Leg, Limits, Note, Observer, Outbox, SessionId};
 use tokio::sync::{Notify, watch};
 
 use crate::clock::{Clock, wall};
 use crate::complaints::{About, Complaints};
 use crate::dial::Target;
 use crate::front::Front;
+use crate::layer::Layers;
 use crate::memory::Memory;
 use crate::metrics::Metrics;
 use crate::post::{Letter, Post};
 use crate::refusals::Refusals;
+use crate::tap::Tap;
 use crate::timer::Timer;
+use crate::transport::{self, Role};
 
 /// How much one read may bring: 64 KiB, the most a UDP datagram can carry, and what measured best for streams.
 pub(crate) const READ: usize = 64 * 1024;
@@ -38,6 +41,8 @@ static NEXT: AtomicU64 = AtomicU64::new(1);
 pub(crate) struct World {
     pub(crate) front: Arc<dyn Front>,
     pub(crate) observer: Option<Arc<dyn Observer>>,
+    /// Whether it wants bytes as transports carry them.
+    wants_wire: bool,
     pub(crate) limits: Limits,
     pub(crate) clock: Clock,
     pub(crate) timer: Timer,
@@ -66,6 +71,7 @@ pub(crate) struct World {
     pub(crate) ended: Notify,
     posts: RefCell<HashMap<SessionId, Rc<Post>>>,
     targets: RefCell<HashMap<Box<str>, Rc<Target>>>,
+    upgrades: RefCell<HashMap<Box<str>, Rc<Layers>>>,
 }
 
 /// Buffers that no idle session holds.
@@ -82,6 +88,7 @@ impl World {
     ) -> Rc<Self> {
         Rc::new(Self {
             front,
+            wants_wire: observer.as_deref().is_some_and(Observer::wants_wire),
             observer,
             memory: Memory::new(limits.memory),
             burst: (limits.waiting_per_peer / 2).clamp(1, BURST),
@@ -99,6 +106,7 @@ impl World {
             ended: Notify::new(),
             posts: RefCell::default(),
             targets: RefCell::default(),
+            upgrades: RefCell::default(),
         })
     }
 
@@ -122,6 +130,33 @@ impl World {
         }
         targets.insert(to.into(), Rc::clone(&target));
         Ok(target)
+    }
+
+    /// What `starttls` puts on a stream towards `endpoint`, or on one that came to it: read once, and kept.
+    pub(crate) fn upgrade(&self, endpoint: &str, role: Role) -> Result<Rc<Layers>, Fault> {
+        let key = format!("{} {endpoint}", if role == Role::Connect { ">" } else { "<" });
+        if let Some(known) = self.upgrades.borrow().get(&*key) {
+            return Ok(Rc::clone(known));
+        }
+        let endpoint = endpoint.parse()?;
+        transport::fit(&endpoint, role)?;
+        let layers = Rc::new(Layers::prepare(&endpoint, role)?);
+        for note in layers.announce(&endpoint.bare().to_string()) {
+            self.note(SessionId::default(), &note);
+        }
+        let mut upgrades = self.upgrades.borrow_mut();
+        if upgrades.len() >= TARGETS {
+            upgrades.clear();
+        }
+        upgrades.insert(key.into(), Rc::clone(&layers));
+        Ok(layers)
+    }
+
+    /// Who is shown the bytes of this leg, if anybody wants to see them.
+    #[inline]
+    pub(crate) fn tap(&self, session: SessionId, leg: Leg) -> Option<Tap> {
+        let observer = self.observer.as_ref().filter(|_| self.wants_wire)?;
+        Some(Tap::new(Arc::clone(observer), self.clock, session, leg))
     }
 
     /// Makes `post` the mailbox of the session.

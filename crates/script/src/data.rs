@@ -1,12 +1,13 @@
 //! What a step sends.
 
+use crate::message::Message;
 use crate::pattern::Pattern;
 use crate::vars::Vars;
 
 /// A message to send. It may hold variables, lengths and checksums that are known only when it is built.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Data {
-    bytes: Box<[u8]>,
+    message: Message,
 }
 
 /// Why a message could not be built.
@@ -34,17 +35,21 @@ pub enum Unfit {
 impl Data {
     /// These bytes.
     pub fn literal(bytes: &[u8]) -> Self {
-        Self { bytes: bytes.into() }
+        Self { message: Message::literal(bytes) }
     }
 
-    /// Appends the message.
-    pub fn build(&self, _vars: &Vars, out: &mut Vec<u8>) -> Result<(), Unfit> {
-        out.extend_from_slice(&self.bytes);
-        Ok(())
+    /// A message that has no open part.
+    pub(crate) const fn of(message: Message) -> Self {
+        Self { message }
+    }
+
+    /// Appends the message, at most 64 MiB. `out` is as it was if it cannot be built.
+    pub fn build(&self, vars: &Vars, out: &mut Vec<u8>) -> Result<(), Unfit> {
+        self.message.build(vars, out)
     }
 
     /// The pattern that such a message matches, and no other: what a mock expects of whom it answers.
     pub fn pattern(&self) -> Pattern {
-        Pattern::literal(&self.bytes)
+        Pattern::of(self.message.clone(), None)
     }
 }

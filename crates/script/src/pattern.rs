@@ -1,12 +1,14 @@
 //! What a step expects.
 
-use crate::data::Unfit;
+use crate::data::{Data, Unfit};
+use crate::message::Message;
 use crate::vars::Vars;
 
 /// What a message must look like.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Pattern {
-    bytes: Box<[u8]>,
+    message: Message,
+    like: Option<Box<Data>>,
 }
 
 /// How much of what came a pattern must account for.
@@ -42,34 +44,49 @@ pub struct Difference {
     /// What was expected, as far as it is known with the variables as they stand: literal bytes are themselves, and what
     /// may be anything is what came. Empty where nothing literal can be said (a regular expression).
     pub expected: Vec<u8>,
-    /// Which part of the pattern was not met, as it is written.
+    /// Which part of the pattern was not met, as it is written; of JSON the clause, which names the path. Empty where the
+    /// message should have ended.
     pub part: Box<str>,
 }
 
 impl Pattern {
     /// Exactly these bytes.
     pub fn literal(bytes: &[u8]) -> Self {
-        Self { bytes: bytes.into() }
+        Self { message: Message::literal(bytes), like: None }
+    }
+
+    pub(crate) const fn of(message: Message, like: Option<Box<Data>>) -> Self {
+        Self { message, like }
     }
 
     /// Compares. What is captured goes to `captured`, and is whole only on a match.
-    pub fn matches(&self, came: &[u8], _vars: &Vars, extent: Extent, _captured: &mut Vars) -> Verdict {
-        let wanted = &*self.bytes;
-        let same = wanted.iter().zip(came).take_while(|(wanted, came)| wanted == came).count();
-        if same == wanted.len() && (came.len() == same || extent != Extent::Whole) {
-            return Verdict::Match { used: same };
-        }
-        if same == came.len() && extent == Extent::Prefix {
-            return Verdict::More;
-        }
-        let part = wanted.escape_ascii().to_string().into();
-        Verdict::Differs(Difference { at: same, expected: wanted.to_vec(), part })
+    ///
+    /// With [`Extent::Prefix`] a part at the end that takes any number of bytes takes what is there, once at least one
+    /// byte came. The same stream gives the same match however it comes, but for such a part, and for a regular expression
+    /// that what comes later would lengthen.
+    ///
+    /// Work is bounded: what takes more than 2²² tries, each a part met or 32 bytes searched, counts as no match.
+    pub fn matches(&self, came: &[u8], vars: &Vars, extent: Extent, captured: &mut Vars) -> Verdict {
+        self.message.compare(came, vars, extent, captured)
     }
 
-    /// Appends a message that matches: what a mock says in the place of whom was recorded.
-    pub fn sample(&self, _vars: &Vars, out: &mut Vec<u8>) -> Result<(), Unfit> {
-        out.extend_from_slice(&self.bytes);
-        Ok(())
+    /// Appends a message that matches: what a mock says in the place of whom was recorded. That is what `like` says, where
+    /// the step has one. It captures nothing: who wants to know what its parts are called compares it.
+    pub fn sample(&self, vars: &Vars, out: &mut Vec<u8>) -> Result<(), Unfit> {
+        match &self.like {
+            Some(like) => like.build(vars, out),
+            None => self.message.build(vars, out),
+        }
+    }
+
+    /// The first part for which a mock could say nothing, as it is written: [`Pattern::sample`] is bound to be refused.
+    pub fn open(&self) -> Option<Box<str>> {
+        if self.like.is_some() { None } else { self.message.open() }
+    }
+
+    /// What is said in its place by a mock.
+    pub fn like(&self) -> Option<&Data> {
+        self.like.as_deref()
     }
 }
 

@@ -17,6 +17,7 @@ pub(crate) const ENTRY: Entry = Entry {
     options: &[Opt { long: "keep", choice: Choice::Flag }],
     words: "[TEXT]",
     takes_rest: false,
+    loads: None,
     welcome: &[Welcome { endpoint: "tcp://127.0.0.1:7788", args: &[], terminal_only: false }],
     examples: &[
         Example {

@@ -14,6 +14,7 @@ pub(crate) const ENTRY: Entry = Entry {
     options: &[],
     words: "",
     takes_rest: false,
+    loads: None,
     welcome: &[],
     examples: &[
         Example {

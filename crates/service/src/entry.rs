@@ -15,12 +15,41 @@ pub struct Entry {
     pub words: &'static str,
     /// Whether everything after the name belongs to the service, flags of `serve` included.
     pub takes_rest: bool,
+    /// The conversation file it is given, if it is given one.
+    pub loads: Option<Loads>,
     /// Where the welcome set answers with it.
     pub welcome: &'static [Welcome],
     /// Examples: shown as help and run as tests, in memory and on real sockets.
     pub examples: &'static [Example],
     /// Makes the service from what the command line or a file gave.
     pub build: fn(&Given) -> Result<Box<dyn Service>, Fault>,
+}
+
+impl Entry {
+    /// The conversation file that was given, by path. Whoever touches files loads it into [`Given::script`].
+    pub fn file<'a>(&self, given: &'a Given) -> Option<&'a str> {
+        match self.loads.as_ref()?.by {
+            By::Word => given.words.first().map(String::as_str),
+            By::Flag(long) => given.value(long),
+        }
+    }
+}
+
+/// A conversation file that a service can be given.
+pub struct Loads {
+    /// How it is named.
+    pub by: By,
+    /// What is in the file that the examples name.
+    pub example: &'static str,
+}
+
+/// How a service's file is named.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum By {
+    /// By its first word.
+    Word,
+    /// By this flag.
+    Flag(&'static str),
 }
 
 /// One flag of a service.

@@ -21,6 +21,7 @@ pub(crate) const ENTRY: Entry = Entry {
     options: &[],
     words: "CMD...",
     takes_rest: true,
+    loads: None,
     welcome: &[],
     examples: &[
         Example {

@@ -20,6 +20,7 @@ pub(crate) const ENTRY: Entry = Entry {
     options: &[],
     words: "ENDPOINT",
     takes_rest: false,
+    loads: None,
     welcome: &[],
     examples: &[Example {
         args: &["tcp://127.0.0.1:7788"],

@@ -1,7 +1,10 @@
 //! What a user gave for a service: its flags and words, and the settings of the listener it answers at.
 
+use std::sync::Arc;
+
 use sockeye_core::fault::nearest;
 use sockeye_core::{Code, Fault};
+use sockeye_script::{Program, Vars};
 use sockeye_wire::charset::Charset;
 
 use crate::entry::{Choice, Entry, Opt};
@@ -17,6 +20,8 @@ pub struct Given {
     pub charset: Charset,
     /// What randomness is drawn from.
     pub seed: u64,
+    /// The conversation file that [`Entry::file`] names, read.
+    pub script: Option<Arc<Program>>,
 }
 
 impl Given {
@@ -34,6 +39,19 @@ impl Given {
     /// Every value of the flag, in order.
     pub fn values<'a>(&'a self, long: &'a str) -> impl Iterator<Item = &'a str> {
         self.options.iter().filter(move |(name, _)| name == long).map(|(_, value)| value.as_str())
+    }
+
+    /// Variables for a conversation file: every `--var NAME=VALUE`.
+    pub fn vars(&self) -> Result<Vars, Fault> {
+        let mut vars = Vars::default();
+        for value in self.values("var") {
+            let known = value.split_once('=').filter(|(name, _)| !name.is_empty());
+            let set = known.is_some_and(|(name, value)| vars.set(name, value.as_bytes()));
+            if !set {
+                return Err(bad_value("var", value).detail("NAME=VALUE"));
+            }
+        }
+        Ok(vars)
     }
 
     /// The words, of which there may be `most`.
@@ -109,6 +127,16 @@ mod tests {
         assert_eq!(given.values("on").collect::<Vec<_>>(), ["a=b", "c=d"]);
         assert_eq!(given.words, ["word", "--first"]);
         assert!(given.words(1).is_err());
+    }
+
+    #[test]
+    fn variables_are_names_with_values() {
+        let given =
+            |value: &str| Given { options: vec![("var".to_owned(), value.to_owned())], ..Given::default() };
+        assert_eq!(given("a=b=c").vars().unwrap().get("a"), Some(&b"b=c"[..]));
+        for bad in ["a", "=b", ""] {
+            assert_eq!(given(bad).vars().unwrap_err().code, Code::BadValue, "{bad}");
+        }
     }
 
     #[test]

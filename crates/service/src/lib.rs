@@ -18,10 +18,11 @@ pub mod given;
 mod receive;
 mod reflection;
 mod reply;
+mod script;
 mod time;
 mod upper;
 
-pub use entry::{Choice, Entry, Example, Opt, Step, Welcome};
+pub use entry::{By, Choice, Entry, Example, Loads, Opt, Step, Welcome};
 pub use given::Given;
 
 /// Every service, in the order of the reference.
@@ -35,6 +36,7 @@ pub const ALL: &[&Entry] = &[
     &daytime::ENTRY,
     &time::ENTRY,
     &reply::ENTRY,
+    &script::ENTRY,
     &chat::ENTRY,
     &exec::ENTRY,
     &forward::ENTRY,

@@ -13,6 +13,7 @@ pub(crate) const ENTRY: Entry = Entry {
     options: &[],
     words: "",
     takes_rest: false,
+    loads: None,
     welcome: &[Welcome { endpoint: "tcp://127.0.0.1:9999", args: &[], terminal_only: false }],
     examples: &[
         Example {

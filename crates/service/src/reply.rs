@@ -27,6 +27,7 @@ pub(crate) const ENTRY: Entry = Entry {
     ],
     words: "",
     takes_rest: false,
+    loads: None,
     welcome: &[],
     examples: &[
         Example {

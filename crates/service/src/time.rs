@@ -11,6 +11,7 @@ pub(crate) const ENTRY: Entry = Entry {
     options: &[],
     words: "",
     takes_rest: false,
+    loads: None,
     welcome: &[],
     examples: &[
         Example {

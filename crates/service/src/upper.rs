@@ -14,6 +14,7 @@ pub(crate) const ENTRY: Entry = Entry {
     options: &[Opt { long: "unicode", choice: Choice::Flag }],
     words: "",
     takes_rest: false,
+    loads: None,
     welcome: &[
         Welcome { endpoint: "tcp://127.0.0.1:8080", args: &[], terminal_only: false },
         Welcome { endpoint: "udp://127.0.0.1:8080", args: &[], terminal_only: false },

@@ -122,6 +122,7 @@ mod tests {
         ],
         words: "[TEXT]",
         takes_rest: false,
+        loads: None,
         welcome: &[],
         examples: &[],
         build: |_| Err(Fault::new(Code::Internal, "")),

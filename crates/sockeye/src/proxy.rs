@@ -4,8 +4,10 @@ use sockeye_core::Fault;
 use sockeye_net::End;
 use sockeye_net::operator::Source;
 use sockeye_net::transport::Role;
+use sockeye_script::transcript::Subject;
 
 use crate::given::{self, Params};
+use crate::recording::About;
 use crate::serve;
 use crate::views::Views;
 
@@ -24,6 +26,12 @@ pub struct Request {
     pub faults: Vec<String>,
     /// What randomness is drawn from.
     pub seed: u64,
+}
+
+/// What is recorded of it: what it relays to, which a recording is written against.
+pub fn about(request: &Request) -> Result<About, Fault> {
+    let target = given::endpoint(&request.target, &[])?.to_string();
+    Ok(About { verb: "proxy".to_owned(), subject: Subject::Proxy { target }, seed: None })
 }
 
 /// Relays until the end. It is the service `forward`, so there is one relay.

@@ -10,11 +10,13 @@ use sockeye_net::impair::{Impairments, Spec};
 use sockeye_net::operator::Source;
 use sockeye_net::server::{Listener, Options, Server};
 use sockeye_net::transport::Role;
+use sockeye_script::transcript::Subject;
 use sockeye_service::Given;
 
 use crate::bounds::Bounds;
 use crate::config;
 use crate::given::{self, Params};
+use crate::recording::About;
 use crate::views::Views;
 
 /// What to answer with, where.
@@ -118,6 +120,34 @@ pub fn run(request: &Request, operator: impl FnOnce() -> Source, views: &Views) 
         Some(fault) if bound == 0 => Err(fault),
         _ => server.run(),
     }
+}
+
+/// What is recorded of it: every listener's endpoint, with its parameters.
+pub fn about(request: &Request) -> Result<About, Fault> {
+    let mut endpoints = Vec::new();
+    let mut add = |text: &str, own: &[(String, String)]| {
+        let mut endpoint = given::endpoint(text, own)?;
+        for (name, value) in &request.params {
+            endpoint.params.set(name, value)?;
+        }
+        endpoints.push(endpoint.to_string());
+        Ok::<_, Fault>(())
+    };
+    match &request.listeners {
+        Listeners::One(one) => add(&one.endpoint, &[])?,
+        Listeners::File { path, text } => {
+            for entry in &config::read(path, text)?.listeners {
+                add(&entry.one.endpoint, &entry.params).map_err(|fault| config::in_file(path, fault))?;
+            }
+        }
+        Listeners::Welcome => {
+            for one in welcome(request.at_terminal) {
+                add(&one.endpoint, &[])?;
+            }
+        }
+    }
+    let subject = Subject::Server { endpoints };
+    Ok(About { verb: "serve".to_owned(), subject, seed: Some(request.seed) })
 }
 
 fn plan(request: &Request) -> Result<Plan, Fault> {

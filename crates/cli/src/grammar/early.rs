@@ -5,7 +5,7 @@ use clap::Command;
 use sockeye::core::fault::nearest;
 use sockeye::core::{Code, Fault};
 
-use super::flags::{COMMON, Flag, SERVE, SERVE_FILE, Takes};
+use super::flags::{COMMON, Flag, RECORD, SERVE, SERVE_FILE, Takes};
 use super::verbs;
 
 /// The arguments that are sockeye's own: what comes after `--`, or belongs to a program that a service runs, is not.
@@ -75,12 +75,12 @@ fn words(args: &[String]) -> impl Iterator<Item = (usize, &str)> {
 
 /// The flags that may stand before a service's name.
 fn every_flag() -> impl Iterator<Item = &'static Flag> {
-    COMMON.iter().chain(SERVE).chain(SERVE_FILE)
+    COMMON.iter().chain(SERVE).chain(SERVE_FILE).chain(RECORD)
 }
 
 /// Whether a flag takes the argument after it.
 fn wants_value(arg: &str) -> bool {
-    let takes = |takes: Takes| matches!(takes, Takes::Value(_));
+    let takes = |takes: Takes| matches!(takes, Takes::Value(_) | Takes::Values(_));
     if let Some(long) = arg.strip_prefix("--") {
         return every_flag().any(|flag| flag.long == long && takes(flag.takes));
     }
@@ -124,6 +124,7 @@ mod tests {
             ("sockeye -vF line udp://x:1 --hex", "sockeye -vF line connect udp://x:1 --hex"),
             ("sockeye ask :1 x", "sockeye ask :1 x"),
             ("sockeye -v -- :1", "sockeye -v connect -- :1"),
+            ("sockeye --record a.skt --durable :1", "sockeye --record a.skt --durable connect :1"),
             ("sockeye --json", "sockeye --json"),
         ] {
             assert_eq!(with_verb(args(line)).unwrap(), args(meant), "{line}");

@@ -72,6 +72,8 @@ pub(crate) const COMMON: &[Flag] = &[
     value("nodelay", "BOOL", "flag-nodelay"),
     value("keepalive", "TIME", "flag-keepalive"),
     value("max-message", "SIZE", "flag-max-message"),
+    values("record", "TO", "flag-record"),
+    value("store", "FILE", "flag-store"),
     value("seed", "N", "flag-seed"),
     value("generate", "WHAT", "flag-generate"),
 ];
@@ -120,6 +122,14 @@ pub(crate) const SERVE: &[Flag] = &[
     value("drain", "TIME", "flag-drain"),
     value("metrics", "ENDPOINT", "flag-metrics"),
     values("fault", "KIND[:VALUE][,KEY=VALUE]", "flag-fault"),
+];
+
+/// Flags of every verb whose sessions can be recorded.
+pub(crate) const RECORD: &[Flag] = &[
+    switch("durable", "flag-durable"),
+    switch("record-lossy", "flag-record-lossy"),
+    value("keep-age", "TIME", "flag-keep-age"),
+    value("keep-size", "SIZE", "flag-keep-size"),
 ];
 
 /// Flags of `serve` alone.

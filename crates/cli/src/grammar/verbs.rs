@@ -1,7 +1,7 @@
 //! Every verb, once: its words, its flags, its examples.
 
 use super::flags::{
-    ASK, CERT, CERT_NAME, CERT_SIGNER, CONNECT, Flag, LAYERS, NC, SERVE, SERVE_FILE, USER, USER_ADD,
+    ASK, CERT, CERT_NAME, CERT_SIGNER, CONNECT, Flag, LAYERS, NC, RECORD, SERVE, SERVE_FILE, USER, USER_ADD,
 };
 
 /// One word of a verb.
@@ -74,7 +74,7 @@ pub(crate) const ALL: &[Verb] = &[
         name: "serve",
         subs: &[],
         words: &[word("ENDPOINT", "word-endpoint", Times::Maybe)],
-        flags: &[SERVE, SERVE_FILE],
+        flags: &[SERVE, SERVE_FILE, RECORD],
         opens: true,
         examples: &[
             "sockeye serve",
@@ -86,7 +86,7 @@ pub(crate) const ALL: &[Verb] = &[
         name: "connect",
         subs: &[],
         words: &[word("ENDPOINT", "word-endpoint", Times::One)],
-        flags: &[CONNECT],
+        flags: &[CONNECT, RECORD],
         opens: true,
         examples: &[
             "sockeye connect 127.0.0.1:9000",
@@ -98,7 +98,7 @@ pub(crate) const ALL: &[Verb] = &[
         name: "ask",
         subs: &[],
         words: &[word("ENDPOINT", "word-endpoint", Times::One), word("MESSAGE", "word-message", Times::Many)],
-        flags: &[ASK],
+        flags: &[ASK, RECORD],
         opens: true,
         examples: &[
             "sockeye ask 127.0.0.1:9000 hello",
@@ -110,7 +110,7 @@ pub(crate) const ALL: &[Verb] = &[
         name: "proxy",
         subs: &[],
         words: &[word("LISTEN", "word-listen", Times::One), word("TARGET", "word-target", Times::One)],
-        flags: &[SERVE],
+        flags: &[SERVE, RECORD],
         opens: true,
         examples: &[
             "sockeye proxy :9000 192.0.2.7:80",

@@ -359,6 +359,7 @@ impl Observer for Human {
                 self.sentence(event, "event-refused", &args);
             }
             Kind::Closed { totals } => self.closed(event, &totals),
+            Kind::Saved { id } => self.sentence(event, "event-saved", &[("id", &id.to_string())]),
         }
     }
 

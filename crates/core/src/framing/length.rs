@@ -101,6 +101,12 @@ impl Length {
         if self.max == 0 { None } else { Some(self.max as usize) }
     }
 
+    /// How long the whole frame is, if its length has come.
+    pub(super) fn announced(&self, first: &[u8]) -> Option<usize> {
+        let head = self.head(first, LONGEST).ok()??;
+        Some(head.start + head.payload + self.tail.len())
+    }
+
     /// Reads what stands before the payload. `Ok(None)`: it is not all there yet.
     #[inline]
     fn head(&self, bytes: &[u8], max: usize) -> Result<Option<Head>, BadFrame> {

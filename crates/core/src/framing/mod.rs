@@ -248,6 +248,16 @@ impl Framing {
         }
     }
 
+    /// How long the frame is that begins with `first`, in bytes, framing included. `None`: that is not known from what is
+    /// there, or before its end. For people who wonder what is missing.
+    pub fn announced(&self, first: &[u8]) -> Option<usize> {
+        match self {
+            Self::Length(length) => length.announced(first),
+            Self::Fixed(fixed) => Some(fixed.size()),
+            _ => None,
+        }
+    }
+
     /// Whether a message is what one read gave, so that bytes pass unchanged.
     pub const fn is_raw(&self) -> bool {
         matches!(self, Self::Raw(_))
@@ -287,6 +297,21 @@ mod tests {
     #[test]
     fn a_framing_is_small() {
         assert!(size_of::<Framing>() <= 48, "{}", size_of::<Framing>());
+    }
+
+    #[test]
+    fn a_frame_says_how_long_it_will_be_as_soon_as_it_can() {
+        for (spec, first, size) in [
+            ("u32be", &b"\0\0\x01\x04..."[..], Some(264)),
+            ("u32be", b"\0\0\x01", None),
+            ("u16be,adj:-2,tail:0d0a", b"\0\x05", Some(7)),
+            ("ascii4,magic:2323", b"##0003o", Some(9)),
+            ("ascii4,magic:2323", b"#?", None),
+            ("fixed:3", b"o", Some(3)),
+            ("line", b"one", None),
+        ] {
+            assert_eq!(Framing::parse(spec).unwrap().announced(first), size, "{spec}");
+        }
     }
 
     #[test]

@@ -5,9 +5,8 @@ use std::task::Context;
 
 use sockeye_core::{Effect, Leg, Op, PEER};
 
-use crate::drive::port::Port;
 use crate::drive::session::{Session, Stage};
-use crate::drive::side::{Fin, Side};
+use crate::drive::side::Fin;
 use crate::leg;
 use crate::post::Letter;
 use crate::world::Lent;
@@ -46,9 +45,7 @@ impl Session {
                 }
                 Op::Close => self.stage = Stage::Closing,
                 Op::Abort => {
-                    for side in std::iter::once(&self.peer).chain(&self.others) {
-                        side.port.abort();
-                    }
+                    self.abort_all();
                     self.stage = Stage::Over;
                 }
                 Op::Print(end) => {
@@ -71,7 +68,7 @@ impl Session {
         let world = Rc::clone(&self.world);
         let apart = self.machine.lane(leg).medium.has_bounds();
         let Some(side) = self.side(leg) else { return };
-        if side.fin != Fin::Open || matches!(side.port, Port::Gone) {
+        if side.fin != Fin::Open || side.port.is_free() {
             return;
         }
         if apart {
@@ -83,18 +80,19 @@ impl Session {
 
     fn effect(&mut self, effect: &Effect) {
         match effect {
-            Effect::Connect { leg, to } => {
-                let opening = leg::connect(&self.world, self.peer_info(), *leg, to);
-                self.others.push(Side::new(*leg, Port::Opening(opening)));
-            }
+            Effect::Connect { leg, to } => self.connect(*leg, to),
+            Effect::Listen { leg, at } => self.listen(*leg, at),
+            Effect::Hang { leg } => self.hang(*leg),
+            Effect::Cut { leg } => self.cut_leg(*leg),
+            Effect::Secure { leg, with } => self.secure(*leg, with),
             Effect::Drained { leg } => {
                 if let Some(side) = self.side(*leg) {
                     side.wants_more = true;
                 }
             }
             Effect::Spawn { leg, command, framing } => {
-                let opening = leg::spawn(command, *framing, &self.peer_info());
-                self.others.push(Side::new(*leg, Port::Opening(opening)));
+                let opening = leg::spawn(&self.world, *leg, command, *framing, &self.peer_info());
+                self.open_leg(*leg, opening);
             }
             Effect::Relay { a, b } => self.relay(*a, *b),
             Effect::Read { leg, on } => {
@@ -105,8 +103,6 @@ impl Session {
             Effect::Signal { session, word } => {
                 self.world.tell(*session, Letter::Command(word.clone()));
             }
-            // Not carried out yet.
-            Effect::Listen { .. } | Effect::Hang { .. } | Effect::Cut { .. } | Effect::Secure { .. } => {}
             Effect::Note(note) => self.world.note(self.id, note),
             Effect::Fail(fault) => self.fail((**fault).clone()),
         }

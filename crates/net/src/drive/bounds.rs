@@ -62,7 +62,7 @@ impl Session {
         };
         let code = fault.code;
         self.fault.get_or_insert(Box::new(fault));
-        self.peer.port.abort();
+        self.abort(&self.peer);
         self.lose_peer(code, cx, lent);
         self.stage = Stage::Over;
     }

@@ -15,12 +15,12 @@ use crate::world::Lent;
 
 /// After our FIN a closed session still discards what comes, for this long and this much, so that unread input does not
 /// turn the last answer into an RST.
-const LINGER: Duration = Duration::from_secs(1);
-const LINGER_BYTES: usize = 64 * 1024;
+pub(super) const LINGER: Duration = Duration::from_secs(1);
+pub(super) const LINGER_BYTES: usize = 64 * 1024;
 
 /// A closing session whose peer does not take the last bytes is given up after this long without progress: long enough
 /// for one that was only held up, and bounded, since nobody else would end it.
-const FLUSH: Duration = Duration::from_mins(1);
+pub(super) const FLUSH: Duration = Duration::from_mins(1);
 
 /// What a fault of writing stdout is about.
 const STDOUT: &str = "stdout";
@@ -31,6 +31,9 @@ impl Session {
         let now = world.clock.now();
         if self.until == NEVER {
             self.until = now + FLUSH;
+            if self.is_alone() {
+                self.hang_all();
+            }
             self.others.retain(Side::owes);
             self.peer.finish();
             self.part();

@@ -7,14 +7,16 @@ use std::cell::Cell;
 use std::collections::{HashMap, VecDeque};
 use std::future::Future;
 use std::io;
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::rc::Rc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
 use sockeye_core::event::Totals;
-use sockeye_core::{Address, Code, Effect, Fault, Input, Kind, Machine, Op, Outbox, PEER, SessionId, Tick};
+use sockeye_core::{
+    Address, Code, Direction, Effect, Fault, Input, Kind, Machine, Op, Outbox, PEER, SessionId, Tick,
+};
 
 use tokio::time::Sleep;
 
@@ -29,6 +31,7 @@ use crate::guard::Slot;
 use crate::metrics::Meter;
 use crate::plan::{Caller, Plan};
 use crate::post::{Letter, Post};
+use crate::tap::Tap;
 use crate::world::{BLOCKED, Lent, World};
 
 /// Answers that wait for the socket; beyond it they are dropped, as a full socket buffer would.
@@ -63,7 +66,7 @@ struct Unsent {
 enum Entry {
     Here(Box<Known>),
     /// Has a session of its own; gone once nobody else holds the inlet.
-    Elsewhere(Rc<Inlet>, Rc<Cell<Option<IpAddr>>>),
+    Elsewhere(Rc<Inlet>, Rc<Cell<Option<IpAddr>>>, Option<Tap>),
 }
 
 struct Known {
@@ -78,6 +81,7 @@ struct Known {
     slot: Option<Slot>,
     strict: Option<Box<Strict>>,
     meter: Option<Box<Meter>>,
+    tap: Option<Box<Tap>>,
 }
 
 impl Known {
@@ -210,20 +214,24 @@ impl Demux {
         lent: &mut Lent,
     ) {
         let now = self.plan.world.clock.now();
-        if let Some(Entry::Elsewhere(inlet, asked)) = self.peers.get(address)
+        if let Some(Entry::Elsewhere(inlet, asked, tap)) = self.peers.get(address)
             && Rc::strong_count(inlet) > 1
         {
+            show(tap.as_ref(), Direction::In, &lent.buffer[..count]);
             asked.set(local);
             if !inlet.push(&lent.buffer[..count]) {
                 self.plan.world.dropped_in();
             }
             return;
         }
-        if !matches!(self.peers.get(address), Some(Entry::Here(_))) && !self.welcome(address, now, cx, lent) {
+        if !matches!(self.peers.get(address), Some(Entry::Here(_)))
+            && !self.welcome(address, local, now, cx, lent)
+        {
             return;
         }
         match self.peers.get_mut(address) {
             Some(Entry::Here(known)) => {
+                show(known.tap.as_deref(), Direction::In, &lent.buffer[..count]);
                 if let Some(strict) = &mut known.strict {
                     if strict.waits(now).is_some() {
                         self.plan.world.dropped_in();
@@ -247,7 +255,8 @@ impl Demux {
                 };
                 self.settle(address, done, cx, lent);
             }
-            Some(Entry::Elsewhere(inlet, asked)) => {
+            Some(Entry::Elsewhere(inlet, asked, tap)) => {
+                show(tap.as_ref(), Direction::In, &lent.buffer[..count]);
                 asked.set(local);
                 inlet.push(&lent.buffer[..count]);
             }
@@ -256,7 +265,14 @@ impl Demux {
     }
 
     /// Makes a conversation for a peer not seen before. `false`: turned away.
-    fn welcome(&mut self, address: &Address, now: Tick, cx: &mut Context<'_>, lent: &mut Lent) -> bool {
+    fn welcome(
+        &mut self,
+        address: &Address,
+        asked: Option<IpAddr>,
+        now: Tick,
+        cx: &mut Context<'_>,
+        lent: &mut Lent,
+    ) -> bool {
         if self.stopping || !self.plan.guard.may_begin() {
             return false;
         }
@@ -266,7 +282,11 @@ impl Demux {
         let id = World::number();
         let transport = self.socket.transport();
         let (local, remote) = (self.local(), address.clone());
-        self.plan.world.show(id, Kind::Accepted { transport, local: &local, remote: &remote });
+        let to = match (&local, asked) {
+            (Address::Ip(bound), Some(asked)) => &Address::Ip(SocketAddr::new(asked, bound.port())),
+            (local, _) => local,
+        };
+        self.plan.world.show(id, Kind::Accepted { transport, local: to, remote: &remote });
         let machine = self.plan.begin(Caller { id, transport, local, remote, user: None });
         self.plan.world.enroll(id, Rc::clone(&self.post));
         self.addresses.insert(id, address.clone());
@@ -281,6 +301,7 @@ impl Demux {
             slot: Some(slot),
             strict: Strict::new(&self.plan.world.limits, now),
             meter: self.plan.world.metrics.get().map(|_| Box::new(Meter::new(now))),
+            tap: self.plan.world.tap(id, PEER).map(Box::new),
         };
         self.peers.insert(address.clone(), Entry::Here(Box::new(known)));
         if let Some(faults) = &plan.faults
@@ -303,6 +324,10 @@ impl Demux {
                         | Effect::Spawn { .. }
                         | Effect::Read { .. }
                         | Effect::Drained { .. }
+                        | Effect::Listen { .. }
+                        | Effect::Hang { .. }
+                        | Effect::Cut { .. }
+                        | Effect::Secure { .. }
                 )
             )
         });
@@ -328,7 +353,7 @@ impl Demux {
 
     fn apply(&mut self, address: &Address, cx: &mut Context<'_>, out: &mut Outbox) -> After {
         let Some(Entry::Here(known)) = self.peers.get_mut(address) else { return After::Stay };
-        let (id, from) = (known.id, known.local);
+        let (id, from, tap) = (known.id, known.local, known.tap.clone());
         let ops = out.take_ops();
         let (mut start, mut printed, mut after) = (0, 0, After::Stay);
         let mut sent = 0;
@@ -336,11 +361,13 @@ impl Demux {
             match op {
                 Op::Own(end) => {
                     sent += end - start;
+                    show(tap.as_deref(), Direction::Out, &out.bytes()[start..*end]);
                     self.send(cx, address, from, &out.bytes()[start..*end]);
                     start = *end;
                 }
                 Op::Shared(chunk) => {
                     sent += chunk.len();
+                    show(tap.as_deref(), Direction::Out, chunk);
                     self.send(cx, address, from, chunk);
                 }
                 Op::Print(end) => {
@@ -423,8 +450,12 @@ impl Demux {
         self.addresses.remove(&known.id);
         let asked = Rc::new(Cell::new(known.local));
         let (socket, to, from) = (Rc::clone(&self.socket), address.clone(), Rc::clone(&asked));
+        let tap = known.tap.map(|tap| *tap);
+        let shown = tap.clone();
         let send = move |cx: &mut Context<'_>, bytes: &[u8]| {
-            socket.poll_send(cx, bytes, Some(&to), from.get()).map_ok(|()| bytes.len())
+            ready!(socket.poll_send(cx, bytes, Some(&to), from.get()))?;
+            show(shown.as_ref(), Direction::Out, bytes);
+            Poll::Ready(Ok(bytes.len()))
         };
         let inlet = Rc::new(Inlet::new(self.socket.transport(), self.local(), Box::new(send)));
         let port = Port::Inlet(Rc::clone(&inlet));
@@ -433,7 +464,7 @@ impl Demux {
         let mut session = session.with(address.clone()).at_desk(self.plan.desk);
         session.strict = known.strict;
         session.meter = known.meter;
-        self.peers.insert(address.clone(), Entry::Elsewhere(inlet, asked));
+        self.peers.insert(address.clone(), Entry::Elsewhere(inlet, asked, tap));
         Some(session)
     }
 
@@ -444,7 +475,7 @@ impl Demux {
         }
         self.peers.retain(|_, entry| match entry {
             Entry::Here(_) => true,
-            Entry::Elsewhere(inlet, _) => Rc::strong_count(inlet) > 1,
+            Entry::Elsewhere(inlet, ..) => Rc::strong_count(inlet) > 1,
         });
         self.sweep_at = (self.peers.len() * 2).max(64);
     }
@@ -522,6 +553,13 @@ impl Future for Demux {
         }
         cx.waker().wake_by_ref();
         Poll::Pending
+    }
+}
+
+/// Shows a datagram to whoever wants to see it.
+fn show(tap: Option<&Tap>, direction: Direction, data: &[u8]) {
+    if let Some(tap) = tap {
+        tap.datagram(direction, data);
     }
 }
 

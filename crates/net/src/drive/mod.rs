@@ -6,10 +6,13 @@
 
 mod apply;
 mod bounds;
+pub(crate) mod caller;
 mod closing;
 pub(crate) mod demux;
 pub(crate) mod impaired;
+mod legs;
 mod measure;
+mod parting;
 pub(crate) mod port;
 pub(crate) mod queue;
 mod relay;

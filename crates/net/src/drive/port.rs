@@ -10,21 +10,26 @@ use std::task::{Context, Poll, Waker, ready};
 use std::time::Duration;
 
 use sockeye_core::event::Farewell;
-use sockeye_core::{Address, Fault, Lane, Medium, Tick};
+use sockeye_core::{Address, Direction, Fault, Lane, Medium, Tick};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::sync::mpsc;
 
 use crate::datagram::Datagram;
+use crate::dial::Target;
+use crate::drive::caller::Caller;
 use crate::layer::ws::close::{self, Leave};
 use crate::layer::ws::socket::{Heard, Socket, Sort};
 use crate::operator::Typed;
 use crate::stream::Stream;
+use crate::tap::Tap;
 
 /// A connection that has come about.
 pub(crate) struct Opened {
     pub(crate) port: Port,
     pub(crate) lane: Lane,
     pub(crate) remote: Address,
+    /// Where it was dialled to, if it was we who did.
+    pub(crate) dialled: Option<Rc<Target>>,
 }
 
 /// A connection that is coming about.
@@ -37,7 +42,9 @@ pub(crate) enum Port {
     /// A WebSocket.
     Messages(Box<Socket>),
     /// A datagram socket of our own.
-    Datagram(Box<Datagram>),
+    Datagram(Box<Own>),
+    /// One peer of a datagram socket of our own that listens.
+    Caller(Box<Caller>),
     /// One peer of a datagram socket that many share.
     Inlet(Rc<Inlet>),
     /// The person (or pipe) at stdin.
@@ -46,6 +53,14 @@ pub(crate) enum Port {
     Opening(Opening),
     /// No more.
     Gone,
+    /// There is nobody, and there need not be: the other legs are all.
+    Nobody,
+}
+
+/// A datagram socket of a leg that dialled.
+pub(crate) struct Own {
+    pub(crate) socket: Datagram,
+    pub(crate) tap: Option<Tap>,
 }
 
 /// What one read gave.
@@ -90,16 +105,20 @@ impl Port {
                 Heard::End(leave) => Got::Leave(leave),
                 Heard::Bad(fault) => Got::Bad(fault),
             })),
-            Self::Datagram(socket) => {
-                let count = ready!(socket.poll_recv(cx, buffer))?.len;
+            Self::Datagram(own) => {
+                let count = ready!(own.socket.poll_recv(cx, buffer))?.len;
+                if let Some(tap) = &own.tap {
+                    tap.datagram(Direction::In, &buffer[..count]);
+                }
                 Poll::Ready(Ok(Got::Datagram(count)))
             }
+            Self::Caller(caller) => caller.poll_recv(cx, buffer).map_ok(Got::Datagram),
             Self::Inlet(inlet) => inlet.poll_read(cx, buffer),
             Self::Operator(lines) => Poll::Ready(Ok(match ready!(lines.poll_recv(cx)) {
                 Some(Typed::Line(line)) => Got::Line(line),
                 Some(Typed::Eof) | None => Got::Eof,
             })),
-            Self::Opening(_) | Self::Gone => Poll::Pending,
+            Self::Opening(_) | Self::Gone | Self::Nobody => Poll::Pending,
         }
     }
 
@@ -109,9 +128,16 @@ impl Port {
         match self {
             Self::Stream(stream) => Pin::new(stream).poll_write(cx, bytes),
             Self::Messages(socket) => socket.poll_say(cx, bytes),
-            Self::Datagram(socket) => socket.poll_send(cx, bytes, None, None).map_ok(|()| bytes.len()),
+            Self::Datagram(own) => {
+                ready!(own.socket.poll_send(cx, bytes, None, None))?;
+                if let Some(tap) = &own.tap {
+                    tap.datagram(Direction::Out, bytes);
+                }
+                Poll::Ready(Ok(bytes.len()))
+            }
+            Self::Caller(caller) => caller.poll_send(cx, bytes).map_ok(|()| bytes.len()),
             Self::Inlet(inlet) => (inlet.send)(cx, bytes),
-            Self::Operator(_) | Self::Opening(_) | Self::Gone => Poll::Ready(Ok(bytes.len())),
+            Self::Operator(_) | Self::Opening(_) | Self::Gone | Self::Nobody => Poll::Ready(Ok(bytes.len())),
         }
     }
 
@@ -164,7 +190,8 @@ impl Port {
         let local = match self {
             Self::Stream(stream) => stream.local().ok(),
             Self::Messages(socket) => socket.below().local().ok(),
-            Self::Datagram(socket) => socket.local().ok(),
+            Self::Datagram(own) => own.socket.local().ok(),
+            Self::Caller(caller) => Some(caller.local()),
             Self::Inlet(inlet) => Some(inlet.local.clone()),
             _ => None,
         };
@@ -176,7 +203,8 @@ impl Port {
         match self {
             Self::Stream(stream) => stream.transport(),
             Self::Messages(socket) => socket.below().transport(),
-            Self::Datagram(socket) => socket.transport(),
+            Self::Datagram(own) => own.socket.transport(),
+            Self::Caller(caller) => caller.transport(),
             Self::Inlet(inlet) => inlet.transport,
             _ => "",
         }
@@ -204,9 +232,25 @@ impl Port {
     pub(crate) fn medium(&self) -> Medium {
         match self {
             Self::Messages(_) => Medium::Messages,
-            Self::Datagram(_) | Self::Inlet(_) => Medium::Datagrams,
+            Self::Datagram(_) | Self::Caller(_) | Self::Inlet(_) => Medium::Datagrams,
             _ => Medium::Bytes,
         }
+    }
+
+    /// Who is shown what it carries, if anybody is.
+    pub(crate) fn tap(&self) -> Option<&Tap> {
+        match self {
+            Self::Stream(stream) => stream.tap(),
+            Self::Messages(socket) => socket.below().tap(),
+            Self::Datagram(own) => own.tap.as_ref(),
+            Self::Caller(caller) => caller.tap(),
+            Self::Inlet(_) | Self::Operator(_) | Self::Opening(_) | Self::Gone | Self::Nobody => None,
+        }
+    }
+
+    /// Whether it is no connection, and none that is coming about.
+    pub(crate) fn is_free(&self) -> bool {
+        matches!(self, Self::Gone | Self::Nobody)
     }
 
     pub(crate) fn is_stream(&self) -> bool {
@@ -246,7 +290,7 @@ impl Port {
 
     /// Whether this is stdin and stdout: when its output has ended, nobody is left to talk to.
     pub(crate) fn is_stdio(&self) -> bool {
-        matches!(self, Self::Stream(Stream::Stdio(_)))
+        matches!(self, Self::Stream(stream) if stream.is_stdio())
     }
 
     /// Whether its end is worth telling: a datagram has none, and that of stdin is no word of a peer's.
@@ -256,7 +300,7 @@ impl Port {
 
     /// Whether this is a process that was started for the session.
     pub(crate) fn is_process(&self) -> bool {
-        matches!(self, Self::Stream(Stream::Process(_)))
+        matches!(self, Self::Stream(stream) if stream.is_process())
     }
 }
 

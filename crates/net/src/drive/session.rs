@@ -15,6 +15,7 @@ use sockeye_core::{
 };
 
 use crate::complaints::About;
+use crate::drive::legs::Legs;
 use crate::drive::port::{Got, Port};
 use crate::drive::side::{Fin, Side};
 use crate::drive::strict::Strict;
@@ -71,6 +72,7 @@ pub(crate) struct Session {
     /// What the session holds, as the thread's books have it.
     pub(super) booked: usize,
     pub(super) strict: Option<Box<Strict>>,
+    pub(super) legs: Option<Box<Legs>>,
     pub(super) meter: Option<Box<Meter>>,
     _slot: Option<Slot>,
 }
@@ -118,6 +120,7 @@ impl Session {
             who: None,
             booked: 0,
             strict: Strict::new(&world.limits, world.clock.now()),
+            legs: None,
             meter: world.metrics.get().map(|_| Box::new(Meter::new(world.clock.now()))),
             _slot: slot,
         }
@@ -201,6 +204,7 @@ impl Session {
         if self.is_over_its_share() {
             self.cut(cx, lent);
         }
+        let all_parted = self.legs.is_none() || self.part_with_legs(cx, lent);
         if self.peer.faults.is_some() && self.greeted && matches!(self.stage, Stage::Open | Stage::Closing) {
             self.meet_faults(cx, lent);
         }
@@ -208,7 +212,8 @@ impl Session {
             Stage::Open => self.turn_open(cx, lent),
             Stage::Closing => self.turn_closing(cx),
             Stage::Lingering => self.turn_lingering(cx, lent),
-            Stage::Over => Turn::Over,
+            Stage::Over if all_parted => Turn::Over,
+            Stage::Over => Turn::Wait,
         }
     }
 
@@ -232,7 +237,8 @@ impl Session {
             }
             return Turn::Again;
         }
-        again |= self.stage == Stage::Open && self.read(PEER, cx, lent);
+        again |= self.legs.is_some() && self.tell_listening(cx, lent);
+        again |= self.stage == Stage::Open && (self.read(PEER, cx, lent) || self.open(PEER, cx, lent));
         for at in 0..self.others.len() {
             if self.stage != Stage::Open {
                 break;
@@ -384,8 +390,13 @@ impl Session {
             Got::Bad(fault) => Err(fault),
         };
         self.apply(cx, lent);
-        if let Err(fault) = outcome {
-            self.fail(*fault);
+        match outcome {
+            Err(fault) if leg != PEER && self.is_alone() => {
+                let fault = fault.doing(self.subject(leg));
+                self.lose_leg(leg, &fault, cx, lent);
+            }
+            Err(fault) => self.fail(*fault),
+            Ok(()) => {}
         }
     }
 
@@ -403,7 +414,11 @@ impl Session {
 
     /// Looks whether a leg that was asked for has come about.
     fn open(&mut self, leg: Leg, cx: &mut Context<'_>, lent: &mut Lent) -> bool {
-        let world = Rc::clone(&self.world);
+        let Some(side) = self.side(leg) else { return false };
+        if !matches!(side.port, Port::Opening(_)) || self.is_parting(leg) {
+            return false;
+        }
+        let (world, is_alone) = (Rc::clone(&self.world), self.is_alone());
         let Some(side) = self.side(leg) else { return false };
         let Port::Opening(opening) = &mut side.port else { return false };
         let Poll::Ready(outcome) = opening.as_mut().poll(cx) else { return false };
@@ -411,7 +426,17 @@ impl Session {
         match outcome {
             Ok(opened) => {
                 side.port = opened.port;
-                self.machine.leg_opened(now, leg, opened.lane, &mut lent.out);
+                side.dialled = opened.dialled.or(side.dialled.take());
+                if leg == PEER {
+                    self.machine.input(now, Input::Opened { leg }, &mut lent.out);
+                } else {
+                    self.machine.leg_opened(now, leg, opened.lane, &mut lent.out);
+                }
+            }
+            Err(fault) if is_alone => {
+                self.last = now;
+                self.lose_leg(leg, &fault, cx, lent);
+                return true;
             }
             Err(fault) => {
                 side.port = Port::Gone;
@@ -459,12 +484,13 @@ impl Session {
         let now = world.clock.now();
         if relayed {
             // RST goes on as RST.
-            for side in std::iter::once(&self.peer).chain(&self.others) {
-                side.port.abort();
-            }
+            self.abort_all();
             self.fault.get_or_insert(Box::new(fault));
             self.stage = Stage::Over;
             return;
+        }
+        if leg != PEER && self.is_alone() {
+            return self.lose_leg(leg, &fault, cx, lent);
         }
         self.machine.input(now, Input::Failed { leg, why }, &mut lent.out);
         self.apply(cx, lent);
@@ -496,6 +522,12 @@ impl Session {
     }
 
     pub(super) fn subject(&self, leg: Leg) -> String {
+        if leg != PEER
+            && self.is_alone()
+            && let Some(place) = self.place_of(leg)
+        {
+            return place;
+        }
         let leg = if leg == PEER { String::new() } else { format!(" leg {leg}") };
         match self.who.as_deref() {
             Some(Who { subject: Some(subject), .. }) => format!("{subject}{leg}"),
@@ -615,6 +647,9 @@ impl Session {
         if self.stage == Stage::Open && self.is_deaf(&self.peer) {
             next = next.min(self.world.clock.now() + LOOK);
         }
+        if self.legs.is_some() {
+            next = next.min(self.parting_until());
+        }
         self.arm(next);
     }
 
@@ -668,6 +703,7 @@ impl Drop for Session {
         for side in std::iter::once(&mut self.peer).chain(&mut self.others) {
             side.queue.clear(&self.world);
         }
+        self.forget_legs();
         self.unbook();
         if std::thread::panicking() {
             self.world.front.fault(self.id, &Fault::new(Code::Internal, self.subject(PEER)));

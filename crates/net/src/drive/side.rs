@@ -1,10 +1,12 @@
 //! One leg of a session: its port, what waits for it, and how far each direction has come.
 
 use std::io;
+use std::rc::Rc;
 use std::task::{Context, Poll, ready};
 
 use sockeye_core::Leg;
 
+use crate::dial::Target;
 use crate::drive::impaired::Impaired;
 use crate::drive::port::{Got, Port};
 use crate::drive::queue::Queue;
@@ -42,6 +44,8 @@ pub(crate) struct Side {
     pub(crate) wants_more: bool,
     /// Bytes go to the partner without the conversation.
     pub(crate) pass: bool,
+    /// Where it was dialled to, if it was we who did.
+    pub(crate) dialled: Option<Rc<Target>>,
 }
 
 impl Side {
@@ -59,6 +63,7 @@ impl Side {
             reading: true,
             wants_more: false,
             pass: false,
+            dialled: None,
         }
     }
 
@@ -164,7 +169,6 @@ impl Side {
 
     /// Whether something is still to be written.
     pub(crate) fn owes(&self) -> bool {
-        !matches!(self.port, Port::Gone)
-            && (!self.is_drained() || self.fin == Fin::Wanted || self.is_behind())
+        !self.port.is_free() && (!self.is_drained() || self.fin == Fin::Wanted || self.is_behind())
     }
 }

@@ -99,6 +99,25 @@ async fn who_guesses_again_and_again_is_told_to_come_later() {
 }
 
 #[test]
+fn behind_a_proxy_it_is_whom_the_header_names_that_comes_later() {
+    let directory = Directory::new();
+    let path = directory.replace("users", &users(&[("alice", "pencil")]).text());
+    let host = Host::start(&format!("auth+proxy1+tcp://127.0.0.1:0?users={path}"));
+    let call = |from: &str| {
+        let mut stream = host.call();
+        stream.write_all(format!("PROXY TCP4 {from} 192.0.2.1 5 6\r\n").as_bytes()).unwrap();
+        stream
+    };
+    for _ in 0..5 {
+        let (_, heard) = overhear(call("192.0.2.7"), machine("alice", "wrong"), b"");
+        assert_eq!(heard.outcome, Err(Refusal::Denied { reason: Reason::Credentials }));
+    }
+    assert_eq!(rest(&mut call("192.0.2.7")), Reason::Later.line().as_bytes());
+    let (_, heard) = overhear(call("192.0.2.8"), machine("alice", "pencil"), b"");
+    assert!(heard.outcome.is_ok());
+}
+
+#[test]
 fn what_follows_the_last_line_at_once_is_the_sessions() {
     let directory = Directory::new();
     let host = host(&directory);

@@ -10,6 +10,8 @@
 //! - `--one-at-a-time`: later peers wait in line, connected; what they say is kept. A FIN or RST frees the line.
 //! - `--bye WORD`: said by either side, without its line ending, it is delivered and that session closes. The operator's is
 //!   sent as typed, past the template. A server that is stopped says it too.
+//! - `--on-connect FILE`: a conversation that each peer goes through first, written from this side. Only then is it there
+//!   for the operator; who fails it is cut off, and the operator is told why.
 //! - `--template`: builds what is sent from `typed`, `message` (last heard; empty if none) and `peer` (its address).
 //!
 //! On raw streams a message is what one read gave. Text is converted from and to the listener's character set, and bytes
@@ -24,9 +26,12 @@ mod wording;
 
 use std::sync::Arc;
 
-use sockeye_core::{Conversation, Order, Peer, Said, Service};
+use sockeye_core::{Conversation, Fault, Order, Peer, Said, Service};
+use sockeye_script::Program;
+use sockeye_script::play::{Login, Options};
 
-use crate::entry::{Choice, Entry, Example, Opt, Step, Welcome};
+use crate::entry::{By, Choice, Entry, Example, Loads, Opt, Step, Welcome};
+use crate::given::Given;
 use desk::{Desk, First, News, Rules};
 use talker::{Shared, Talker, WAKE};
 use wording::Wording;
@@ -42,9 +47,12 @@ pub(crate) const ENTRY: Entry = Entry {
         Opt { long: "one-at-a-time", choice: Choice::Flag },
         Opt { long: "bye", choice: Choice::Value("WORD") },
         Opt { long: "template", choice: Choice::Value("TEMPLATE") },
+        Opt { long: "on-connect", choice: Choice::Value("FILE") },
+        Opt { long: "var", choice: Choice::Many("NAME=VALUE") },
     ],
     words: "",
     takes_rest: false,
+    loads: Some(Loads { by: By::Flag("on-connect"), example: "> \"name?\"\n< \"me\"\n> \"welcome\"\n" }),
     // Neither turns nor who is first: the person at the terminal keeps to either course's order, and to none.
     welcome: &[
         Welcome {
@@ -107,6 +115,21 @@ pub(crate) const ENTRY: Entry = Entry {
                 Step::Expect(b"bye"),
             ],
         },
+        Example {
+            args: &["--on-connect", "login.skt"],
+            datagrams: false,
+            framing: "line",
+            whole: false,
+            steps: &[
+                Step::Expect(b"name?\n"),
+                Step::Send(b"me\n"),
+                Step::Expect(b"welcome\n"),
+                Step::Send(b"hello\n"),
+                Step::Print(b"hello\n"),
+                Step::Operator("yes"),
+                Step::Expect(b"yes\n"),
+            ],
+        },
     ],
     build: |given| {
         given.words(0)?;
@@ -119,18 +142,30 @@ pub(crate) const ENTRY: Entry = Entry {
             bye: given.value("bye").map(str::to_owned),
         };
         let wording = Wording::new(given.charset, given.value("template"))?;
-        Ok(Box::new(Chat { shared: Arc::new(Shared::new(Desk::new(rules), wording)) }))
+        let login = given.script.as_ref().map(|program| login(program, given)).transpose()?;
+        Ok(Box::new(Chat { shared: Arc::new(Shared::new(Desk::new(rules), wording)), login }))
     },
 };
 
 struct Chat {
     shared: Arc<Shared>,
+    /// What each peer goes through before the operator hears of it.
+    login: Option<Login>,
+}
+
+fn login(program: &Arc<Program>, given: &Given) -> Result<Login, Fault> {
+    let options = Options { vars: given.vars()?, seed: given.seed, ..Options::default() };
+    Login::new(program, options).map_err(|refusal| refusal.fault())
 }
 
 impl Service for Chat {
     fn start(&self, peer: &Peer) -> Box<dyn Conversation> {
         let name = peer.remote.to_string();
-        Box::new(Talker::new(Arc::clone(&self.shared), peer.session, name, peer.datagrams))
+        let talker = Talker::new(Arc::clone(&self.shared), peer.session, name, peer.datagrams);
+        match &self.login {
+            Some(login) => Box::new(login.before(Box::new(talker)).0),
+            None => Box::new(talker),
+        }
     }
 
     fn reads_operator(&self) -> bool {

@@ -3,6 +3,7 @@
 //! toolchain runs the bytes that fuzzers have found worth keeping (`fuzz/corpus`). A new target is a function here, its
 //! row in [`ALL`], and its file in `fuzz/fuzz_targets`.
 
+mod capture;
 mod file;
 mod framing;
 mod gate;
@@ -33,6 +34,7 @@ pub const ALL: &[Target] = &[
     Target { name: "via-http", run: gate::via_http },
     Target { name: "users-file", run: file::users },
     Target { name: "certificate", run: file::certificate },
+    Target { name: "import", run: capture::import },
 ];
 
 /// Runs the target of this name.

@@ -79,10 +79,11 @@ impl Client {
 
     /// Makes the handshake. What the server showed comes with it, even if it failed.
     pub(super) async fn shake(&self, stream: Stream) -> (Result<TlsStream, Fault>, Sight) {
+        let tap = stream.tap().cloned();
         let connector = TlsConnector::from(Arc::clone(&self.config));
         let bounded = |session: &mut rustls::ClientConnection| session.set_buffer_limit(Some(BUFFER));
         let shaking = connector.connect_with(self.name.clone(), Wire::new(stream), bounded).into_fallible();
-        let (outcome, sight) = watched(&self.judge.witness, shaking).await;
+        let (outcome, sight) = keylog::tapped(tap, watched(&self.judge.witness, shaking)).await;
         match outcome {
             Ok(stream) => (Ok(TlsStream::new(stream, self.judge.belief.trust())), sight),
             Err((error, wire)) => {

@@ -99,10 +99,11 @@ impl Layer for Server {
     fn wrap<'a>(&'a self, link: Link, scene: &'a Scene<'a>) -> Wrapping<'a> {
         Box::pin(async move {
             let Link { stream, local, remote, user } = link;
+            let tap = stream.tap().cloned();
             let acceptor = TlsAcceptor::from(Arc::clone(&self.config));
             let bounded = |session: &mut ServerConnection| session.set_buffer_limit(Some(BUFFER));
             let shaking = acceptor.accept_with(Wire::new(stream), bounded).into_fallible();
-            let (outcome, sight) = watched(&self.witness, shaking).await;
+            let (outcome, sight) = keylog::tapped(tap, watched(&self.witness, shaking)).await;
             let stream = match outcome {
                 Ok(stream) => stream,
                 Err((error, wire)) => {
