@@ -49,9 +49,9 @@ impl Format {
             let found = Self::ALL.iter().find(|(known, _)| *known == word);
             return found.map(|(_, format)| *format).ok_or_else(|| {
                 let fault = crate::bounds::bad_value("--as", word);
-                fault.arg("near", nearest(word, words.clone()).unwrap_or_default()).detail(
-                    words.collect::<Vec<_>>().join(", "),
-                )
+                fault
+                    .arg("near", nearest(word, words.clone()).unwrap_or_default())
+                    .detail(words.collect::<Vec<_>>().join(", "))
             });
         }
         let ending = file.and_then(|file| file.rsplit_once('.')).map_or("", |(_, ending)| ending);
@@ -80,6 +80,10 @@ pub fn export_to(names: &[String], format: Format, store: Option<&str>, path: &s
 }
 
 fn write(origin: &Origin, format: Format, out: Out) -> Result<(), Fault> {
+    let word = Format::ALL.iter().find(|(_, known)| *known == format).map_or("", |(word, _)| word);
+    if matches!(origin, Origin::Text(_)) && format != Format::Script {
+        return Err(crate::bounds::bad_value("--as", word).detail("skt"));
+    }
     match format {
         Format::Script => return script(origin, out),
         Format::Packets => return packets(origin, out),
@@ -130,10 +134,8 @@ impl Origin {
                 let summary = import::read(bytes, &import::Options::default(), &mut see)?;
                 Ok(summary.began.unwrap_or(0))
             }
-            Self::Text(text) => {
-                let fault = crate::bounds::bad_value("--as", "skt");
-                Err(fault.detail(format!("{}: skt", text.path)))
-            }
+            // Refused before: a conversation file has no events.
+            Self::Text(source) => Err(Fault::new(Code::BadFile, "").arg("path", &source.path)),
         }
     }
 
