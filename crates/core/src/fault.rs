@@ -163,6 +163,8 @@ codes! {
     Unframeable = "unframeable", Usage, Here, Usage;
     /// A name that no certificate can have. Arguments: `name`.
     BadCertificateName = "bad-certificate-name", Usage, Here, Usage;
+    /// No conversation file to run. Arguments: `path` (where they were looked for).
+    NoTests = "no-tests", Usage, Here, Usage;
     /// An endpoint without TLS, where a certificate is asked for. Arguments: `endpoint`.
     WithoutTls = "without-tls", Usage, Here, Usage;
 

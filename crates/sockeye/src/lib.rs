@@ -21,6 +21,7 @@ pub mod serve;
 pub mod sessions;
 mod shown;
 mod talk;
+pub mod test;
 mod typing;
 pub mod user;
 pub mod views;

@@ -171,6 +171,18 @@ pub(crate) const CONNECT: &[Flag] = &[
 pub(crate) const ASK: &[Flag] =
     &[lettered('n', value("number", "N", "flag-number")), value("quiet", "TIME", "flag-quiet")];
 
+/// Flags of `test`.
+pub(crate) const TEST: &[Flag] = &[
+    values("var", "NAME=VALUE", "flag-var"),
+    values("report", "junit=FILE|tap|json|html=DIR", "flag-report"),
+    value("jobs", "N", "flag-jobs"),
+    value("retry", "N", "flag-retry"),
+    switch("fail-fast", "flag-fail-fast"),
+    value("artifacts", "DIR", "flag-artifacts"),
+    switch("fmt", "flag-fmt"),
+    switch("check", "flag-check"),
+];
+
 /// Flags of every `cert` that makes something.
 pub(crate) const CERT: &[Flag] = &[
     value("dir", "DIR", "flag-cert-dir"),
