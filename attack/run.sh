@@ -8,9 +8,9 @@
 set -uo pipefail
 cd "$(dirname "$0")/.."
 sockeye=${1:-target/debug/sockeye}
-quick=("tls_versions.py" "restart.py" "slow_handshakes.py" "long_frames.py tls" "slow_reader.py" "deflate.py")
-slow=("slow_drip.py" "pending_flood.py" "pending_flood.py tls" "long_frames.py" "guessing.py" "testssl.py")
-root=("half_open.py")
+quick=("tls_versions.py" "restart.py" "slow_handshakes.py" "long_frames.py tls" "slow_reader.py" "deflate.py" "kill_recorder.py 10")
+slow=("slow_drip.py" "pending_flood.py" "pending_flood.py tls" "long_frames.py" "guessing.py" "testssl.py" "kill_recorder.py 200")
+root=("half_open.py" "full_disk.py")
 
 attacks=("${quick[@]}")
 if [[ ${2:-} != quick ]]; then

@@ -272,9 +272,12 @@ impl Session {
         let before = side.bytes_out;
         let outcome = side.poll_flush(cx, &world);
         let moved = side.bytes_out != before;
+        if self.peer.faults.is_some() {
+            self.tell_faults();
+        }
         match outcome {
             Poll::Ready(Ok(finished)) => {
-                if finished && side.port.has_fin() {
+                if let Some(side) = self.side(leg).filter(|side| finished && side.port.has_fin()) {
                     let farewell = side.port.farewell();
                     world.show(self.id, Kind::HalfClosed { leg, direction: Direction::Out, farewell });
                 }
@@ -336,6 +339,9 @@ impl Session {
             Poll::Pending => return self.keep_alive(leg, cx, lent),
             Poll::Ready(got) => got,
         };
+        if self.peer.faults.is_some() {
+            self.tell_faults();
+        }
         let now = self.world.clock.now();
         let (before, sent) = (self.peer.bytes_in, self.peer.bytes_out);
         self.last = now;

@@ -110,7 +110,8 @@ impl Scribe {
             self.on_tape.insert(id);
         }
         self.tape.push(event);
-        if self.tape.len() >= BLOCK { self.write_block() } else { Ok(()) }
+        // Whoever else writes waits for no more than a block.
+        if self.tape.len() >= BLOCK { self.commit() } else { Ok(()) }
     }
 
     fn of_run(&mut self, event: &Event<'_>) -> rusqlite::Result<()> {

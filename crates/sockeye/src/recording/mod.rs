@@ -63,7 +63,7 @@ impl Recording {
         for (name, kind) in names.iter().zip(kinds) {
             let sink = match kind {
                 Kind::Store => Box::new(scribe(request, about, &told)?),
-                kind => target::open(kind, name, about)?,
+                kind => open(kind, name, about)?,
             };
             targets.push(Target { name: name.clone(), sink });
         }
