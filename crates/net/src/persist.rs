@@ -57,9 +57,9 @@ async fn keep_at(options: Options, again: Again<'_>, operator: Source) -> Result
                 world.note(id, &note);
             }
         }
-        match leg::dial(&world, id, &target, leg::options(&world)).await {
+        let lost = match leg::dial(&world, id, &target, leg::options(&world)).await {
             Err(fault) if is_first || !is_loss(&fault) => return Err(fault),
-            Err(fault) => world.fault(id, &fault),
+            Err(fault) => Err(fault),
             Ok(opened) => {
                 if !is_first {
                     world.note(id, &Note::new("reconnected").arg("remote", &opened.remote));
@@ -74,25 +74,30 @@ async fn keep_at(options: Options, again: Again<'_>, operator: Source) -> Result
                     .about(subject.clone())
                     .with_leg(OPERATOR, Port::Operator(lines));
                 let (outcome, left) = last(session).await;
-                lines = match (outcome, left) {
-                    (outcome, None) => return outcome,
-                    (Ok(()), Some(lines)) => lines,
-                    (Err(fault), _) if !is_loss(&fault) => return Err(fault),
-                    (Err(fault), Some(lines)) => {
-                        world.fault(id, &fault);
-                        lines
-                    }
-                };
+                let Some(left) = left else { return outcome };
+                lines = left;
                 if world.clock.now().since(began) >= GOOD {
                     attempt = 0;
                 }
+                outcome
             }
+        };
+        if has_ended(&lines) || lost.as_ref().is_err_and(|fault| !is_loss(fault)) {
+            return lost;
+        }
+        if let Err(fault) = lost {
+            world.fault(id, &fault);
         }
         attempt += 1;
         let pause = (again.pause)(attempt);
         world.note(id, &Note::new("reconnecting").arg("after", Span(pause)));
         tokio::time::sleep(pause).await;
     }
+}
+
+/// Whether nothing but the end is left of the operator's words: nobody will say more, and the end is said last.
+fn has_ended(lines: &mpsc::Receiver<Typed>) -> bool {
+    lines.is_closed() && lines.len() <= 1
 }
 
 /// Runs a session to its end: what it came to, and the operator's words, if more may come.

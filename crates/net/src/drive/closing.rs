@@ -5,11 +5,10 @@ use std::rc::Rc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use sockeye_core::{Code, Direction, Kind, PEER};
+use sockeye_core::{Code, Direction, Kind, OPERATOR, PEER};
 
 use crate::drive::port::Port;
 use crate::drive::session::{NEVER, Session, Stage, Turn};
-use crate::drive::side::Side;
 use crate::errno;
 use crate::world::Lent;
 
@@ -34,7 +33,8 @@ impl Session {
             if self.is_alone() {
                 self.hang_all();
             }
-            self.others.retain(Side::owes);
+            // The operator's words are not the session's alone: another one may go on with them.
+            self.others.retain(|side| side.owes() || side.leg == OPERATOR);
             self.peer.finish();
             self.part();
             if self.is_given_up() {
@@ -46,7 +46,8 @@ impl Session {
             self.until = self.until.max(due + FLUSH);
         }
         let (mut owed, given_up) = (false, self.is_given_up());
-        for side in std::iter::once(&mut self.peer).chain(&mut self.others) {
+        let others = self.others.iter_mut().filter(|side| side.leg != OPERATOR);
+        for side in std::iter::once(&mut self.peer).chain(others) {
             if side.leg != PEER {
                 side.finish();
             }
@@ -73,7 +74,7 @@ impl Session {
             }
         }
         if !owed {
-            self.others.clear();
+            self.others.retain(|side| side.leg == OPERATOR);
             if given_up {
                 self.stage = Stage::Over;
                 return Turn::Again;
