@@ -7,6 +7,7 @@ mod capture;
 mod file;
 mod framing;
 mod gate;
+mod script;
 mod text;
 mod upgrade;
 
@@ -35,6 +36,7 @@ pub const ALL: &[Target] = &[
     Target { name: "users-file", run: file::users },
     Target { name: "certificate", run: file::certificate },
     Target { name: "import", run: capture::import },
+    Target { name: "script", run: script::run },
 ];
 
 /// Runs the target of this name.
