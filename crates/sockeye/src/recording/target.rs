@@ -2,11 +2,11 @@
 
 use sockeye_core::fault::nearest;
 use sockeye_core::{Code, Fault};
+use sockeye_record::Sink;
 use sockeye_record::file::Pages;
 use sockeye_record::lines::Lines;
 use sockeye_record::script::Script;
 use sockeye_record::store::About;
-use sockeye_record::Sink;
 use sockeye_script::transcript::Options;
 
 /// The kinds of recordings, and how each is called: a word or an ending.
@@ -69,9 +69,14 @@ mod tests {
         ] {
             assert_eq!(Kind::of(name).unwrap(), kind, "{name}");
         }
-        for (name, near) in
-            [("stor", "store"), ("a.pcap", ".pcapng"), ("a.json", ".jsonl"), ("a", ""), (".skt", ".skt"), ("", "")]
-        {
+        for (name, near) in [
+            ("stor", "store"),
+            ("a.pcap", ".pcapng"),
+            ("a.json", ".jsonl"),
+            ("a", ""),
+            (".skt", ".skt"),
+            ("", ""),
+        ] {
             let fault = Kind::of(name).unwrap_err();
             assert_eq!((fault.code, fault.value("near")), (Code::BadRecording, near), "{name}");
         }
