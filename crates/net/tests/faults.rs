@@ -9,8 +9,8 @@ use std::sync::{Arc, Condvar, Mutex};
 use std::time::{Duration, Instant};
 
 use sockeye_core::{
-    Conversation, Direction, Event, Fault, Input, Kind, Limits, Note, Observer, Outbox, PEER, Peer, Service,
-    SessionId, Tick,
+    Conversation, Direction, Effect, Event, Fault, Input, Kind, Limits, Note, Observer, Outbox, PEER, Peer,
+    Service, SessionId, Tick,
 };
 use sockeye_net::Front;
 use sockeye_net::impair::{Impairments, Spec};
@@ -106,7 +106,30 @@ impl Service for Echo {
     }
 }
 
-/// A running echo server.
+/// Answers once and hangs up.
+struct Once;
+
+impl Conversation for Once {
+    fn handle(&mut self, _now: Tick, input: Input<'_>, out: &mut Outbox) {
+        if let Input::Message { data, .. } = input {
+            out.message(data);
+            out.effect(Effect::Hang { leg: PEER });
+            out.close();
+        }
+    }
+
+    fn deadline(&self) -> Option<Tick> {
+        None
+    }
+}
+
+impl Service for Once {
+    fn start(&self, _peer: &Peer) -> Box<dyn Conversation> {
+        Box::new(Self)
+    }
+}
+
+/// A running server.
 struct Running {
     address: SocketAddr,
     seen: Arc<Seen>,
@@ -114,6 +137,16 @@ struct Running {
 }
 
 fn serve(scheme: &str, faults: &[&str], seed: u64, limits: Limits) -> Running {
+    serve_with(Arc::new(Echo), scheme, faults, seed, limits)
+}
+
+fn serve_with(
+    service: Arc<dyn Service>,
+    scheme: &str,
+    faults: &[&str],
+    seed: u64,
+    limits: Limits,
+) -> Running {
     let (urls, heard) = channel();
     let seen = Arc::new(Seen::default());
     let observer: Arc<dyn Observer> = seen.clone();
@@ -125,7 +158,7 @@ fn serve(scheme: &str, faults: &[&str], seed: u64, limits: Limits) -> Running {
         let options =
             Options { limits, max_sessions: Some(1), operator: None, front, observer: Some(observer) };
         let mut server = Server::new(options)?;
-        server.bind_impaired(Listener { endpoint, name: "echo".into(), service: Arc::new(Echo) }, faults)?;
+        server.bind_impaired(Listener { endpoint, name: "test".into(), service }, faults)?;
         server.run()
     });
     let url = heard.recv_timeout(PATIENCE).unwrap();
@@ -218,7 +251,7 @@ fn the_same_seed_does_the_same_again_and_another_does_not() {
 
 #[test]
 fn a_stream_with_every_gentle_fault_comes_whole_and_ends() {
-    let faults = ["loss:0.02", "latency:5ms~5ms", "slicer:700~300", "slow-close:50ms", "bandwidth:4m"];
+    let faults = ["loss:0.002", "latency:5ms~5ms", "slicer:700~300", "slow-close:50ms", "bandwidth:4m"];
     let (running, mut stream) = tcp(&faults);
     let sent: Vec<u8> = (0..400_000_u32).flat_map(u32::to_le_bytes).collect();
     let (writing, data) = (stream.try_clone().unwrap(), sent.clone());
@@ -333,6 +366,20 @@ fn a_timeout_without_end_stays_until_the_peer_is_gone() {
     socket2::SockRef::from(&stream).set_linger(Some(Duration::ZERO)).unwrap();
     drop(stream);
     assert!(ended(running).contains(&"reset in".to_owned()));
+}
+
+#[test]
+fn a_leg_that_is_hung_up_still_has_its_faults() {
+    let faults = ["latency:100ms,dir=down", "slow-close:100ms,dir=down"];
+    let running = serve_with(Arc::new(Once), "tcp", &faults, 1, Limits::default());
+    let mut stream = TcpStream::connect(running.address).unwrap();
+    stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    let begun = Instant::now();
+    stream.write_all(b"hello").unwrap();
+    assert_eq!(rest(&mut stream), (b"hello".to_vec(), None));
+    assert!(begun.elapsed() >= Duration::from_millis(200), "{:?}", begun.elapsed());
+    drop(stream);
+    assert!(ended(running).contains(&"out slow-close 100ms".to_owned()));
 }
 
 #[test]

@@ -41,7 +41,7 @@ impl Session {
                 self.peer.queue.clear(&world);
             }
         }
-        if let Some(due) = self.faults_due() {
+        if let Some(due) = self.peer.faults_due() {
             // What faults hold back is no fault of the peer's.
             self.until = self.until.max(due + FLUSH);
         }
@@ -114,6 +114,22 @@ impl Session {
     pub(super) fn linger(&mut self) {
         self.until = self.world.clock.now() + LINGER;
         self.stage = Stage::Lingering;
+    }
+
+    /// Whether an RST of a leg could go unseen: it is not read, and something else keeps the session open.
+    pub(super) fn is_deaf(&self, side: &Side) -> bool {
+        let held =
+            side.eof || !side.reading || side.pauses() || self.others.iter().any(|other| !other.is_drained());
+        held && (!self.others.is_empty() || !side.reading || side.pauses()) && side.port.is_connection()
+    }
+
+    /// Looks whether a leg that is not read was cut.
+    pub(super) fn look(&mut self, cx: &mut Context<'_>, lent: &mut Lent) {
+        if self.is_deaf(&self.peer)
+            && let Some(error) = self.peer.port.take_error()
+        {
+            self.broke(PEER, &error, cx, lent);
+        }
     }
 
     /// Whether the session ends because its time is up: its peer is not waited for any longer.

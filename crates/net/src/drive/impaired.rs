@@ -3,9 +3,10 @@
 //! session without faults holds one empty pointer.
 
 use std::io;
+use std::rc::Rc;
 use std::task::{Context, Poll, ready};
 
-use sockeye_core::{Code, Direction, Input, Kind, Medium, PEER, Tick};
+use sockeye_core::{Code, Direction, Input, Kind, Medium, PEER, SessionId, Tick};
 
 use crate::drive::port::{Got, Port};
 use crate::drive::queue::Queue;
@@ -194,6 +195,57 @@ fn write(
 }
 
 impl Side {
+    /// Lets faults go on by now, and shows what they did. How the connection is to end, if they say so.
+    pub(super) fn meet_faults(&mut self, world: &World, id: SessionId) -> Option<(Direction, Cut, Struck)> {
+        let faults = self.faults.as_deref_mut()?;
+        faults.now = world.clock.now();
+        faults.up.wake(faults.now);
+        faults.down.wake(faults.now);
+        let cut = faults.cut();
+        self.tell_faults(world, id);
+        if let Some((direction, _, struck)) = &cut {
+            self.tell_fault(*direction, struck, world, id);
+        }
+        cut
+    }
+
+    /// Shows what faults have done since this was last called.
+    pub(super) fn tell_faults(&mut self, world: &World, id: SessionId) {
+        let Some(faults) = self.faults.as_deref_mut() else { return };
+        for (direction, struck) in
+            [(Direction::In, faults.up.struck()), (Direction::Out, faults.down.struck())]
+        {
+            for struck in &struck {
+                self.tell_fault(direction, struck, world, id);
+            }
+        }
+    }
+
+    fn tell_fault(&self, direction: Direction, struck: &Struck, world: &World, id: SessionId) {
+        let (leg, name, detail) = (self.leg, struck.name, struck.detail.as_str());
+        world.show(id, Kind::Fault { leg, direction, name, detail });
+    }
+
+    /// When faults have something to do.
+    pub(super) fn faults_due(&self) -> Option<Tick> {
+        self.faults.as_deref().and_then(Impaired::due)
+    }
+
+    /// Nothing is written behind a cut.
+    pub(super) fn end_behind_cut(&mut self, world: &Rc<World>) {
+        self.queue.clear(world);
+        self.faults = None;
+    }
+
+    /// Takes what is under way off the lines: the connection is about to change its nature. Bytes from the peer, and for
+    /// it.
+    pub(super) fn recall(&mut self) -> (Vec<u8>, Vec<u8>) {
+        match self.faults.as_deref_mut() {
+            None => (Vec::new(), Vec::new()),
+            Some(faults) => (faults.up.recall(), faults.down.recall()),
+        }
+    }
+
     /// As [`Side::poll_flush`], by way of the faults.
     #[cold]
     pub(super) fn poll_flush_impaired(
@@ -246,24 +298,14 @@ impl Session {
         self
     }
 
-    /// Lets faults go on by now, tells what they did, and ends the session if they say so.
+    /// Lets faults go on by now, and ends the session if they say so.
     #[cold]
     pub(super) fn meet_faults(&mut self, cx: &mut Context<'_>, lent: &mut Lent) {
-        let Some(faults) = self.peer.faults.as_deref_mut() else { return };
-        faults.now = self.world.clock.now();
-        faults.up.wake(faults.now);
-        faults.down.wake(faults.now);
-        let cut = faults.cut();
-        self.tell_faults();
-        let Some((direction, cut, struck)) = cut else { return };
-        self.tell_fault(direction, &struck);
+        let Some((direction, cut, struck)) = self.peer.meet_faults(&self.world, self.id) else { return };
         match cut {
             Cut::Close => self.close_by_fault(direction, struck.name, cx, lent),
             Cut::Reset => {
-                for side in std::iter::once(&self.peer).chain(&self.others) {
-                    side.port.abort();
-                }
-                self.world.show(self.id, Kind::Reset { leg: PEER, direction: Direction::Out });
+                self.abort_all();
                 self.lose_peer(Code::Reset, cx, lent);
                 self.stage = Stage::Over;
             }
@@ -276,9 +318,8 @@ impl Session {
         self.machine.input(now, Input::Failed { leg: PEER, why: why.word() }, &mut lent.out);
         self.apply(cx, lent);
         if direction == Direction::Out {
-            // All before the cut is written, and nothing behind it ever is.
-            self.peer.queue.clear(&self.world);
-            self.peer.faults = None;
+            // All before the cut is written.
+            self.peer.end_behind_cut(&self.world);
         } else if let Some(faults) = self.peer.faults.as_deref_mut() {
             faults.ended = true;
         }
@@ -287,30 +328,13 @@ impl Session {
         }
     }
 
-    /// Tells what faults have done since this was last called.
+    /// Shows what faults have done since this was last called.
     pub(super) fn tell_faults(&mut self) {
-        let Some(faults) = self.peer.faults.as_deref_mut() else { return };
-        for (direction, struck) in
-            [(Direction::In, faults.up.struck()), (Direction::Out, faults.down.struck())]
-        {
-            for struck in &struck {
-                self.tell_fault(direction, struck);
-            }
-        }
-    }
-
-    fn tell_fault(&self, direction: Direction, struck: &Struck) {
-        let (leg, name, detail) = (PEER, struck.name, struck.detail.as_str());
-        self.world.show(self.id, Kind::Fault { leg, direction, name, detail });
+        self.peer.tell_faults(&self.world, self.id);
     }
 
     /// Whether faults hold something back, so that the peer's silence is none.
     pub(super) fn is_held_back(&self) -> bool {
-        self.faults_due().is_some()
-    }
-
-    /// When faults have something to do.
-    pub(super) fn faults_due(&self) -> Option<Tick> {
-        self.peer.faults.as_deref().and_then(Impaired::due)
+        self.peer.faults_due().is_some()
     }
 }

@@ -206,12 +206,14 @@ impl Session {
 
     /// Puts TLS on a leg, once what it is owed is written.
     pub(super) fn secure(&mut self, leg: Leg, with: &str) {
-        let rest = self.machine.take_rest(leg);
+        let mut rest = self.machine.take_rest(leg);
         let (world, id, lane) = (Rc::clone(&self.world), self.id, self.machine.lane(leg));
         let subject = self.subject(leg);
         let Some(side) = self.side(leg) else { return };
         let layers = layers(&world, side, with);
-        let owed = side.queue.front().to_vec();
+        let (coming, mut owed) = side.recall();
+        rest.extend(coming);
+        owed.extend_from_slice(side.queue.front());
         side.queue.clear(&world);
         side.bytes_out += owed.len() as u64;
         let opening: Opening = match (mem::replace(&mut side.port, Port::Gone), layers) {

@@ -9,6 +9,7 @@ use sockeye_core::{Code, Direction, Kind, Leg, SessionId, Tick};
 use crate::drive::closing::{FLUSH, LINGER, LINGER_BYTES};
 use crate::drive::side::Side;
 use crate::errno;
+use crate::impair::Cut;
 use crate::layer::ws::close;
 use crate::world::{READ, World};
 
@@ -56,8 +57,13 @@ impl Parting {
         self.stage == Stage::Over
     }
 
-    pub(super) const fn until(&self) -> Tick {
-        self.until
+    pub(super) fn until(&self) -> Tick {
+        self.held_back().map_or(self.until, |due| due.min(self.until))
+    }
+
+    /// Until when faults hold something back.
+    fn held_back(&self) -> Option<Tick> {
+        self.side.faults_due().filter(|_| self.is_flushing())
     }
 
     /// The leg is opened again, once this one has sent its end.
@@ -88,6 +94,17 @@ impl Parting {
     /// Goes on as far as it goes.
     pub(super) fn turn(&mut self, cx: &mut Context<'_>, world: &Rc<World>, id: SessionId, buffer: &mut [u8]) {
         let now = world.clock.now();
+        match self.side.meet_faults(world, id).map(|(_, cut, _)| cut).filter(|_| self.is_flushing()) {
+            Some(Cut::Close) => self.side.end_behind_cut(world),
+            Some(Cut::Reset) => {
+                self.side.port.abort();
+                self.forget(world);
+            }
+            None => {}
+        }
+        if let Some(due) = self.held_back() {
+            self.until = self.until.max(due + FLUSH);
+        }
         if self.stage == Stage::Flushing {
             self.flush(cx, world, id, now);
         }

@@ -612,22 +612,6 @@ impl Session {
         }
     }
 
-    /// Whether an RST of a leg could go unseen: it is not read, and something else keeps the session open.
-    fn is_deaf(&self, side: &Side) -> bool {
-        let held =
-            side.eof || !side.reading || side.pauses() || self.others.iter().any(|other| !other.is_drained());
-        held && (!self.others.is_empty() || !side.reading || side.pauses()) && side.port.is_connection()
-    }
-
-    /// Looks whether a leg that is not read was cut.
-    fn look(&mut self, cx: &mut Context<'_>, lent: &mut Lent) {
-        if self.is_deaf(&self.peer)
-            && let Some(error) = self.peer.port.take_error()
-        {
-            self.broke(PEER, &error, cx, lent);
-        }
-    }
-
     /// Asks the timer for the earliest time that matters.
     fn arm_next(&mut self) {
         let mut next = match self.stage {
@@ -635,7 +619,7 @@ impl Session {
             Stage::Closing | Stage::Lingering => self.until,
             Stage::Over => NEVER,
         };
-        if let Some(due) = self.faults_due()
+        if let Some(due) = self.peer.faults_due()
             && matches!(self.stage, Stage::Open | Stage::Closing)
         {
             next = next.min(due);

@@ -130,6 +130,22 @@ impl Line {
         }
     }
 
+    /// Takes the bytes of a stream that are on their way off it.
+    pub(crate) fn recall(&mut self) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        let gone = std::mem::take(&mut self.gone);
+        self.way.retain(|piece| match &piece.what {
+            What::Data(data, _) => {
+                bytes.extend_from_slice(data);
+                false
+            }
+            What::End | What::Cut(..) => true,
+        });
+        self.held = 0;
+        bytes.drain(..gone);
+        bytes
+    }
+
     /// Whether more may be pushed.
     pub(crate) fn has_room(&self, now: Tick) -> bool {
         self.held() < self.room && self.stages.iter().all(|slot| slot.stage.busy() <= now)

@@ -344,6 +344,19 @@ fn directions_and_shares_are_kept() {
 }
 
 #[test]
+fn what_is_under_way_can_be_recalled_in_order() {
+    let [mut line, _] = lines(&["latency:1s", "slicer:4"], 1, Medium::Bytes);
+    line.push(Tick::ZERO, b"hello, ", None);
+    line.push(Tick(1), b"world", None);
+    line.end(Tick(2));
+    line.take(0);
+    assert!(matches!(line.front(Tick(1_000_000_000)), Some(Arrived::Data(b"hell", _))));
+    line.take(2);
+    assert_eq!((line.recall(), line.held()), (b"llo, world".to_vec(), 0));
+    assert_eq!(line.front(Tick(2_000_000_000)), Some(Arrived::End));
+}
+
+#[test]
 fn what_is_told_is_bounded() {
     let run = up(&["corrupt:1"], Medium::Bytes, &[(0, Some(&[0; 5000]))]);
     assert_eq!((run.told.len(), run.told.last().map(String::as_str)), (1024, Some("corrupt: ...")));
