@@ -37,7 +37,8 @@ impl From<Unreadable> for Fault {
             Unreadable::Fault(fault) => fault,
             Unreadable::Mistakes(errors) => {
                 let first = errors.list.first().and_then(|error| Some((error, errors.source(error.place)?)));
-                let fault = Self::new(Code::BadScript, "").arg("name", errors.list.len());
+                let whole = errors.sources.first().map_or("", |source| &*source.path);
+                let fault = Self::new(Code::BadScript, "").arg("name", errors.list.len()).arg("text", whole);
                 let Some((error, source)) = first else { return fault };
                 let (line, column) = source.position(error.place.start);
                 fault.arg("path", &source.path).arg("line", line).arg("value", column).arg("what", "mistakes")
