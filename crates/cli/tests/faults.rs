@@ -58,7 +58,9 @@ fn a_proxy_delays_and_resets_both_its_sides() {
     proxy.says("fault reset on what the peer sends: at byte 10");
     proxy.says("we cut the connection");
     let ended = proxy.stop();
-    assert!(!ended.ok().contains("error"), "{}", ended.stderr);
+    ended.ok();
+    assert!(!ended.stderr.contains("error"), "{}", ended.stderr);
+    assert_eq!(ended.stderr.matches("we cut the connection").count(), 2, "{}", ended.stderr);
 }
 
 #[test]

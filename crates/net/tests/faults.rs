@@ -229,6 +229,19 @@ fn datagrams_are_lost_as_the_seed_says_and_no_other_way() {
 }
 
 #[test]
+fn a_loss_is_told_as_it_happens() {
+    let limits = Limits { datagram_idle: PATIENCE, ..Limits::default() };
+    let running = serve("udp", &["loss:1", "timeout:300ms,dir=down"], 7, limits);
+    let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+    socket.send_to(b"hello", running.address).unwrap();
+    running.seen.wait("out timeout closed");
+    let events = ended(running);
+    let at = |start: &str| events.iter().position(|line| line.starts_with(start));
+    assert!(at("in loss datagram 1, 5 bytes") < at("out timeout closed"), "{events:?}");
+    assert!(at("in loss").is_some());
+}
+
+#[test]
 fn the_same_seed_does_the_same_again_and_another_does_not() {
     let faults = ["loss:0.2", "dup:0.2", "corrupt:0.2"];
     let first = datagrams(&faults, 42, 60);

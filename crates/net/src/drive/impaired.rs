@@ -306,6 +306,9 @@ impl Session {
             Cut::Close => self.close_by_fault(direction, struck.name, cx, lent),
             Cut::Reset => {
                 self.abort_all();
+                for mut side in std::mem::take(&mut self.others) {
+                    side.queue.clear(&self.world);
+                }
                 self.lose_peer(Code::Reset, cx, lent);
                 self.stage = Stage::Over;
             }

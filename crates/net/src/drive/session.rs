@@ -334,14 +334,15 @@ impl Session {
         }
         let most = if leg == PEER { self.may_read() } else { Some(READ) };
         let (Some(most), Some(side)) = (most, self.side(leg)) else { return false };
-        let got = match side.poll_read(cx, &mut lent.buffer[..most]) {
-            Poll::Pending if side.pauses() => return false,
-            Poll::Pending => return self.keep_alive(leg, cx, lent),
-            Poll::Ready(got) => got,
-        };
+        let (polled, pauses) = (side.poll_read(cx, &mut lent.buffer[..most]), side.pauses());
         if self.peer.faults.is_some() {
             self.tell_faults();
         }
+        let got = match polled {
+            Poll::Pending if pauses => return false,
+            Poll::Pending => return self.keep_alive(leg, cx, lent),
+            Poll::Ready(got) => got,
+        };
         let now = self.world.clock.now();
         let (before, sent) = (self.peer.bytes_in, self.peer.bytes_out);
         self.last = now;
