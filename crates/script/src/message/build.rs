@@ -24,7 +24,7 @@ impl Message {
     fn build_plain(&self, vars: &Vars, out: &mut Vec<u8>) -> Result<(), Unfit> {
         let from = out.len();
         for at in 0..self.parts.len() {
-            self.append(at, vars, |value| no_length(value), out)?;
+            self.append(at, vars, no_length, out)?;
             if out.len() - from > MOST {
                 return Err(Unfit::Long(MOST));
             }
@@ -69,7 +69,7 @@ impl Message {
                 }
                 (_, Some((Type::Varint, _))) => {
                     let mut bytes = Vec::new();
-                    self.append(at, vars, |value| no_length(value), &mut bytes)?;
+                    self.append(at, vars, no_length, &mut bytes)?;
                     bytes.len()
                 }
                 _ => part.size().ok_or_else(|| Unfit::Open(self.words(at)))?,

@@ -357,17 +357,13 @@ impl<'a> Run<'a> {
         let begin = self.starts[ties.groups[usize::from(group)].0];
         for earlier in &ties.ahead[usize::from(group)] {
             let start = self.starts[*earlier];
-            let wrong = match self.parts[*earlier].kind {
-                Kind::Sum(sum, _) => {
-                    self.tries += (at - begin) / GLANCE;
-                    let computed = sum.compute(&self.came[begin..at]);
-                    computed.iter().zip(&self.came[start..]).position(|(wanted, came)| wanted != came)
-                }
-                _ => {
-                    let is_wrong =
-                        self.length_at(*earlier).is_some_and(|wanted| wanted != (at - begin) as i128);
-                    is_wrong.then_some(0)
-                }
+            let wrong = if let Kind::Sum(sum, _) = self.parts[*earlier].kind {
+                self.tries += (at - begin) / GLANCE;
+                let computed = sum.compute(&self.came[begin..at]);
+                computed.iter().zip(&self.came[start..]).position(|(wanted, came)| wanted != came)
+            } else {
+                let length = self.length_at(*earlier);
+                length.is_some_and(|wanted| wanted != (at - begin) as i128).then_some(0)
             };
             if let Some(wrong) = wrong {
                 self.miss(start + wrong, *earlier, start);

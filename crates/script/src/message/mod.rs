@@ -165,8 +165,9 @@ impl Message {
     /// These parts of `text`, with so many groups.
     pub(crate) fn new(parts: Vec<Part>, groups: u16, text: &Arc<str>) -> Result<Self, Circular> {
         let is_tied = |part: &Part| match &part.kind {
-            Kind::Number(_, value) => value.is_length(),
-            Kind::Take(_, Take::Number(_, Condition::Is(value))) => value.is_length(),
+            Kind::Number(_, value) | Kind::Take(_, Take::Number(_, Condition::Is(value))) => {
+                value.is_length()
+            }
             Kind::Sum(..) => true,
             _ => false,
         };

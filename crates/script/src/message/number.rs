@@ -193,11 +193,10 @@ fn float(field: &[u8], order: Order) -> f64 {
     if order == Order::Little {
         bytes.reverse();
     }
-    match *bytes {
-        [a, b, c, d] => f64::from(f32::from_be_bytes([a, b, c, d])),
-        [a, b, c, d, e, f, g, h] => f64::from_be_bytes([a, b, c, d, e, f, g, h]),
-        _ => f64::NAN,
+    if let Ok(single) = <[u8; 4]>::try_from(&*bytes) {
+        return f64::from(f32::from_be_bytes(single));
     }
+    <[u8; 8]>::try_from(&*bytes).map_or(f64::NAN, f64::from_be_bytes)
 }
 
 fn varint(bytes: &[u8]) -> Reading {

@@ -107,16 +107,14 @@ impl Reader<'_, '_> {
             "enc" => Charset::parse(&value.text).map(|set| *charset = set),
             "timeout" => quantity::duration(key, &value.text).map(|span| *timeout = span),
             "settle" => quantity::duration(key, &value.text).map(|span| *settle = span),
-            _ => match value.text.parse() {
-                Ok(number) => {
-                    *seed = Some(number);
-                    Ok(())
-                }
-                Err(_) => {
+            _ => {
+                let Ok(number) = value.text.parse() else {
                     let what = What::Range { value: value.text.clone(), kind: "u64".into() };
                     return self.error(source, value.span, what);
-                }
-            },
+                };
+                *seed = Some(number);
+                Ok(())
+            }
         };
         if let Err(fault) = read {
             self.error(source, value.span, What::Fault(Box::new(fault)));
@@ -219,13 +217,12 @@ impl Reader<'_, '_> {
             let Some((name, behind)) = after.split_once("}}") else { break };
             whole.push_str(before);
             let own = self.program.settings.vars.iter().find(|(known, _)| **known == *name.trim());
-            match self.given.get(name.trim()).or(own.map(|(_, value)| &**value)) {
-                Some(value) => whole.push_str(&String::from_utf8_lossy(value)),
-                None => {
-                    whole.push_str("{{");
-                    whole.push_str(name);
-                    whole.push_str("}}");
-                }
+            if let Some(value) = self.given.get(name.trim()).or(own.map(|(_, value)| &**value)) {
+                whole.push_str(&String::from_utf8_lossy(value));
+            } else {
+                whole.push_str("{{");
+                whole.push_str(name);
+                whole.push_str("}}");
             }
             rest = behind;
         }

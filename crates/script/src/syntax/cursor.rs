@@ -16,7 +16,7 @@ pub(super) struct Trouble {
     pub(super) what: What,
 }
 
-pub(super) type Parse<T> = Result<T, Box<Trouble>>;
+pub(super) type Parse<T> = Result<T, Trouble>;
 
 /// A place in a text, with what is before it done.
 pub(super) struct Cursor<'a> {
@@ -31,8 +31,8 @@ pub(super) struct Cursor<'a> {
     pub(super) looked: usize,
 }
 
-pub(super) fn trouble(start: usize, end: usize, what: What) -> Box<Trouble> {
-    Box::new(Trouble { span: span(start, end), what })
+pub(super) fn trouble(start: usize, end: usize, what: What) -> Trouble {
+    Trouble { span: span(start, end), what }
 }
 
 /// A span; texts are at most 16 MiB long.
@@ -164,7 +164,7 @@ impl<'a> Cursor<'a> {
     }
 
     /// The trouble that what stands here is none of `wanted`; `words` are those among which the nearest is looked for.
-    pub(super) fn expected(&self, wanted: &[Want], words: &[&str]) -> Box<Trouble> {
+    pub(super) fn expected(&self, wanted: &[Want], words: &[&str]) -> Trouble {
         let (end, found) = self.found();
         let near = near(&found, words.iter().copied());
         let end = end.max(self.at);

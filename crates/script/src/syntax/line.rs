@@ -39,7 +39,7 @@ impl Cursor<'_> {
         let item = match self.item() {
             Ok(item) => item,
             Err(trouble) => {
-                troubles.push(*trouble);
+                troubles.push(trouble);
                 self.skip_line();
                 return Line { span: span(start, self.at), item: Item::Broken, comment: None };
             }
@@ -237,7 +237,7 @@ impl Cursor<'_> {
         })
     }
 
-    fn unknown_step(&self) -> Box<Trouble> {
+    fn unknown_step(&self) -> Trouble {
         let (end, found) = self.found();
         let near = near(&found, words::STEPS.iter().chain(words::ARROWS).copied());
         trouble(self.at, end, What::Unknown { noun: Noun::Step, word: found, near })

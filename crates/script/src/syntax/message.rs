@@ -169,13 +169,13 @@ impl Reader<'_, '_> {
             }
             NodeKind::Wild => push(Kind::Skip(1)),
             NodeKind::Any(None) => push(Kind::Any),
-            NodeKind::Any(Some(count)) => match count.text.parse::<u32>() {
-                Ok(count) => push(Kind::Skip(count as usize)),
-                Err(_) => {
+            NodeKind::Any(Some(count)) => {
+                let Ok(bytes) = count.text.parse::<u32>() else {
                     let what = What::Range { value: count.text.clone(), kind: "u32".into() };
-                    self.error(draft.source, count.span, what);
-                }
-            },
+                    return self.error(draft.source, count.span, what);
+                };
+                push(Kind::Skip(bytes as usize));
+            }
             NodeKind::Regex { source, flags } => {
                 if let Some(regex) = self.regex(draft.source, span, source, flags) {
                     for name in regex.names() {

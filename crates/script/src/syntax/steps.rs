@@ -41,7 +41,7 @@ impl Reader<'_, '_> {
             let Some(peer) = self.whose(*source, line.span, step) else { continue };
             let modifiers = self.modifiers(*source, peer, step);
             let Modifiers { within, after, label, like } = modifiers;
-            let Some(op) = self.op(*source, line.span, peer, step, like) else { continue };
+            let Some(op) = self.op(*source, peer, step, like) else { continue };
             let op = match op {
                 program::Op::Repeat { .. } if open.len() >= DEEPEST => {
                     self.error(*source, line.span, What::Limit { noun: Noun::Depth, most: DEEPEST as u64 });
@@ -162,14 +162,7 @@ impl Reader<'_, '_> {
         self.message(source, nodes, charset, Noun::Data).map(Data::of)
     }
 
-    fn op(
-        &mut self,
-        source: u16,
-        span: Span,
-        peer: u16,
-        step: &Step,
-        like: Option<Box<Data>>,
-    ) -> Option<program::Op> {
+    fn op(&mut self, source: u16, peer: u16, step: &Step, like: Option<Box<Data>>) -> Option<program::Op> {
         Some(match &step.op {
             Op::Send(nodes) => program::Op::Send(self.data(source, peer, nodes)?),
             Op::Match(arrow, nodes) => {
@@ -203,7 +196,7 @@ impl Reader<'_, '_> {
                     Some(word) => self.duration(source, "every", word)?,
                     None => Duration::ZERO,
                 };
-                program::Op::Repeat { times: count, every, end: u32::try_from(span.end).unwrap_or_default() }
+                program::Op::Repeat { times: count, every, end: 0 }
             }
             Op::End => program::Op::End { start: 0 },
         })
