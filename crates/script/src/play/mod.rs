@@ -8,6 +8,8 @@
 mod arrive;
 #[cfg(test)]
 mod bench;
+#[cfg(test)]
+mod duet;
 mod engine;
 mod fail;
 pub mod failure;
