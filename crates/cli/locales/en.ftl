@@ -131,6 +131,23 @@ error-bad-file = { $path } cannot be read
     .hint = correct what stands in parentheses
 error-users-kept = { $path } has changed and cannot be read; who could log in before still can, and nobody else
     .hint = correct what stands in parentheses; the file is read again by itself
+error-bad-script = { $path }:{ $line }:{ $value }: { $what ->
+    [refused] this cannot be played
+   *[mistakes] mistakes in the file: { $name }
+  }
+    .hint = docs/skt.md has every step with an example; `sockeye test FILE` shows the places
+error-unplayable = { $path }: { $what ->
+    [open] no telling what to send for { $value }
+    [reopens] { $value } on a connection that was closed: a server has one connection a session
+    [secures] { $value } within a session: a server cannot put TLS on by itself
+    [no-peer] nobody takes part
+   *[empty] there is no step to play
+  }
+    .hint = { $what ->
+        [open] behind the step, say what it may be: like "250 ok"
+        [reopens] give each connection a peer of its own: peer c2 connect …
+       *[other] docs/skt.md has every step with an example
+      }
 error-unknown-key = { $path } has a key that does not exist: { $name }
     .hint = the keys are endpoint, service, args, and the long names of serve's flags
     .near = did you mean { $near }?
@@ -716,6 +733,9 @@ flag-allow-exec = let sockeye.toml run programs
 
 ## Flags of connect and ask
 
+flag-on-connect = go through this conversation file before anything typed is sent; on a terminal also again after a lost connection
+flag-login-var = give a variable of that file this value
+flag-reconnect = connect again when the connection is lost, after 0.5 s at first and up to 30 s later
 flag-eol = what ends a typed line: lf, crlf, cr, nul or none
 flag-number = messages that make a reply, when framed
 flag-quiet = silence that ends a raw reply
@@ -759,6 +779,8 @@ cert-private-key = private key ({ $label }, line { $line }), not shown
 cert-locked-key = private key, locked by a password ({ $label }, line { $line })
 cert-section = { $label } (line { $line })
 
+note-reconnecting = the connection is lost; another one is tried after { $after }
+note-reconnected = connected again to { $remote }
 note-cert-wrote = wrote { $path }
 note-cert-wrote-key = wrote { $path } (private: you alone can read it)
 note-cert-long = a server's certificate for more than { $days } days, yesterday counted, is refused by Apple's systems
@@ -829,6 +851,11 @@ service-discard = takes everything, answers nothing (RFC 863)
 service-chargen = sends characters without end (RFC 864)
 service-daytime = says the time in words (RFC 867)
 service-time = says the time in four bytes (RFC 868)
+service-script = answer as a conversation file says: a recording as a server
+service-script-var = give a variable of the file this value
+service-script-pace = fast (as soon as it can), recorded, or so many times as fast as recorded: 2x, 0.5x
+service-chat-on-connect = let each peer go through this conversation file before it may talk
+service-chat-var = give a variable of that file this value
 service-reply = answers by pattern; the first that matches wins
 service-reply-on = PATTERN=ANSWER; PATTERN is text, /regular expression/ or hex:
 service-reply-default = the answer when no pattern matches
@@ -964,3 +991,162 @@ note-chat-who-nobody = nobody is here
 note-chat-unknown-command = no such command: { $line }; there are /to NUMBER WORDS and /who, and // sends a slash
 note-chat-template-failed = not sent: the template fails on this line ({ $detail })
 note-chat-template-too-long = not sent: the template made { $size } bytes, at most { $max } fit
+
+## `test`: what came of a run
+
+word-test-file = conversation files (.skt), and directories of them
+flag-var = a variable of the files; the value may be text, hex:… or b64:…; wins over theirs
+flag-report = a report besides the text on stderr; tap and json go to stdout unless =FILE follows
+flag-jobs = files played at once (default: twice the processors, at least 4)
+flag-retry = play a file that failed again, up to N times (default 0)
+flag-fail-fast = begin nothing more once a file has failed
+flag-artifacts = write what a failed file leaves behind there: transcript and packets
+flag-fmt = write the files the canonical way instead of playing them
+flag-check = with --fmt: change nothing, and exit 1 if a file is written otherwise
+verb-test = run conversation files
+verb-test-long =
+  Plays every peer of each .skt file and compares every message, byte for byte. Files are played in parallel. Exit code
+  0: all passed; 1: one failed; 3: a file could not be read. The language is in docs/skt.md
+test-mark-passed = ok
+test-mark-failed = FAIL
+test-mark-bad = BAD
+test-mark-skipped = skip
+test-passed = { $file }  ({ $steps } steps, { $elapsed })
+test-attempts = {" "} (attempt { $attempts })
+test-summary = files: { $files }, passed: { $passed }, failed: { $failed }, in { $elapsed }
+test-summary-bad = , unreadable: { $count }
+test-summary-skipped = , not run: { $count }
+test-summary-stopped = {" "}(interrupted)
+test-rerun = run again: { $command }
+test-kept = kept: { $paths }
+note-formatted = { $path } was written anew
+note-unformatted = { $path } is not in canonical form
+failure-when = step { $step } of { $of }, after { $elapsed } of { $patience }, { $state }
+failure-when-patient = step { $step } of { $of }, after { $elapsed }, { $state }
+failure-state-never = never connected
+failure-state-opening = connecting
+failure-state-open = peer open
+failure-state-eof = peer has sent FIN
+failure-state-reset = peer has sent RST
+failure-state-lost = connection lost
+failure-state-closed = closed by us
+failure-expected = expected
+failure-actual = actual
+failure-differs = the message differs from byte { $at } on
+failure-differs-short = the message ends at byte { $at }, and more was expected
+failure-differs-long = the message goes on at byte { $at }, where its end was expected
+failure-differs-part = the message does not match { $part }
+failure-timeout = nothing came in time
+failure-too-early = it came too early
+failure-unexpected = a message came where the end of the connection was expected
+failure-forbidden = a message came that must not come
+failure-leftover = a message came that no step was left for
+failure-early-eof = the peer has ended its side (FIN)
+failure-early-reset = the peer has cut the connection (RST)
+failure-lost = the connection was lost
+failure-closed = the connection was closed before, and not opened again
+failure-not-taken = the peer did not take what was sent to it
+failure-cannot-build = the message cannot be built
+failure-bad-endpoint = the endpoint cannot be read
+failure-connect = the connection could not be made
+failure-never-came = nobody came to the listener
+failure-listen = the listener could not be opened
+failure-secure = TLS could not be put on the connection
+failure-too-much = what was captured is more than may be kept
+failure-too-many = more sessions came than were recorded
+failure-abandoned = it was ended from outside
+failure-flipped = played from the other side: `>` is expected here, and `<` is sent
+failure-partial = a frame has begun ({ $framing }): { $have } of { $want } bytes: { $bytes }
+failure-partial-open = a frame has begun ({ $framing }): { $have } bytes so far: { $bytes }
+failure-unread = not looked at yet, messages: { $messages }, bytes: { $bytes }: { $first }
+failure-unread-bytes = not looked at yet, bytes: { $bytes }: { $first }
+failure-recent = the last messages:
+failure-connection = { $peer } { $local } ↔ { $remote }
+failure-seed = seed { $seed }
+fate-sent = sent
+fate-waiting = not looked at
+fate-matched = matched
+fate-skipped = passed over
+fate-ignored = ignored
+fate-wrong = wrong
+html-language = en
+html-title = sockeye test
+html-filter = filter
+html-all = all
+html-here = here
+html-there = peer
+html-expected-next = expected next
+html-nothing = nothing fits the filter
+
+## What is wrong with a conversation file
+
+error-bad-script = { $path }:{ $line }:{ $value }: { $what ->
+    [refused] this cannot be played
+   *[mistakes] mistakes in the file: { $name }
+  }
+    .hint = docs/skt.md has every step with an example; `sockeye test FILE` shows the places
+error-no-tests = no conversation file in { $path }
+    .hint = conversation files end in .skt; name one, or a directory of them
+mistake-near = did you mean { $near }?
+mistake-or = {" "}or{" "}
+mistake-unset = set it with --var { $word }=VALUE, with @var, or capture it in an earlier step
+mistake-ends = { $wanted } is expected where the line ends
+mistake-expected = { $wanted } is expected here, not { $found }
+mistake-unknown = unknown { $noun }: { $word }
+mistake-duplicate = this { $noun } is there already, in line { $line }: { $word }
+mistake-reserved = { $word } means something else, and can be no name
+mistake-range = { $value } does not fit { $kind }
+mistake-regex = this is no regular expression: { $word }
+mistake-unclosed = this { $noun } is not closed
+mistake-escape = there is no escape { $word }
+    .hint = in quotes: \n \r \t \0 \\ \" \xHH \u{"{"}H…{"}"} \{"{"}
+mistake-digits = this is no { $noun }
+mistake-open = { $word } stands for more than one thing, and cannot be sent
+    .hint = a pattern belongs after <; give what is to be sent with like
+mistake-misplaced = { $word } cannot stand here
+mistake-nameless = several peers take part: whose step is this?
+    .hint = begin the step with the name of a peer
+mistake-unpaired = { $word ->
+    [repeat] this repeat has no end
+   *[other] this end has no repeat
+  }
+mistake-circular = a checksum cannot be over itself
+mistake-limit = too much: at most { $most } of { $noun }
+mistake-load = { $path } cannot be read: { $word }
+mistake-cycle = { $word } includes itself
+mistake-utf8 = this is not UTF-8
+noun-step = step
+noun-peer = peer
+noun-name = name
+noun-setting = setting
+noun-modifier = modifier
+noun-data = message
+noun-match = pattern
+noun-type = type
+noun-variable = variable
+noun-group = group
+noun-text = text in quotes
+noun-word = word
+noun-number = number
+noun-duration = duration
+noun-endpoint = endpoint
+noun-path = path in quotes
+noun-file = file
+noun-hex = hex
+noun-base64 = base64
+noun-regex = regular expression
+noun-flag = flag
+noun-json = JSON
+noun-parameter = parameter
+noun-depth = nesting
+noun-end = end of the line
+refusal-open = what is to be sent here is written as a pattern: { $part }
+    .hint = add what to send in its place: like "…"
+refusal-reopens = the connection is closed and opened again, and there is one session only
+    .hint = play such a file with `sockeye test`
+refusal-secures = TLS is put on in the middle, and a mock has no certificate
+    .hint = play such a file with `sockeye test`
+refusal-no-peer = there is no such peer
+    .hint = name one with peer NAME connect ENDPOINT
+refusal-empty = there is no step in it: playing nothing would always pass
+    .hint = write at least one step, such as c > "hello"

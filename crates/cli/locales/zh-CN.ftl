@@ -131,6 +131,23 @@ error-bad-file = 文件 { $path } 读不懂
     .hint = 请改正括号里所说的地方
 error-users-kept = 文件 { $path } 已改动，但读不懂；原来能登录的人照旧，此外谁也不能登录
     .hint = 请改正括号里所说的地方；改好后会自动重新读取
+error-bad-script = { $path }:{ $line }:{ $value }：{ $what ->
+    [refused] 这里无法播放
+   *[mistakes] 文件有 { $name } 处错误
+  }
+    .hint = docs/skt.zh-CN.md 有每种步骤的例子；`sockeye test FILE` 会标出位置
+error-unplayable = { $path }：{ $what ->
+    [open] 不知道该为 { $value } 发送什么
+    [reopens] 连接关闭后又出现 { $value }：服务器的每个会话只有一条连接
+    [secures] 会话中途出现 { $value }：服务器不能自行启用 TLS
+    [no-peer] 没有任何参与者
+   *[empty] 没有可以播放的步骤
+  }
+    .hint = { $what ->
+        [open] 请在这一步后面写明可以发送什么：like "250 ok"
+        [reopens] 请为每条连接各写一个参与者：peer c2 connect …
+       *[other] docs/skt.zh-CN.md 有每种步骤的例子
+      }
 error-unknown-key = { $path } 里有不存在的键：{ $name }
     .hint = 可用的键有 endpoint、service、args，以及 serve 各选项的长名
     .near = 是不是 { $near }？
@@ -755,6 +772,9 @@ flag-allow-exec = 允许 sockeye.toml 运行程序
 
 ## connect 与 ask 的选项
 
+flag-on-connect = 先走完这个会话文件，再发送键入的内容；在终端上，断线重连后会再走一遍
+flag-login-var = 给该文件中的变量赋值
+flag-reconnect = 连接断开后重新连接：起初等 0.5 秒，之后最长等 30 秒
 flag-eol = 输入的行以什么结尾：lf、crlf、cr、nul 或 none
 flag-number = 分帧时，一个回答由几条消息组成
 flag-quiet = 静默多久算原始回答结束
@@ -798,6 +818,8 @@ cert-private-key = 私钥（{ $label }，第 { $line } 行），不显示
 cert-locked-key = 有密码保护的私钥（{ $label }，第 { $line } 行）
 cert-section = { $label }（第 { $line } 行）
 
+note-reconnecting = 连接已断开，{ $after } 后重试
+note-reconnected = 已重新连接到 { $remote }
 note-cert-wrote = 已写入 { $path }
 note-cert-wrote-key = 已写入 { $path }（私钥，只有你能读）
 note-cert-long = 有效期超过 { $days } 天（提前的一天也算在内）的服务端证书，苹果的系统不接受
@@ -868,6 +890,11 @@ service-discard = 来者不拒，从不回答（RFC 863）
 service-chargen = 不停地发送字符（RFC 864）
 service-daytime = 用文字报时（RFC 867）
 service-time = 用四个字节报时（RFC 868）
+service-script = 按会话文件作答：把录制的会话当作服务器
+service-script-var = 给文件中的变量赋值
+service-script-pace = fast（尽快）、recorded（按录制时的节奏），或其倍速：2x、0.5x
+service-chat-on-connect = 对端先走完这个会话文件，才能聊天
+service-chat-var = 给该文件中的变量赋值
 service-reply = 按模式回答，先匹配的先用
 service-reply-on = 模式=回答；模式可以是文字、/正则表达式/ 或 hex:
 service-reply-default = 都不匹配时的回答
@@ -1003,3 +1030,162 @@ note-chat-who-nobody = 现在没有人
 note-chat-unknown-command = 没有这个命令：{ $line }；有 /to 编号 内容 和 /who，行首的 // 发出一个斜杠
 note-chat-template-failed = 未发送：模板处理这一行时出错（{ $detail }）
 note-chat-template-too-long = 未发送：模板生成了 { $size } 字节，最多 { $max } 字节
+
+## `test`：一次运行的结果
+
+word-test-file = 会话文件（.skt），或存放它们的目录
+flag-var = 给文件中的变量赋值；值可以是文本、hex:… 或 b64:…；优先于文件里写的
+flag-report = 除 stderr 上的文本外再写一份报告；tap 和 json 写到 stdout，后接 =FILE 时写到文件
+flag-jobs = 同时运行的文件数（默认：处理器数的两倍，至少 4）
+flag-retry = 失败的文件最多再运行 N 次（默认 0）
+flag-fail-fast = 有文件失败后不再开始新的文件
+flag-artifacts = 把失败文件的会话记录和数据包写到这个目录
+flag-fmt = 不运行，只把文件改写成规范格式
+flag-check = 与 --fmt 同用：不改文件，有不规范的文件时以 1 退出
+verb-test = 运行会话文件
+verb-test-long =
+  运行每个 .skt 文件中的所有端，逐字节比对每条消息。文件并行运行。退出码 0：全部通过；1：有失败；3：有文件无法读取。
+  语法见 docs/skt.zh-CN.md
+test-mark-passed = 通过
+test-mark-failed = 失败
+test-mark-bad = 有误
+test-mark-skipped = 未运行
+test-passed = { $file }  （{ $steps } 步，{ $elapsed }）
+test-attempts = {" "}（第 { $attempts } 次）
+test-summary = 文件：{ $files }，通过：{ $passed }，失败：{ $failed }，用时 { $elapsed }
+test-summary-bad = ，无法读取：{ $count }
+test-summary-skipped = ，未运行：{ $count }
+test-summary-stopped = （被中断）
+test-rerun = 重新运行：{ $command }
+test-kept = 已保存：{ $paths }
+note-formatted = { $path } 已改写为规范格式
+note-unformatted = { $path } 不是规范格式
+failure-when = 第 { $step } 步，共 { $of } 步，用了 { $elapsed }，时限 { $patience }，{ $state }
+failure-when-patient = 第 { $step } 步，共 { $of } 步，用了 { $elapsed }，{ $state }
+failure-state-never = 从未连接
+failure-state-opening = 正在连接
+failure-state-open = 连接正常
+failure-state-eof = 对端已发 FIN
+failure-state-reset = 对端已发 RST
+failure-state-lost = 连接已断
+failure-state-closed = 已由本端关闭
+failure-expected = 期望
+failure-actual = 实际
+failure-differs = 消息从第 { $at } 字节起不同（从 0 数起）
+failure-differs-short = 消息在第 { $at } 字节处结束，后面还应有内容（从 0 数起）
+failure-differs-long = 消息本应在第 { $at } 字节处结束，后面却还有内容（从 0 数起）
+failure-differs-part = 消息与 { $part } 不匹配
+failure-timeout = 时限内没有收到
+failure-too-early = 来得太早
+failure-unexpected = 本应是连接结束，却收到一条消息
+failure-forbidden = 收到了不该出现的消息
+failure-leftover = 收到一条没有任何步骤期望的消息
+failure-early-eof = 对端已结束发送（FIN）
+failure-early-reset = 对端已重置连接（RST）
+failure-lost = 连接断开
+failure-closed = 连接此前已关闭，没有重新打开
+failure-not-taken = 对端没有收下发给它的数据
+failure-cannot-build = 无法生成要发送的消息
+failure-bad-endpoint = 端点写法有误
+failure-connect = 无法建立连接
+failure-never-came = 没有人来连接
+failure-listen = 无法开始监听
+failure-secure = 无法在连接上启用 TLS
+failure-too-much = 捕获的内容超过可保存的上限
+failure-too-many = 会话比录制的多
+failure-abandoned = 被外部中止
+failure-flipped = 以另一端的身份运行：这里期望收到 `>` 的内容，发送 `<` 的内容
+failure-partial = 一帧尚未收完（{ $framing }）：共 { $want } 字节，已收 { $have } 字节：{ $bytes }
+failure-partial-open = 一帧尚未收完（{ $framing }）：已收 { $have } 字节：{ $bytes }
+failure-unread = 还没有步骤看过：{ $messages } 条消息，{ $bytes } 字节：{ $first }
+failure-unread-bytes = 还没有步骤看过：{ $bytes } 字节：{ $first }
+failure-recent = 最近的消息：
+failure-connection = { $peer } { $local } ↔ { $remote }
+failure-seed = 随机种子 { $seed }
+fate-sent = 已发送
+fate-waiting = 未看过
+fate-matched = 匹配
+fate-skipped = 跳过
+fate-ignored = 忽略
+fate-wrong = 不符
+html-language = zh-CN
+html-title = sockeye 测试报告
+html-filter = 筛选
+html-all = 全部
+html-here = 本端
+html-there = 对端
+html-expected-next = 接下来期望
+html-nothing = 没有符合筛选条件的文件
+
+## 会话文件哪里写错了
+
+error-bad-script = { $path }:{ $line }:{ $value }：{ $what ->
+    [refused] 这里无法播放
+   *[mistakes] 文件有 { $name } 处错误
+  }
+    .hint = docs/skt.zh-CN.md 有每种步骤的例子；`sockeye test FILE` 会标出位置
+error-no-tests = { $path } 中没有会话文件
+    .hint = 会话文件以 .skt 结尾；请给出文件，或存放它们的目录
+mistake-near = 是不是想写 { $near }？
+mistake-or = {" "}或{" "}
+mistake-unset = 用 --var { $word }=VALUE 或 @var 赋值，或在前面的步骤中捕获它
+mistake-ends = 行到此结束，后面应有 { $wanted }
+mistake-expected = 这里应是 { $wanted }，而不是 { $found }
+mistake-unknown = 未知的{ $noun }：{ $word }
+mistake-duplicate = { $noun }重复，第 { $line } 行已有：{ $word }
+mistake-reserved = { $word } 另有含义，不能用作名称
+mistake-range = { $value } 超出 { $kind } 的范围
+mistake-regex = 正则表达式有误：{ $word }
+mistake-unclosed = { $noun }没有结束
+mistake-escape = 没有转义 { $word }
+    .hint = 引号内可用：\n \r \t \0 \\ \" \xHH \u{"{"}H…{"}"} \{"{"}
+mistake-digits = 这不是合法的{ $noun }
+mistake-open = { $word } 可以代表多种内容，不能用来发送
+    .hint = 模式应写在 < 之后；用 like 写明要发送的内容
+mistake-misplaced = { $word } 不能写在这里
+mistake-nameless = 有多个端参与：这一步是谁的？
+    .hint = 在步骤前写上端的名称
+mistake-unpaired = { $word ->
+    [repeat] 这个 repeat 没有 end
+   *[other] 这个 end 没有 repeat
+  }
+mistake-circular = 校验和不能包含它自己
+mistake-limit = 超过上限：{ $noun }最多 { $most }
+mistake-load = 无法读取 { $path }：{ $word }
+mistake-cycle = { $word } 包含了它自己
+mistake-utf8 = 这里不是 UTF-8
+noun-step = 步骤
+noun-peer = 端
+noun-name = 名称
+noun-setting = 设置
+noun-modifier = 修饰
+noun-data = 消息
+noun-match = 模式
+noun-type = 类型
+noun-variable = 变量
+noun-group = 分组
+noun-text = 带引号的文本
+noun-word = 词
+noun-number = 数字
+noun-duration = 时长
+noun-endpoint = 端点
+noun-path = 带引号的路径
+noun-file = 文件
+noun-hex = 十六进制
+noun-base64 = base64
+noun-regex = 正则表达式
+noun-flag = 标志
+noun-json = JSON
+noun-parameter = 参数
+noun-depth = 嵌套
+noun-end = 行尾
+refusal-open = 这里要发送的内容写成了模式：{ $part }
+    .hint = 加上要发送的内容：like "…"
+refusal-reopens = 连接关闭后又重新打开，而这里只有一个会话
+    .hint = 请用 `sockeye test` 运行这样的文件
+refusal-secures = 中途启用了 TLS，而模拟端没有证书
+    .hint = 请用 `sockeye test` 运行这样的文件
+refusal-no-peer = 没有这样的端
+    .hint = 用 peer NAME connect ENDPOINT 声明一个
+refusal-empty = 文件中没有步骤：什么都不做总是会通过
+    .hint = 至少写一步，例如 c > "hello"

@@ -10,7 +10,7 @@ use sockeye::list::{Topic, rows};
 
 use crate::fault::ARGUMENTS;
 use crate::grammar::flags::{
-    ASK, CERT, CERT_NAME, CERT_SIGNER, COMMON, CONNECT, Flag, LAYERS, NC, SERVE, SERVE_FILE,
+    ASK, CERT, CERT_NAME, CERT_SIGNER, COMMON, CONNECT, Flag, LAYERS, NC, SERVE, SERVE_FILE, TEST,
 };
 use crate::grammar::verbs;
 
@@ -173,7 +173,9 @@ fn everything_in_a_registry_has_its_sentences() {
 }
 
 fn flags() -> impl Iterator<Item = &'static Flag> {
-    [COMMON, LAYERS, SERVE, SERVE_FILE, CONNECT, ASK, CERT, CERT_NAME, CERT_SIGNER, NC].into_iter().flatten()
+    [COMMON, LAYERS, SERVE, SERVE_FILE, CONNECT, ASK, CERT, CERT_NAME, CERT_SIGNER, NC, TEST]
+        .into_iter()
+        .flatten()
 }
 
 #[test]
@@ -205,8 +207,20 @@ fn every_key_is_said_and_every_key_said_exists() {
             assert!(en.contains_key(key), "{key} is missing");
         }
     }
-    let families =
-        ["error-", "note-", "framing-", "service-", "layer-", "transport-", "topic-", "verb-", "fault-"];
+    let families = [
+        "error-",
+        "note-",
+        "framing-",
+        "service-",
+        "layer-",
+        "transport-",
+        "topic-",
+        "verb-",
+        "fault-",
+        "mistake-",
+        "noun-",
+        "refusal-",
+    ];
     let code: String = texts.concat();
     for key in en.keys().filter(|key| !key.contains('.')) {
         let said =

@@ -15,6 +15,7 @@ use sockeye::wire::notation::to_hex;
 
 use crate::fault::safe;
 use crate::grammar::{read, refuse, verbs};
+use crate::ui::columns::columns;
 use crate::ui::output::Output;
 use crate::words::Words;
 use sockeye::json;
@@ -241,11 +242,6 @@ const fn section_key(kind: Kind) -> &'static str {
         Kind::LockedKey => "cert-locked-key",
         Kind::PublicKey | Kind::Certificate | Kind::Other => "cert-section",
     }
-}
-
-/// How many columns a label of the catalogue takes: Han and full-width characters take two.
-fn columns(text: &str) -> usize {
-    text.chars().map(|character| if character < '\u{1100}' { 1 } else { 2 }).sum()
 }
 
 /// A listing as JSON, one object a line.

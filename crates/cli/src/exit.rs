@@ -8,6 +8,31 @@ use sockeye::core::fault::Class;
 /// All went well, or a drain that was clean.
 pub(crate) const OK: u8 = 0;
 
+/// How the program ends where nothing more is to be told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Ended {
+    /// As a use case that went well, or was stopped.
+    Normally(End),
+    /// With this code; what went wrong was told.
+    Told(u8),
+}
+
+impl Ended {
+    /// Its exit code.
+    pub(crate) fn code(self) -> u8 {
+        match self {
+            Self::Normally(end) => of_end(end),
+            Self::Told(code) => code,
+        }
+    }
+}
+
+/// An expectation failed.
+pub(crate) const FAILED: u8 = of_class(Class::Verdict);
+
+/// A file could not be read, or has mistakes.
+pub(crate) const BAD_FILE: u8 = of_class(Class::File);
+
 /// The exit code of what a fault comes to.
 pub(crate) const fn of_class(class: Class) -> u8 {
     match class {

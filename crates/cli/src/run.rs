@@ -12,13 +12,14 @@ use sockeye::core::{Code, Fault, SessionId, Side};
 use sockeye::{Bounds, End, Eol, Source, Views, ask, connect, nc, proxy, recording, serve};
 
 use crate::cert;
-use crate::exit;
+use crate::exit::{self, Ended};
 use crate::fault::{Weight, lines};
 use crate::generate;
 use crate::grammar::{self, early, read, refuse};
 use crate::lists;
 use crate::recording::Current;
 use crate::sessions;
+use crate::test;
 use crate::ui;
 use crate::ui::human::{Human, Manner};
 use crate::ui::json::Json;
@@ -77,7 +78,7 @@ pub(crate) fn main() -> ExitCode {
     let recording = Current::default();
     let recorded = recording.clone();
     let stdout = Output::stdout(move |error| lost_stdout(tongue, &told, &recorded, error));
-    let people = Human::new(words(), manner, stdout.clone(), stderr);
+    let people = Human::new(words(), manner, stdout.clone(), stderr.clone());
     let (views, ui, people) = if early::has(&args, "json") {
         let (views, ui) = ui::views(Arc::new(Json::new(people, stdout.clone())), true);
         (views, ui, None)
@@ -86,12 +87,13 @@ pub(crate) fn main() -> ExitCode {
         let (views, ui) = ui::views(people.clone(), manner.verbose > 0);
         (views, ui, Some(people))
     };
-    let (words, kept) = (words(), recording.clone());
-    let run = Run { place, views, people, stdout, words, found: found.clone(), recording };
+    let (words, kept, paint) = (words(), recording.clone(), manner.paint);
+    let found_here = found.clone();
+    let run = Run { place, views, people, stdout, stderr, paint, words, found: found_here, recording };
     let ended = parsed.and_then(|parsed| run.all(parsed));
     let patience = ended.as_ref().ok().copied().and_then(patience);
     let code = match ended {
-        Ok(end) => exit::of_end(end),
+        Ok(ended) => ended.code(),
         Err(fault) => {
             ui.last(&fault);
             exit::of_fault(&fault)
@@ -105,11 +107,11 @@ pub(crate) fn main() -> ExitCode {
 }
 
 /// How long what is told may wait for a reader that takes nothing. Only a signal makes it short.
-const fn patience(end: End) -> Option<Duration> {
-    match end {
-        End::Done => None,
-        End::Stopped => Some(Duration::from_secs(1)),
-        End::Signal(_) => Some(Duration::from_millis(100)),
+const fn patience(ended: Ended) -> Option<Duration> {
+    match ended {
+        Ended::Normally(End::Done) | Ended::Told(_) => None,
+        Ended::Normally(End::Stopped) => Some(Duration::from_secs(1)),
+        Ended::Normally(End::Signal(_)) => Some(Duration::from_millis(100)),
     }
 }
 
@@ -118,13 +120,13 @@ const fn patience(end: End) -> Option<Duration> {
 fn lost_stdout(tongue: Language, stderr: &Output, recording: &Current, error: &std::io::Error) {
     recording.finish();
     if error.kind() == std::io::ErrorKind::BrokenPipe {
-        stderr.finish(patience(End::Stopped));
+        stderr.finish(patience(Ended::Normally(End::Stopped)));
         std::process::exit(i32::from(exit::OK));
     }
     let fault = Fault::new(Code::Broken, "stdout").on(Side::Here).detail(error);
     let text = lines(&Words::new(tongue), &fault, Weight::Error, SessionId::default(), false);
     stderr.push(format!("{text}\n").as_bytes());
-    stderr.finish(patience(End::Stopped));
+    stderr.finish(patience(Ended::Normally(End::Stopped)));
     std::process::exit(i32::from(exit::of_fault(&fault)));
 }
 
@@ -232,22 +234,32 @@ struct Run {
     /// For people, if they are who is shown the sessions.
     people: Option<Arc<Human>>,
     stdout: Output,
+    stderr: Output,
+    /// Whether lines on stderr are painted.
+    paint: Paint,
     words: Words,
     found: Found,
     recording: Current,
 }
 
 impl Run {
-    fn all(&self, parsed: Parsed) -> Result<End, Fault> {
+    fn all(&self, parsed: Parsed) -> Result<Ended, Fault> {
         let matches = match parsed {
             Parsed::Verb(matches) => matches,
             Parsed::Text(text) => {
                 self.stdout.push(&text);
-                return Ok(End::Done);
+                return Ok(Ended::Normally(End::Done));
             }
         };
         // Refused wherever it stands, used or not.
         seed(deepest(&matches))?;
+        match matches.subcommand() {
+            Some(("test", matches)) => test::run(&self.desk(matches)?, matches),
+            _ => self.verb(&matches).map(Ended::Normally),
+        }
+    }
+
+    fn verb(&self, matches: &ArgMatches) -> Result<End, Fault> {
         match matches.subcommand() {
             Some(("serve", matches)) => self.serve(matches),
             Some(("connect", matches)) => self.connect(matches),
@@ -305,6 +317,10 @@ impl Run {
             eol,
             hex: read::has(matches, "hex"),
             from_terminal: self.place.stdin,
+            on_connect: read::value(matches, "on-connect").map(str::to_owned),
+            vars: read::values(matches, "var"),
+            reconnect: read::has(matches, "reconnect"),
+            seed: seed(matches)?,
             shown: self.is_shown(matches),
         };
         self.end_on_signal();
@@ -400,6 +416,25 @@ impl Run {
 
     fn end_on_signal(&self) {
         end_on_signal(&self.found, &self.recording);
+    }
+
+    /// Where results of `test` go.
+    fn desk(&self, matches: &ArgMatches) -> Result<test::Desk<'_>, Fault> {
+        let screen = match (self.place.stderr, self.place.able) {
+            (true, true) => test::Screen::Able,
+            (true, false) => test::Screen::Dumb,
+            (false, _) => test::Screen::None,
+        };
+        Ok(test::Desk {
+            words: &self.words,
+            stdout: &self.stdout,
+            stderr: &self.stderr,
+            views: &self.views,
+            screen,
+            paint: self.paint,
+            seed: seed(matches)?,
+            bounds: bounds(matches)?,
+        })
     }
 
     /// Whether what comes in must pass the people's side, or the programs', instead of going straight to stdout.

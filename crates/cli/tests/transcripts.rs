@@ -111,6 +111,10 @@ fn serve(entry: &Entry, example: &Example, endpoint: &str) -> Running {
     if !example.framing.is_empty() {
         program = program.args(["--frame", example.framing]);
     }
+    let given = sockeye_service::Given::read(entry, example.args).unwrap();
+    if let (Some(file), Some(loads)) = (entry.file(&given), &entry.loads) {
+        std::fs::write(program.home().join(file), loads.example).unwrap();
+    }
     let server = program.args([endpoint, entry.name]).args(example.args).start();
     server.ready();
     server

@@ -163,6 +163,8 @@ codes! {
     Unframeable = "unframeable", Usage, Here, Usage;
     /// A name that no certificate can have. Arguments: `name`.
     BadCertificateName = "bad-certificate-name", Usage, Here, Usage;
+    /// No conversation file to run. Arguments: `path` (where they were looked for).
+    NoTests = "no-tests", Usage, Here, Usage;
     /// An endpoint without TLS, where a certificate is asked for. Arguments: `endpoint`.
     WithoutTls = "without-tls", Usage, Here, Usage;
 
@@ -210,6 +212,9 @@ codes! {
     /// A certificate or key that cannot be read, or is not what is wanted. Arguments: `what` (which of these), `path`,
     /// `line`, `name` (a label of PEM), `max`.
     BadCertificate = "bad-certificate", File, Here, File;
+    /// Mistakes in a conversation file. Arguments: `path`, `line` and `value` (the column) of the first, `name` (how many),
+    /// `what` (`mistakes`, or `refused`: it is well written and cannot be played).
+    BadScript = "bad-script", File, Here, File;
     /// A certificate without its key, or a key without its certificate. Arguments: `what` (`key` or `certificate`: what
     /// is missing), `path`.
     HalfIdentity = "half-identity", File, Here, File;

@@ -26,6 +26,7 @@ mod memory;
 mod metrics;
 pub mod operator;
 pub mod owner;
+pub mod persist;
 mod pktinfo;
 mod plan;
 mod post;

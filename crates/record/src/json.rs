@@ -82,7 +82,7 @@ impl Line {
 }
 
 /// Writes characters that could act on a terminal as JSON writes any character: `\uXXXX`.
-fn guarded(line: &str) -> String {
+pub fn guarded(line: &str) -> String {
     let mut out = String::with_capacity(line.len() + 16);
     let mut one = [0; 4];
     let mut units = [0; 2];

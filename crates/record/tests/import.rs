@@ -157,6 +157,43 @@ fn datagrams_and_streams_of_one_capture_are_told_apart() {
     assert_eq!(lines.iter().filter(|line| line.starts_with("1 <")).count(), 1, "not seen twice");
 }
 
+/// What tshark's `follow` says: of every stream, what the client sent and what the server did.
+fn followed(text: &str) -> Vec<(String, String)> {
+    let mut streams = Vec::new();
+    for line in text.lines() {
+        match line.strip_prefix('\t') {
+            _ if line.starts_with("Follow:") => streams.push((String::new(), String::new())),
+            Some(hex) => streams.last_mut().unwrap().1.push_str(hex),
+            None if !line.is_empty() && line.bytes().all(|byte| byte.is_ascii_hexdigit()) => {
+                streams.last_mut().unwrap().0.push_str(line);
+            }
+            None => {}
+        }
+    }
+    streams
+}
+
+#[test]
+fn streams_are_those_that_tshark_follows() {
+    for (capture, follow) in [
+        (&include_bytes!("captures/redis.pcap")[..], include_str!("captures/redis.follow")),
+        (include_bytes!("captures/redis-mixed.pcap"), include_str!("captures/redis-mixed.follow")),
+        (include_bytes!("captures/dns.pcap"), include_str!("captures/dns.follow")),
+    ] {
+        let wanted = followed(follow);
+        let mut got = vec![(String::new(), String::new()); wanted.len()];
+        import::read(capture, &Options::default(), &mut |event| {
+            let Kind::Message { direction, data, .. } = event.kind else { return };
+            let (sent, answered) = &mut got[usize::try_from(event.session.0 - 1).unwrap()];
+            let side = if direction == Direction::In { sent } else { answered };
+            side.extend(data.iter().map(|byte| format!("{byte:02x}")));
+        })
+        .unwrap();
+        assert!(wanted.iter().all(|(sent, answered)| !sent.is_empty() && !answered.is_empty()));
+        assert_eq!(got, wanted);
+    }
+}
+
 #[test]
 fn what_was_cut_off_is_named() {
     let (lines, summary) = told(include_bytes!("captures/redis-cut.pcap"), &Options::default());

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use sockeye_core::{Code, Fault};
+
 /// The most bytes that all values may come to: 16 MiB.
 pub const MOST: usize = 16 << 20;
 
@@ -30,6 +32,15 @@ impl Vars {
         true
     }
 
+    /// Sets a variable as a command line does: `NAME=VALUE`.
+    pub fn assign(&mut self, text: &str) -> Result<(), Fault> {
+        let known = text.split_once('=').filter(|(name, _)| !name.is_empty());
+        if known.is_some_and(|(name, value)| self.set(name, value.as_bytes())) {
+            return Ok(());
+        }
+        Err(Fault::new(Code::BadValue, "").arg("name", "--var").arg("value", text).detail("NAME=VALUE"))
+    }
+
     /// All of them, by name.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &[u8])> {
         self.values.iter().map(|(name, value)| (&**name, &**value))
@@ -44,6 +55,16 @@ impl Vars {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn variables_are_names_with_values() {
+        let mut vars = Vars::default();
+        vars.assign("a=b=c").unwrap();
+        assert_eq!(vars.get("a"), Some(&b"b=c"[..]));
+        for bad in ["a", "=b", ""] {
+            assert_eq!(vars.assign(bad).unwrap_err().code, Code::BadValue, "{bad}");
+        }
+    }
 
     #[test]
     fn values_are_bounded_in_all() {

@@ -1,15 +1,21 @@
 //! `connect`: talk to a socket, line by line for a person, byte for byte for a pipe.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use sockeye_core::endpoint::Endpoint;
-use sockeye_core::{Fault, Lane, Medium, OPERATOR};
+use sockeye_core::{Conversation, Fault, Lane, Medium, OPERATOR};
 use sockeye_net::client::{self, Options};
+use sockeye_net::persist::{self, Again};
 use sockeye_net::transport::Role;
 use sockeye_net::{End, operator::Source};
+use sockeye_script::Vars;
+use sockeye_script::play::{Login, Options as PlayOptions, mock};
 
+use crate::backoff::Backoff;
 use crate::bounds::Bounds;
 use crate::given::{self, Params};
+use crate::script;
 use crate::secrets;
 use crate::shown::Shown;
 use crate::talk::{AtEof, Eol, Manner, Talk};
@@ -31,6 +37,14 @@ pub struct Request {
     pub hex: bool,
     /// Whether stdin is a terminal.
     pub from_terminal: bool,
+    /// A conversation file to go through first, by path.
+    pub on_connect: Option<String>,
+    /// Variables for it, each `NAME=VALUE`.
+    pub vars: Vec<String>,
+    /// Connect again when the connection is lost. A person with a login need not ask for it.
+    pub reconnect: bool,
+    /// What randomness is drawn from.
+    pub seed: u64,
     /// Whether what comes in must pass the watcher: a terminal that must be shielded, or events instead of payload.
     /// Otherwise bytes may go straight to stdout.
     pub shown: bool,
@@ -41,7 +55,11 @@ pub struct Plan {
     endpoint: Endpoint,
     bounds: Bounds,
     way: Way,
-    talk: Talk,
+    manner: Manner,
+    is_marked: bool,
+    login: Option<Login>,
+    /// Where the pauses before each further connection come from; `None`: there is none.
+    again: Option<Backoff>,
 }
 
 /// How stdin reaches the peer.
@@ -58,6 +76,7 @@ enum Way {
 /// Understands a request. Asks for the secrets it needs, while nobody else reads the terminal.
 pub fn plan(request: &Request, views: &Views) -> Result<Plan, Fault> {
     let mut endpoint = given::endpoint(&request.endpoint, &request.params)?;
+    let login = login(request, &mut endpoint)?;
     let lane = given::lane(&endpoint, Role::Connect)?;
     secrets::fill(&mut endpoint, &*views.watcher);
     let way = way(request, &endpoint, lane);
@@ -73,16 +92,42 @@ pub fn plan(request: &Request, views: &Views) -> Result<Plan, Fault> {
         patience: Duration::ZERO,
         from: OPERATOR,
     };
-    let shown = Shown::new(manner.charset, request.hex, given::is_marked(lane));
-    Ok(Plan { endpoint, bounds: request.bounds.clone(), way, talk: Talk::new(manner, shown) })
+    let again = request.reconnect || login.is_some() && request.from_terminal;
+    let again = again.then(|| Backoff::new(request.seed));
+    let is_marked = given::is_marked(lane);
+    Ok(Plan { endpoint, bounds: request.bounds.clone(), way, manner, is_marked, login, again })
+}
+
+/// The login a request asks for. Where the endpoint does not say how messages are cut, its file may.
+fn login(request: &Request, endpoint: &mut Endpoint) -> Result<Option<Login>, Fault> {
+    let Some(path) = &request.on_connect else { return Ok(None) };
+    let mut vars = Vars::default();
+    request.vars.iter().try_for_each(|value| vars.assign(value))?;
+    let program = script::load(path, &vars)?;
+    endpoint.params.frame = endpoint.params.frame.or_else(|| mock::framing(&program, &vars));
+    let options = PlayOptions { vars, seed: request.seed, ..PlayOptions::default() };
+    let login = Login::new(&Arc::new(program), options).map_err(|refusal| refusal.fault())?;
+    Ok(Some(login))
+}
+
+impl Plan {
+    /// The conversation of one connection.
+    fn conversation(&self) -> Box<dyn Conversation> {
+        let shown = Shown::new(self.manner.charset, self.manner.hex, self.is_marked);
+        let talk = Box::new(Talk::new(self.manner, shown));
+        match &self.login {
+            Some(login) => Box::new(login.before(talk).0),
+            None => talk,
+        }
+    }
 }
 
 /// Connects, and talks until both sides are done. `editor`: where a person's lines come from, if not from stdin.
-pub fn run(plan: Plan, editor: Option<Source>, views: &Views) -> Result<End, Fault> {
+pub fn run(mut plan: Plan, editor: Option<Source>, views: &Views) -> Result<End, Fault> {
     let options = Options {
         verb: "connect",
-        endpoint: plan.endpoint,
-        limits: plan.bounds.limits,
+        endpoint: plan.endpoint.clone(),
+        limits: plan.bounds.limits.clone(),
         front: views.front(),
         observer: views.observer.clone(),
     };
@@ -94,7 +139,14 @@ pub fn run(plan: Plan, editor: Option<Source>, views: &Views) -> Result<End, Fau
         Way::Pieces => typing::pieces(),
         Way::Lines => editor.unwrap_or(Source::Stdin),
     };
-    client::run(options, Box::new(plan.talk), Some(source))?;
+    match plan.again.take() {
+        None => client::run(options, plan.conversation(), Some(source))?,
+        Some(mut backoff) => {
+            let again =
+                Again { start: &mut || plan.conversation(), pause: &mut |attempt| backoff.pause(attempt) };
+            persist::run(options, again, source)?;
+        }
+    }
     Ok(End::Done)
 }
 
@@ -102,7 +154,11 @@ fn way(request: &Request, endpoint: &Endpoint, lane: Lane) -> Way {
     let cut = request.eol.is_some() || request.hex || given::is_marked(lane);
     if request.from_terminal || cut {
         Way::Lines
-    } else if request.shown || endpoint.params.enc.is_some() {
+    } else if request.shown
+        || endpoint.params.enc.is_some()
+        || request.on_connect.is_some()
+        || request.reconnect
+    {
         Way::Pieces
     } else {
         Way::Pipe
@@ -131,6 +187,10 @@ mod tests {
             eol: None,
             hex: false,
             from_terminal: false,
+            on_connect: None,
+            vars: Vec::new(),
+            reconnect: false,
+            seed: 0,
             shown: false,
         }
     }
@@ -149,6 +209,8 @@ mod tests {
         let crlf = Request { eol: Some(Eol::Crlf), ..request("127.0.0.1:1") };
         assert_eq!(chosen(&crlf), (Way::Lines, Eol::Crlf));
         assert_eq!(chosen(&request("tcp://127.0.0.1:1?enc=gbk")), (Way::Pieces, Eol::None));
+        let login = Request { on_connect: Some("login.skt".to_owned()), ..request("127.0.0.1:1") };
+        assert_eq!(chosen(&login), (Way::Pieces, Eol::None));
     }
 
     #[test]

@@ -5,6 +5,7 @@
 //! smallest that is whole.
 
 pub mod ask;
+mod backoff;
 pub mod bounds;
 pub mod cert;
 pub mod config;
@@ -14,11 +15,13 @@ pub mod list;
 pub mod nc;
 pub mod proxy;
 pub mod recording;
+pub mod script;
 pub mod secrets;
 pub mod serve;
 pub mod sessions;
 mod shown;
 mod talk;
+pub mod test;
 mod typing;
 pub mod user;
 pub mod views;

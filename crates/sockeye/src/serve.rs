@@ -10,6 +10,7 @@ use sockeye_net::impair::{Impairments, Spec};
 use sockeye_net::operator::Source;
 use sockeye_net::server::{Listener, Options, Server};
 use sockeye_net::transport::Role;
+use sockeye_script::play::mock;
 use sockeye_script::transcript::Subject;
 use sockeye_service::Given;
 
@@ -17,6 +18,7 @@ use crate::bounds::Bounds;
 use crate::config;
 use crate::given::{self, Params};
 use crate::recording::About;
+use crate::script;
 use crate::views::Views;
 
 /// What to answer with, where.
@@ -202,7 +204,7 @@ fn listener(
     for (name, value) in &request.params {
         endpoint.params.set(name, value)?;
     }
-    let service = service(one, &endpoint, request.seed)?;
+    let service = service(one, &mut endpoint, request.seed)?;
     let lane = given::lane(&endpoint, Role::Listen)?;
     let faults = if request.faults.is_empty() { faults } else { &request.faults };
     let faults = faults.iter().map(|text| Spec::parse(text)).collect::<Result<_, _>>()?;
@@ -211,9 +213,16 @@ fn listener(
     Ok((Listener { endpoint, name: one.service.clone(), service }, faults))
 }
 
-fn service(one: &One, endpoint: &Endpoint, seed: u64) -> Result<Arc<dyn Service>, Fault> {
+fn service(one: &One, endpoint: &mut Endpoint, seed: u64) -> Result<Arc<dyn Service>, Fault> {
     let entry = given::service(&one.service)?;
-    let given = Given { charset: given::charset(endpoint)?, seed, ..given::arguments(entry, &one.args)? };
+    let mut given = Given { charset: given::charset(endpoint)?, seed, ..given::arguments(entry, &one.args)? };
+    if let Some(path) = entry.file(&given) {
+        let vars = given.vars()?;
+        let program = script::load(path, &vars)?;
+        // Who plays a recording need not say again how its messages were cut.
+        endpoint.params.frame = endpoint.params.frame.or_else(|| mock::framing(&program, &vars));
+        given.script = Some(Arc::new(program));
+    }
     let built = (entry.build)(&given).map_err(|fault| match fault.code {
         Code::Usage => fault.doing(format!("serve {}", entry.name)),
         _ => fault,

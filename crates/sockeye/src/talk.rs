@@ -69,6 +69,7 @@ pub(crate) enum AtEof {
 }
 
 /// How to talk.
+#[derive(Clone, Copy)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
 pub(crate) struct Manner {
     /// Added to every message of the operator.

@@ -1,6 +1,9 @@
 //! Examples on the memory driver.
 
+use std::sync::Arc;
+
 use sockeye_core::Framing;
+use sockeye_script::Vars;
 use sockeye_service::{Entry, Example, Given};
 
 use crate::chunking::Chunking;
@@ -68,7 +71,13 @@ impl Wire for Memory {
 /// Runs one example of a service in memory, its stream bytes arriving as `chunking` says.
 pub fn run_in_memory(entry: &Entry, example: &Example, chunking: Chunking) -> Result<(), Mismatch> {
     let refused = |fault: sockeye_core::Fault| Mismatch { step: 0, what: fault.to_string() };
-    let given = Given::read(entry, example.args).map_err(refused)?;
+    let mut given = Given::read(entry, example.args).map_err(refused)?;
+    if let (Some(path), Some(loads)) = (entry.file(&given), &entry.loads) {
+        let program =
+            sockeye_script::read(path, loads.example, &Vars::default(), &mut |path, _| Err(path.to_owned()));
+        let mistakes = |errors| Mismatch { step: 0, what: format!("{errors:?}") };
+        given.script = Some(Arc::new(program.map_err(mistakes)?));
+    }
     let service = (entry.build)(&given).map_err(refused)?;
     let mut stage = Stage::new(service).chunked(chunking).spawning(process::start);
     if !example.framing.is_empty() {

@@ -160,11 +160,28 @@ pub(crate) const REMOVE: &[Flag] = &[
 pub(crate) const SERVE_FILE: &[Flag] = &[switch("allow-exec", "flag-allow-exec")];
 
 /// Flags of `connect`.
-pub(crate) const CONNECT: &[Flag] = &[value("eol", "EOL", "flag-eol")];
+pub(crate) const CONNECT: &[Flag] = &[
+    value("eol", "EOL", "flag-eol"),
+    value("on-connect", "FILE", "flag-on-connect"),
+    values("var", "NAME=VALUE", "flag-login-var"),
+    switch("reconnect", "flag-reconnect"),
+];
 
 /// Flags of `ask`.
 pub(crate) const ASK: &[Flag] =
     &[lettered('n', value("number", "N", "flag-number")), value("quiet", "TIME", "flag-quiet")];
+
+/// Flags of `test`.
+pub(crate) const TEST: &[Flag] = &[
+    values("var", "NAME=VALUE", "flag-var"),
+    values("report", "junit=FILE|tap|json|html=DIR", "flag-report"),
+    value("jobs", "N", "flag-jobs"),
+    value("retry", "N", "flag-retry"),
+    switch("fail-fast", "flag-fail-fast"),
+    value("artifacts", "DIR", "flag-artifacts"),
+    switch("fmt", "flag-fmt"),
+    switch("check", "flag-check"),
+];
 
 /// Flags of every `cert` that makes something.
 pub(crate) const CERT: &[Flag] = &[

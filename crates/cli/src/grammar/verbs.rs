@@ -2,7 +2,7 @@
 
 use super::flags::{
     ASK, CERT, CERT_NAME, CERT_SIGNER, CONNECT, EXPORT, Flag, LAYERS, NC, RECORD, REMOVE, SERVE, SERVE_FILE,
-    USER, USER_ADD, WANTED, WANTED_TEXT,
+    TEST, USER, USER_ADD, WANTED, WANTED_TEXT,
 };
 
 /// One word of a verb.
@@ -92,6 +92,7 @@ pub(crate) const ALL: &[Verb] = &[
         examples: &[
             "sockeye connect 127.0.0.1:9000",
             "sockeye 127.0.0.1:9000",
+            "sockeye 127.0.0.1:9000 --on-connect login.skt --var user=me",
             "printf 'one\\ntwo\\n' | sockeye udp://127.0.0.1:9000",
         ],
     },
@@ -117,6 +118,18 @@ pub(crate) const ALL: &[Verb] = &[
             "sockeye proxy :9000 192.0.2.7:80",
             "sockeye proxy :9000 unix:///run/app.sock -vv",
             "sockeye proxy :9000 192.0.2.7:80 --fault latency:200ms~50ms --fault reset:after=64k --seed 7",
+        ],
+    },
+    Verb {
+        name: "test",
+        subs: &[],
+        words: &[word("FILE", "word-test-file", Times::Many)],
+        flags: &[TEST],
+        opens: false,
+        examples: &[
+            "sockeye test chat.skt",
+            "sockeye test tests/ --var server=tcp://127.0.0.1:9000 --report junit=report.xml",
+            "sockeye test --fmt --check tests/",
         ],
     },
     Verb {
@@ -236,7 +249,10 @@ const SESSIONS: &[Verb] = &[
         words: &[],
         flags: &[WANTED, WANTED_TEXT],
         opens: false,
-        examples: &["sockeye sessions list", "sockeye sessions list --peer 192.0.2.7 --since 2h --text login"],
+        examples: &[
+            "sockeye sessions list",
+            "sockeye sessions list --peer 192.0.2.7 --since 2h --text login",
+        ],
     },
     Verb {
         name: "show",

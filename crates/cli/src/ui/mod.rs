@@ -1,6 +1,7 @@
 //! What people and programs see: payload and events on stdout, everything else on stderr. Nothing else in the program
 //! writes to either.
 
+pub(crate) mod columns;
 pub(crate) mod human;
 pub(crate) mod json;
 pub(crate) mod output;

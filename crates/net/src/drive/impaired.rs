@@ -61,11 +61,6 @@ impl Impaired {
         !self.down.is_empty()
     }
 
-    /// Whether anything is under way.
-    fn is_under_way(&self) -> bool {
-        !(self.up.is_empty() && self.down.is_empty())
-    }
-
     /// Whether it is for the faults that the peer is not read.
     pub(super) fn pauses(&self) -> bool {
         self.ended || !self.up.has_room(self.now)
@@ -99,6 +94,9 @@ impl Impaired {
         for _ in 0..READS {
             if let Some(got) = self.arrived(buffer) {
                 return Poll::Ready(Ok(got));
+            }
+            if is_cut(&self.up, self.now) {
+                break;
             }
             if self.pauses() {
                 return Poll::Pending;
@@ -172,6 +170,11 @@ impl Impaired {
     }
 }
 
+/// Whether all that came before a cut has left the line.
+fn is_cut(line: &Line, now: Tick) -> bool {
+    matches!(line.front(now), Some(Arrived::Cut(_)))
+}
+
 /// Writes some of it, marked as it was when it was put onto the line.
 fn write(
     port: &mut Port,
@@ -210,6 +213,11 @@ impl Side {
             if queue.is_empty() || !faults.down.has_room(faults.now) {
                 break;
             }
+        }
+        if is_cut(&faults.down, faults.now) {
+            // The next turn sees to it.
+            cx.waker().wake_by_ref();
+            return Poll::Pending;
         }
         if port.has_unsent() {
             ready!(port.poll_flush(cx))?;
@@ -285,7 +293,9 @@ impl Session {
         for (direction, struck) in
             [(Direction::In, faults.up.struck()), (Direction::Out, faults.down.struck())]
         {
-            struck.iter().for_each(|struck| self.tell_fault(direction, struck));
+            for struck in &struck {
+                self.tell_fault(direction, struck);
+            }
         }
     }
 
@@ -296,7 +306,7 @@ impl Session {
 
     /// Whether faults hold something back, so that the peer's silence is none.
     pub(super) fn is_held_back(&self) -> bool {
-        self.peer.faults.as_deref().is_some_and(Impaired::is_under_way)
+        self.faults_due().is_some()
     }
 
     /// When faults have something to do.

@@ -14,6 +14,8 @@ use sockeye_core::{
     Address, Code, Direction, Fault, Input, Kind, Leg, Machine, OPERATOR, PEER, Peer, SessionId, Tick,
 };
 
+use tokio::sync::mpsc::Receiver;
+
 use crate::complaints::About;
 use crate::drive::legs::Legs;
 use crate::drive::port::{Got, Port};
@@ -23,6 +25,7 @@ use crate::drive::who::{Told, Who};
 use crate::errno;
 use crate::guard::Slot;
 use crate::metrics::Meter;
+use crate::operator::Typed;
 use crate::post::{Letter, Post};
 use crate::world::{BLOCKED, Lent, READ, World};
 
@@ -179,6 +182,15 @@ impl Session {
         self
     }
 
+    /// Takes the operator's words out of a session that is over. `None`: no more will come.
+    pub(crate) fn take_operator(&mut self) -> Option<Receiver<Typed>> {
+        let side = self.others.iter_mut().find(|side| side.leg == OPERATOR && !side.eof)?;
+        match std::mem::replace(&mut side.port, Port::Gone) {
+            Port::Operator(lines) => Some(lines),
+            _ => None,
+        }
+    }
+
     /// The conversation of this session was told `Opened` already.
     pub(crate) fn greeted(mut self) -> Self {
         self.greeted = true;
@@ -260,9 +272,12 @@ impl Session {
         let before = side.bytes_out;
         let outcome = side.poll_flush(cx, &world);
         let moved = side.bytes_out != before;
+        if self.peer.faults.is_some() {
+            self.tell_faults();
+        }
         match outcome {
             Poll::Ready(Ok(finished)) => {
-                if finished && side.port.has_fin() {
+                if let Some(side) = self.side(leg).filter(|side| finished && side.port.has_fin()) {
                     let farewell = side.port.farewell();
                     world.show(self.id, Kind::HalfClosed { leg, direction: Direction::Out, farewell });
                 }
@@ -324,6 +339,9 @@ impl Session {
             Poll::Pending => return self.keep_alive(leg, cx, lent),
             Poll::Ready(got) => got,
         };
+        if self.peer.faults.is_some() {
+            self.tell_faults();
+        }
         let now = self.world.clock.now();
         let (before, sent) = (self.peer.bytes_in, self.peer.bytes_out);
         self.last = now;

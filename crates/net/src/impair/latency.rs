@@ -35,6 +35,10 @@ fn spread(value: &str) -> Option<(Duration, Duration)> {
     (jitter <= time).then_some((time, jitter))
 }
 
+fn nanos(span: Duration) -> u64 {
+    u64::try_from(span.as_nanos()).unwrap_or(u64::MAX)
+}
+
 impl Stage for Latency {
     fn begin(&mut self, _at: Tick, _passed: u64, out: &mut Passed) {
         let (time, jitter) = (Span(self.time), Span(self.jitter));
@@ -44,9 +48,8 @@ impl Stage for Latency {
     fn take(&mut self, piece: Piece, out: &mut Passed) {
         let late = match piece.what {
             What::Data(..) if !self.jitter.is_zero() => {
-                let nanos = |span: Duration| u64::try_from(span.as_nanos()).unwrap_or(u64::MAX);
-                let (low, high) =
-                    (nanos(self.time - self.jitter), nanos(self.time.saturating_add(self.jitter)));
+                let (time, jitter) = (nanos(self.time), nanos(self.jitter));
+                let (low, high) = (time.saturating_sub(jitter), time.saturating_add(jitter));
                 Duration::from_nanos(self.chance.between(low, high))
             }
             What::Data(..) | What::End => self.time,

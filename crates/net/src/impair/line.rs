@@ -168,7 +168,9 @@ impl Line {
             self.note(at, out.details);
             going = out.pieces;
         }
-        going.into_iter().for_each(|piece| self.arrive(piece));
+        for piece in going {
+            self.arrive(piece);
+        }
     }
 
     /// Takes what one stage has handed on through those behind it.

@@ -17,7 +17,7 @@ pub struct Spec {
     text: String,
     entry: &'static Entry,
     build: Box<Build>,
-    way: Option<Way>,
+    way: Ways,
     pub(super) share: Probability,
     on: Option<Regex>,
     after: u64,
@@ -35,14 +35,14 @@ impl Spec {
             let fault = Fault::new(Code::BadFault, "").arg("name", text);
             fault.arg("syntax", format!("{}[,{}]", entry.syntax, KEYS.join("][,")))
         };
-        let mut items = Items(rest.get(1..).unwrap_or_default());
+        let items = Items(rest.get(1..).unwrap_or_default());
         let mut value = "";
         let mut keys = Keys::default();
         let mut first = rest.starts_with(':');
         if rest == ":" || rest.ends_with(',') && !rest.ends_with("/,") {
             return Err(bad());
         }
-        while let Some(item) = items.next() {
+        for item in items {
             match item.split_once('=') {
                 Some((key, value)) => keys.set(key, value).map_err(|slip| slip.fault(bad()))?,
                 None if first => value = item,
@@ -54,7 +54,15 @@ impl Spec {
             (entry.read)(value).ok_or_else(|| if value.is_empty() { bad() } else { bad().detail(value) })?;
         let share = keys.share.unwrap_or(Probability::CERTAIN);
         let after = keys.after.unwrap_or_default();
-        Ok(Self { text: text.to_owned(), entry, build, way: keys.way.flatten(), share, on: keys.on, after })
+        Ok(Self {
+            text: text.to_owned(),
+            entry,
+            build,
+            way: keys.way.unwrap_or(Ways::Both),
+            share,
+            on: keys.on,
+            after,
+        })
     }
 
     /// Its name.
@@ -79,7 +87,10 @@ impl Spec {
 
     /// Whether it is for this direction.
     pub(super) fn goes(&self, way: Way) -> bool {
-        self.way.is_none_or(|own| own == way)
+        match self.way {
+            Ways::Both => true,
+            Ways::One(own) => own == way,
+        }
     }
 
     pub(super) fn build(&self, medium: Medium, chance: Chance) -> Box<dyn Stage> {
@@ -91,10 +102,17 @@ impl Spec {
     }
 }
 
+/// Which directions have it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Ways {
+    One(Way),
+    Both,
+}
+
 /// What keys say. Each at most once.
 #[derive(Default)]
 struct Keys {
-    way: Option<Option<Way>>,
+    way: Option<Ways>,
     share: Option<Probability>,
     on: Option<Regex>,
     after: Option<u64>,
@@ -123,9 +141,9 @@ impl Keys {
         let repeated = match key {
             "dir" => {
                 let way = match value {
-                    "up" => Some(Way::Up),
-                    "down" => Some(Way::Down),
-                    "both" => None,
+                    "up" => Ways::One(Way::Up),
+                    "down" => Ways::One(Way::Down),
+                    "both" => Ways::Both,
                     _ => return Err(bad()),
                 };
                 self.way.replace(way).is_some()
@@ -220,7 +238,7 @@ mod tests {
         }
         let spec = Spec::parse("reset:on=/a,b\\/c,dir=up/i,dir=down,after=2k").unwrap();
         assert!(spec.on.as_ref().unwrap().is_match(b"A,B/C,DIR=up"));
-        assert_eq!((spec.way, spec.after), (Some(Way::Down), 2048));
+        assert_eq!((spec.way, spec.after), (Ways::One(Way::Down), 2048));
     }
 
     #[test]

@@ -5,14 +5,14 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use sockeye_core::Address;
 
-/// The port of ends that have none, where they were there before the connection.
-const SERVICE: u16 = 40_000;
+/// The port of ends that have none, where they were there before the connection. No program takes it for a protocol.
+const SERVICE: u16 = 60_999;
 
 /// From here on, ports of ends that have none and began the connection.
-const FIRST: u16 = 10_000;
+const FIRST: u16 = 50_000;
 
 /// How many those are.
-const PORTS: u64 = 30_000;
+const PORTS: u64 = 10_000;
 
 /// Who began a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -48,3 +48,18 @@ finish
 editcap -F nsecpcap redis.pcap redis-nanoseconds.pcap
 editcap -F pcapng redis.pcap redis.pcapng
 editcap -F pcap -s 90 redis.pcap redis-cut.pcap
+# Some packets twice, and some of them late: the last of the doubles stand in another place than the first.
+editcap -F pcap redis.pcap "$work/some.pcap" 1-3 7-9 20-30
+editcap -F pcap -t 0.0004 "$work/some.pcap" "$work/late.pcap"
+mergecap -F pcap -w redis-mixed.pcap redis.pcap "$work/late.pcap"
+
+# What tshark makes of the streams of each: hex, what the server said behind a tab.
+follow() { # CAPTURE PROTOCOL STREAMS
+    local stream
+    for ((stream = 0; stream < $3; stream++)); do
+        tshark -r "$1" -q -z "follow,$2,raw,$stream" 2>/dev/null
+    done
+}
+follow redis.pcap tcp 6 >redis.follow
+follow redis-mixed.pcap tcp 6 >redis-mixed.follow
+{ follow dns.pcap udp 1; follow dns.pcap tcp 1; } >dns.follow

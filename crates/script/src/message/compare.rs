@@ -344,7 +344,7 @@ impl<'a> Run<'a> {
         }
         match regex.find_here(rest) {
             // Before anything came, an expression that nothing matches says nothing.
-            Some(0) if self.came.is_empty() => Met::Short,
+            Some(0) if self.came.is_empty() && self.extent != Extent::Whole => Met::Short,
             Some(end) => Met::To(at + end),
             None if self.extent == Extent::Prefix => Met::Short,
             None => Met::Not(at),
@@ -435,7 +435,7 @@ impl<'a> Run<'a> {
             parts[part + 1..].iter().find(|part| !matches!(part.kind, Kind::Begin(_) | Kind::End(_)));
         let found = match behind.map(|part| &part.kind) {
             None => {
-                return if came.is_empty() && self.extent == Extent::Prefix {
+                return if came.is_empty() && self.extent != Extent::Whole {
                     Met::Short
                 } else {
                     Met::To(came.len())
@@ -499,19 +499,26 @@ impl<'a> Run<'a> {
         let Miss { at, part, start } = miss;
         let mut expected = self.came[..start].to_vec();
         for later in part..self.parts.len() {
-            let known = self.expected(later, expected.len());
-            match (known, self.parts[later].size()) {
+            let from = expected.len();
+            match (self.expected(later, from), self.parts[later].size()) {
                 (Some(bytes), _) => expected.extend_from_slice(&bytes),
-                (None, Some(size)) if later > part => {
-                    match self.came.get(expected.len()..expected.len() + size) {
-                        Some(came) => expected.extend_from_slice(came),
-                        None => break,
-                    }
-                }
+                // Nothing literal can be said of what was missed.
                 (None, _) if later == part => {
-                    return Difference { at, expected: Vec::new(), part: self.message.words(part) };
+                    expected.clear();
+                    break;
                 }
-                (None, _) => break,
+                // What may be anything is what came.
+                (None, Some(size)) => match self.came.get(from..from + size) {
+                    Some(came) => expected.extend_from_slice(came),
+                    None => break,
+                },
+                (None, None) => {
+                    let is_last = self.parts[later + 1..].iter().all(|part| part.size() == Some(0));
+                    if let (true, Some(came)) = (is_last, self.came.get(from..)) {
+                        expected.extend_from_slice(came);
+                    }
+                    break;
+                }
             }
         }
         Difference { at, expected, part: self.message.words(part) }

@@ -194,20 +194,20 @@ impl Play {
         }
         station.waiting().any(|message| matches(&message.data, Extent::Whole))
     }
+}
 
-    /// Fills variables into an endpoint.
-    pub(super) fn fill(&self, endpoint: &str) -> Result<String, Unfit> {
-        let mut filled = String::new();
-        let mut rest = endpoint;
-        while let Some((before, after)) = rest.split_once("{{") {
-            let Some((name, after)) = after.split_once("}}") else { break };
-            let name = name.trim();
-            let value = self.vars.get(name).ok_or_else(|| Unfit::Unset(name.into()))?;
-            filled.push_str(before);
-            filled.push_str(&String::from_utf8_lossy(value));
-            rest = after;
-        }
-        filled.push_str(rest);
-        Ok(filled)
+/// An endpoint with its variables filled in.
+pub(super) fn filled(endpoint: &str, vars: &Vars) -> Result<String, Unfit> {
+    let mut filled = String::new();
+    let mut rest = endpoint;
+    while let Some((before, after)) = rest.split_once("{{") {
+        let Some((name, after)) = after.split_once("}}") else { break };
+        let name = name.trim();
+        let value = vars.get(name).ok_or_else(|| Unfit::Unset(name.into()))?;
+        filled.push_str(before);
+        filled.push_str(&String::from_utf8_lossy(value));
+        rest = after;
     }
+    filled.push_str(rest);
+    Ok(filled)
 }

@@ -8,8 +8,11 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use sockeye_core::{Conversation, Effect, Input, Outbox, PEER, Peer, Service, SessionId, Tick};
+use sockeye_core::{
+    Conversation, Effect, Endpoint, Framing, Input, Outbox, PEER, Peer, Service, SessionId, Tick,
+};
 
+use super::arrive::filled;
 use super::engine::{Ending, Play, variables};
 use super::failure::Failure;
 use super::outcome::{Ended, Outcome};
@@ -44,6 +47,17 @@ pub struct Played {
     pub peer: Option<u16>,
     /// What came of it.
     pub ended: Ended,
+}
+
+/// How the messages of those that a mock would play are cut on a stream, if the program says.
+pub fn framing(program: &Program, given: &Vars) -> Option<Framing> {
+    let vars = variables(program, given.clone());
+    let mut peers =
+        served(program).into_iter().filter_map(|(index, _)| program.peers.get(usize::from(index)));
+    let endpoint = peers.next().and_then(|peer| filled(&peer.endpoint, &vars).ok());
+    let endpoint = endpoint.and_then(|endpoint| endpoint.parse::<Endpoint>().ok());
+    let own = endpoint.and_then(|endpoint| endpoint.params.frame);
+    own.or(program.settings.frame).filter(|framing| !framing.is_dgram())
 }
 
 /// A server's side of a program.

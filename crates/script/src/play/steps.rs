@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use sockeye_core::{Direction, Effect, Endpoint, Outbox, PEER, Tick};
 
+use super::arrive::filled;
 use super::engine::{Play, Round, Turn};
 use super::failure::{Fate, Kind};
 use super::score::Act;
@@ -202,7 +203,7 @@ impl Play {
     fn endpoint(&mut self, now: Tick, at: usize, out: &mut Outbox) -> Option<Box<str>> {
         let score = Arc::clone(&self.score);
         let peer = score.program.peers.get(usize::from(self.peer_at(at)))?;
-        let filled = self.fill(&peer.endpoint).map_err(Kind::CannotBuild);
+        let filled = filled(&peer.endpoint, &self.vars).map_err(Kind::CannotBuild);
         let read = filled.and_then(|text| match text.parse::<Endpoint>() {
             Ok(endpoint) => Ok((text, endpoint)),
             Err(fault) => Err(Kind::BadEndpoint(Box::new(fault))),

@@ -26,6 +26,9 @@ pub(super) struct Cursor<'a> {
     pub(super) depth: usize,
     /// What repeats in hex came to so far, in bytes.
     pub(super) repeated: usize,
+    /// How many bytes were looked at; a test holds this to the length of the text.
+    #[cfg(test)]
+    pub(super) looked: usize,
 }
 
 pub(super) fn trouble(start: usize, end: usize, what: What) -> Box<Trouble> {
@@ -60,7 +63,14 @@ pub(crate) fn is_variable_name(name: &str) -> bool {
 
 impl<'a> Cursor<'a> {
     pub(super) const fn new(text: &'a str) -> Self {
-        Self { text, at: 0, depth: 0, repeated: 0 }
+        Self {
+            text,
+            at: 0,
+            depth: 0,
+            repeated: 0,
+            #[cfg(test)]
+            looked: 0,
+        }
     }
 
     pub(super) fn rest(&self) -> &'a str {
@@ -85,10 +95,21 @@ impl<'a> Cursor<'a> {
         is_there
     }
 
+    /// Counts bytes that are looked at, in tests.
+    #[cfg(test)]
+    const fn looks(&mut self, bytes: usize) {
+        self.looked += bytes + 1;
+    }
+
+    #[cfg(not(test))]
+    #[expect(clippy::unused_self, clippy::needless_pass_by_ref_mut, reason = "counted in tests only")]
+    const fn looks(&mut self, _: usize) {}
+
     /// Goes over blanks, and over line ends that a backslash hides.
     pub(super) fn blank(&mut self) -> Gap {
         let mut gap = Gap::Nothing;
         loop {
+            self.looks(1);
             let rest = self.rest().as_bytes();
             match rest {
                 [b' ' | b'\t', ..] => self.at += 1,
@@ -118,9 +139,11 @@ impl<'a> Cursor<'a> {
         loop {
             let rest = self.rest().as_bytes();
             let Some(end) = memchr::memchr(b'\n', rest) else {
+                self.looks(rest.len());
                 self.at = self.text.len();
                 return;
             };
+            self.looks(end);
             let line = rest[..end].strip_suffix(b"\r").unwrap_or(&rest[..end]);
             if !line.ends_with(b"\\") {
                 self.at += line.len();
@@ -157,6 +180,7 @@ impl<'a> Cursor<'a> {
     pub(super) fn run(&mut self, is_part: impl Fn(char) -> bool) -> Option<Word> {
         let rest = self.rest();
         let end = rest.find(|c: char| !is_part(c)).unwrap_or(rest.len());
+        self.looks(end);
         if end == 0 {
             return None;
         }
@@ -239,6 +263,7 @@ impl<'a> Cursor<'a> {
         loop {
             let rest = self.rest();
             let end = rest.find(['"', '\\', '{', '\n']).unwrap_or(rest.len());
+            self.looks(end);
             plain.push_str(&rest[..end]);
             self.at += end;
             match self.peek() {

@@ -11,10 +11,13 @@ pub(super) const MOST_LINES: usize = 2_000_000;
 
 /// Reads a text: all its lines, and what is wrong with them.
 pub(super) fn lines(text: &str) -> (Vec<Line>, Vec<Trouble>) {
-    let mut cursor = Cursor::new(text);
+    walk(&mut Cursor::new(text))
+}
+
+fn walk(cursor: &mut Cursor<'_>) -> (Vec<Line>, Vec<Trouble>) {
     let (mut lines, mut troubles) = (Vec::new(), Vec::new());
     cursor.take("\u{feff}");
-    while cursor.at < text.len() && troubles.len() < MOST {
+    while cursor.at < cursor.text.len() && troubles.len() < MOST {
         if lines.len() >= MOST_LINES {
             let what = What::Limit { noun: Noun::Step, most: MOST_LINES as u64 };
             troubles.push(Trouble { span: span(cursor.at, cursor.at), what });
@@ -160,12 +163,14 @@ impl Cursor<'_> {
                     let what = What::Unknown { noun: Noun::Step, word: first.text.clone(), near };
                     return Err(trouble(start, first.span.end as usize, what));
                 }
-                let is_arrow = self.sees("<") || self.sees(">");
-                let known = words::STEPS.iter().chain(words::LINES).copied();
-                if let (false, Some(near)) = (is_arrow || self.sees_step(), near(&first.text, known)) {
-                    // `slep 5s` is no peer whose step is `5s`.
-                    let what = What::Unknown { noun: Noun::Step, word: first.text.clone(), near: Some(near) };
-                    return Err(trouble(start, first.span.end as usize, what));
+                if !self.sees("<") && !self.sees(">") && !self.sees_step() {
+                    let known = words::STEPS.iter().chain(words::LINES).copied();
+                    if let Some(near) = near(&first.text, known) {
+                        // `slep 5s` is no peer whose step is `5s`.
+                        let word = first.text.clone();
+                        let what = What::Unknown { noun: Noun::Step, word, near: Some(near) };
+                        return Err(trouble(start, first.span.end as usize, what));
+                    }
                 }
                 self.step(Some(first)).map(Item::Step)
             }
@@ -323,4 +328,44 @@ fn is_reserved(word: &str) -> bool {
 pub(super) fn within(outer: Span, from: usize, to: usize) -> Span {
     let start = outer.start as usize;
     span(start + from, start + to)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// How many bytes are looked at for each byte of a text, in hundredths.
+    fn cost(text: &str) -> usize {
+        let mut cursor = Cursor::new(text);
+        walk(&mut cursor);
+        cursor.looked * 100 / text.len()
+    }
+
+    #[test]
+    fn long_texts_cost_no_more_a_byte_than_short_ones() {
+        for unit in [
+            "c > \"text {{v}} \\n\" hex:00ff u16be(len + 2) # comment\n",
+            "c < /re(?<x>g)/i n:u8(1..3) any json($.a == [1, 2]) within 1..2s\n",
+            "\"x\" ",
+            "{{v}}",
+            "a{{{",
+            "\\\n",
+            "\\\r\n\t",
+            "hex:00?? ",
+            "G=(",
+            "json(",
+            "# ",
+            "@var a b\n",
+            "peer c connect tcp://h:1\n\n",
+            "c <never \"unclosed\n",
+        ] {
+            for start in ["", "> ", "> \"", "< json(", "< /", "@var x "] {
+                let (short, long) =
+                    (start.to_owned() + &unit.repeat(20), start.to_owned() + &unit.repeat(2_000));
+                let (few, many) = (cost(&short), cost(&long));
+                assert!(many <= few + few / 2 + 50, "{start}{unit}: {few} and {many}");
+                assert!(many < 1_000, "{start}{unit}: {many}");
+            }
+        }
+    }
 }
