@@ -70,11 +70,16 @@ impl Recording {
         if targets.is_empty() {
             return Ok(Self { recorder: None, views: views.clone() });
         }
-        let recorder = Arc::new(Recorder::start(targets, request.when_full, BOUND, told));
+        Ok(Self::over(Recorder::start(targets, request.when_full, BOUND, told), views))
+    }
+
+    /// What a recorder makes of a use case's views.
+    fn over(recorder: Recorder, views: &Views) -> Self {
+        let recorder = Arc::new(recorder);
         let watcher = Watched { inner: views.watcher.clone(), recorder: recorder.clone() };
         let observer = Tee { recorder: recorder.clone(), inner: views.observer.clone() };
         let views = Views { watcher: Arc::new(watcher), observer: Some(Arc::new(observer)) };
-        Ok(Self { recorder: Some(recorder), views })
+        Self { recorder: Some(recorder), views }
     }
 
     /// Who is shown what, with the recording among them.
@@ -134,3 +139,6 @@ pub(crate) fn now() -> u64 {
     let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
     u64::try_from(since.as_nanos()).unwrap_or(u64::MAX)
 }
+
+#[cfg(test)]
+mod tests;
