@@ -50,7 +50,9 @@ pub(crate) fn request(matches: &ArgMatches) -> Result<Request, Fault> {
         sync: if read::has(matches, "durable") { Sync::Machine } else { Sync::Program },
         when_full: if read::has(matches, "record-lossy") { WhenFull::Drop } else { WhenFull::Hold },
         keep: Keep {
-            age: read::value(matches, "keep-age").map(|value| sessions::age("--keep-age", value)).transpose()?,
+            age: read::value(matches, "keep-age")
+                .map(|value| sessions::age("--keep-age", value))
+                .transpose()?,
             size: read::value(matches, "keep-size")
                 .map(|value| quantity::size("--keep-size", value))
                 .transpose()?,

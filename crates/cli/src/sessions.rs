@@ -146,7 +146,8 @@ impl Desk<'_> {
         }
         let verbose = if read::has(matches, "hex") { 3 } else { 2 };
         let manner = Manner { verbose, shielded: true, terminal: false, shared: false, paint: self.paint };
-        let lines = Arc::new(Human::new(self.words.again(), manner, self.stdout.clone(), self.stdout.clone()));
+        let lines =
+            Arc::new(Human::new(self.words.again(), manner, self.stdout.clone(), self.stdout.clone()));
         let begin = |session: &Session| self.stdout.push(self.head(session).as_bytes());
         sessions::show(id, store, begin, |event| {
             lines.event(event);

@@ -68,7 +68,6 @@ impl Pages {
     }
 }
 
-
 /// Where pieces go.
 enum To {
     File(File),

@@ -236,7 +236,10 @@ const SESSIONS: &[Verb] = &[
         words: &[],
         flags: &[WANTED, WANTED_TEXT],
         opens: false,
-        examples: &["sockeye sessions list", "sockeye sessions list --peer 192.0.2.7 --since 2h --text login"],
+        examples: &[
+            "sockeye sessions list",
+            "sockeye sessions list --peer 192.0.2.7 --since 2h --text login",
+        ],
     },
     Verb {
         name: "show",

@@ -32,7 +32,8 @@ impl Kind {
     pub fn of(name: &str) -> Result<Self, Fault> {
         let ending = name.rfind('.').map_or("", |at| &name[at..]);
         // A file that is called `.skt` has no ending.
-        let known = |word: &str| if word.starts_with('.') { word == ending && word != name } else { word == name };
+        let known =
+            |word: &str| if word.starts_with('.') { word == ending && word != name } else { word == name };
         if let Some((_, kind)) = KINDS.iter().find(|(word, _)| known(word)) {
             return Ok(*kind);
         }

@@ -125,12 +125,27 @@ mod tests {
     fn a_line_can_be_pasted() {
         for (line, made) in [
             ("sockeye connect tcp://127.0.0.1:1\n", made("tcp://127.0.0.1:1", &[], &[])),
-            ("sockeye ask 'tcp://h:1?frame=line' PING 'a b' -n 2\n", made("tcp://h:1?frame=line", &[b"PING", b"a b"], &[1, 2])),
+            (
+                "sockeye ask 'tcp://h:1?frame=line' PING 'a b' -n 2\n",
+                made("tcp://h:1?frame=line", &[b"PING", b"a b"], &[1, 2]),
+            ),
             ("sockeye ask tcp://h:1 'it'\\''s $HOME `x`'\n", made("tcp://h:1", &[b"it's $HOME `x`"], &[9])),
-            ("sockeye ask tcp://h:1 'GET / HTTP/1.0\n\n'\n", made("tcp://h:1", &[b"GET / HTTP/1.0\n\n"], &[1])),
-            ("sockeye ask tcp://h:1 hex:0d0a hex:1b5b hex:\n", made("tcp://h:1", &[b"\r\n", b"\x1b[", b""], &[])),
-            ("sockeye ask tcp://h:1 hex:2d76 hex:6865783a hex:ff\n", made("tcp://h:1", &[b"-v", b"hex:", b"\xff"], &[])),
-            ("sockeye ask 'udp://h:1?enc=gbk' '你好'\n", made("udp://h:1?enc=gbk", &[b"\xc4\xe3\xba\xc3"], &[])),
+            (
+                "sockeye ask tcp://h:1 'GET / HTTP/1.0\n\n'\n",
+                made("tcp://h:1", &[b"GET / HTTP/1.0\n\n"], &[1]),
+            ),
+            (
+                "sockeye ask tcp://h:1 hex:0d0a hex:1b5b hex:\n",
+                made("tcp://h:1", &[b"\r\n", b"\x1b[", b""], &[]),
+            ),
+            (
+                "sockeye ask tcp://h:1 hex:2d76 hex:6865783a hex:ff\n",
+                made("tcp://h:1", &[b"-v", b"hex:", b"\xff"], &[]),
+            ),
+            (
+                "sockeye ask 'udp://h:1?enc=gbk' '你好'\n",
+                made("udp://h:1?enc=gbk", &[b"\xc4\xe3\xba\xc3"], &[]),
+            ),
         ] {
             assert_eq!(line, made);
         }

@@ -49,9 +49,9 @@ impl Format {
             let found = Self::ALL.iter().find(|(known, _)| *known == word);
             return found.map(|(_, format)| *format).ok_or_else(|| {
                 let fault = crate::bounds::bad_value("--as", word);
-                fault.arg("near", nearest(word, words.clone()).unwrap_or_default()).detail(
-                    words.collect::<Vec<_>>().join(", "),
-                )
+                fault
+                    .arg("near", nearest(word, words.clone()).unwrap_or_default())
+                    .detail(words.collect::<Vec<_>>().join(", "))
             });
         }
         let ending = file.and_then(|file| file.rsplit_once('.')).map_or("", |(_, ending)| ending);

@@ -75,7 +75,9 @@ mod tests {
         ] {
             assert_eq!(read(text).as_deref(), Some(moment), "{text}");
         }
-        for text in ["", "yesterday", "2026-13-01", "2025-02-29", "2026-11-21T24:00", "2026-11", "1960-01-01", "x-1"] {
+        for text in
+            ["", "yesterday", "2026-13-01", "2025-02-29", "2026-11-21T24:00", "2026-11", "1960-01-01", "x-1"]
+        {
             assert_eq!(read(text), None, "{text}");
         }
     }
