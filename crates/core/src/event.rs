@@ -105,7 +105,8 @@ pub enum Kind<'a> {
         /// The address.
         remote: &'a Address,
     },
-    /// A connection stands.
+    /// A connection stands. One that came to us, as the conversation had [asked](crate::Effect::Listen), was never
+    /// `Connecting`.
     Connected {
         /// Which leg of the session.
         leg: Leg,

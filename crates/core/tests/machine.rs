@@ -269,3 +269,53 @@ fn a_short_tail_does_not_hold_the_memory_of_a_long_frame() {
     }
     assert_eq!(machine.held(), 2);
 }
+
+/// Lets go of its peer upon the message `go`, in one of three ways.
+struct LetsGo(Effect);
+
+impl Conversation for LetsGo {
+    fn handle(&mut self, _now: Tick, input: Input<'_>, out: &mut Outbox) {
+        match input {
+            Input::Message { data: b"go", .. } => out.effect(self.0.clone()),
+            Input::Message { data, .. } => out.print(data),
+            _ => {}
+        }
+    }
+
+    fn deadline(&self) -> Option<Tick> {
+        None
+    }
+}
+
+#[test]
+fn what_comes_after_a_leg_was_let_go_of_is_kept_for_who_takes_it() {
+    for effect in
+        [Effect::Hang { leg: PEER }, Effect::Cut { leg: PEER }, Effect::Secure { leg: PEER, with: "".into() }]
+    {
+        for cut in 1..=10 {
+            let lane = Lane::stream(framing("line"));
+            let mut machine = Machine::new(Box::new(LetsGo(effect.clone())), lane, 1024);
+            let mut out = Outbox::new(|| 0);
+            let mut bytes = b"a\ngo\nb\nrest".to_vec();
+            let (first, second) = bytes.split_at_mut(cut);
+            let mut printed = Vec::new();
+            let mut rest = Vec::new();
+            for part in [first, second] {
+                if rest.is_empty() && machine.bytes(Tick::ZERO, PEER, part, &mut out).is_ok() {
+                    printed.extend_from_slice(out.printed());
+                    let gone = out.ops().iter().any(|op| matches!(op, Op::Effect(asked) if *asked == effect));
+                    rest = if gone { machine.take_rest(PEER) } else { Vec::new() };
+                    out.reset();
+                } else {
+                    rest.extend_from_slice(part);
+                }
+            }
+            assert_eq!(
+                (printed.as_slice(), rest.as_slice()),
+                (&b"a"[..], &b"b\nrest"[..]),
+                "{cut} {effect:?}"
+            );
+            assert_eq!(machine.held(), 0);
+        }
+    }
+}

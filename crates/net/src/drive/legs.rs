@@ -2,7 +2,7 @@
 
 use std::mem;
 use std::rc::Rc;
-use std::task::Context;
+use std::task::{Context, Poll};
 
 use sockeye_core::{Address, Code, Direction, Endpoint, Fault, Input, Kind, Leg, PEER, Params, Place, Tick};
 use tokio::io::AsyncWriteExt;
@@ -64,26 +64,27 @@ impl Session {
 
     pub(super) fn listen(&mut self, leg: Leg, at: &str) {
         self.hang(leg);
-        let legs = self.legs.get_or_insert_default();
-        let known = legs.listening.iter().position(|known| known.leg == leg && *known.at == *at);
-        let listening = match known {
-            Some(known) => Ok(Rc::clone(&legs.listening[known])),
-            None => {
-                legs.listening.retain(|known| known.leg != leg);
-                Listening::bind(&self.world, self.id, leg, at)
-            }
-        };
-        let opening: Opening = match listening {
+        let opening: Opening = match self.listener(leg, at) {
             Ok(listening) => {
-                if known.is_none() {
-                    legs.listening.push(Rc::clone(&listening));
-                }
-                legs.news.push(Rc::clone(&listening));
-                listening.next(&self.world, self.id)
+                let opening = listening.next(&self.world, self.id);
+                self.legs.get_or_insert_default().news.push(listening);
+                opening
             }
             Err(fault) => Box::pin(async { Err(fault.doing("listen")) }),
         };
         self.open_leg(leg, opening);
+    }
+
+    /// The listener of a leg: as before, or a new one in its place.
+    fn listener(&mut self, leg: Leg, at: &str) -> Result<Rc<Listening>, Fault> {
+        let legs = self.legs.get_or_insert_default();
+        if let Some(known) = legs.listening.iter().find(|known| known.leg == leg && *known.at == *at) {
+            return Ok(Rc::clone(known));
+        }
+        legs.listening.retain(|known| known.leg != leg);
+        let listening = Listening::bind(&self.world, self.id, leg, at)?;
+        legs.listening.push(Rc::clone(&listening));
+        Ok(listening)
     }
 
     /// Tells the conversation of a listener that is ready. Whether there was one.
@@ -92,6 +93,44 @@ impl Session {
         let news = legs.news.remove(0);
         let now = self.world.clock.now();
         self.machine.input(now, Input::Listening { leg: news.leg, url: &news.url }, &mut lent.out);
+        self.apply(cx, lent);
+        true
+    }
+
+    /// Looks whether a leg that was asked for has come about.
+    pub(super) fn open(&mut self, leg: Leg, cx: &mut Context<'_>, lent: &mut Lent) -> bool {
+        let Some(side) = self.side(leg) else { return false };
+        if !matches!(side.port, Port::Opening(_)) || self.is_parting(leg) {
+            return false;
+        }
+        let (world, is_alone) = (Rc::clone(&self.world), self.is_alone());
+        let Some(side) = self.side(leg) else { return false };
+        let Port::Opening(opening) = &mut side.port else { return false };
+        let Poll::Ready(outcome) = opening.as_mut().poll(cx) else { return false };
+        let now = world.clock.now();
+        match outcome {
+            Ok(opened) => {
+                side.port = opened.port;
+                side.dialled = opened.dialled.or(side.dialled.take());
+                if leg == PEER {
+                    self.machine.input(now, Input::Opened { leg }, &mut lent.out);
+                } else {
+                    self.machine.leg_opened(now, leg, opened.lane, &mut lent.out);
+                }
+            }
+            Err(fault) if is_alone => {
+                self.last = now;
+                self.lose_leg(leg, &fault, cx, lent);
+                return true;
+            }
+            Err(fault) => {
+                side.port = Port::Gone;
+                let why = fault.code.word();
+                self.fault.get_or_insert(Box::new(fault));
+                self.machine.input(now, Input::Failed { leg, why }, &mut lent.out);
+            }
+        }
+        self.last = now;
         self.apply(cx, lent);
         true
     }

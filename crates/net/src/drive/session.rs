@@ -425,44 +425,6 @@ impl Session {
         true
     }
 
-    /// Looks whether a leg that was asked for has come about.
-    fn open(&mut self, leg: Leg, cx: &mut Context<'_>, lent: &mut Lent) -> bool {
-        let Some(side) = self.side(leg) else { return false };
-        if !matches!(side.port, Port::Opening(_)) || self.is_parting(leg) {
-            return false;
-        }
-        let (world, is_alone) = (Rc::clone(&self.world), self.is_alone());
-        let Some(side) = self.side(leg) else { return false };
-        let Port::Opening(opening) = &mut side.port else { return false };
-        let Poll::Ready(outcome) = opening.as_mut().poll(cx) else { return false };
-        let now = world.clock.now();
-        match outcome {
-            Ok(opened) => {
-                side.port = opened.port;
-                side.dialled = opened.dialled.or(side.dialled.take());
-                if leg == PEER {
-                    self.machine.input(now, Input::Opened { leg }, &mut lent.out);
-                } else {
-                    self.machine.leg_opened(now, leg, opened.lane, &mut lent.out);
-                }
-            }
-            Err(fault) if is_alone => {
-                self.last = now;
-                self.lose_leg(leg, &fault, cx, lent);
-                return true;
-            }
-            Err(fault) => {
-                side.port = Port::Gone;
-                let why = fault.code.word();
-                self.fault.get_or_insert(Box::new(fault));
-                self.machine.input(now, Input::Failed { leg, why }, &mut lent.out);
-            }
-        }
-        self.last = now;
-        self.apply(cx, lent);
-        true
-    }
-
     /// Whether nothing can happen any more: the peer's leg has ended both ways and no other leg is owed anything.
     fn is_finished(&self) -> bool {
         self.peer.is_done() && !self.others.iter().any(Side::owes)

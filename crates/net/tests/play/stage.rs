@@ -144,7 +144,7 @@ impl Front for Quiet {
 /// Runs the rules until one ends the session: what it was told, line by line, and how it ended.
 pub(crate) fn play(rules: Vec<Rule>, eye: Option<Arc<Eye>>) -> (Vec<String>, Result<(), Fault>) {
     let log = Arc::<Mutex<Vec<String>>>::default();
-    let ruled = Ruled { rules, urls: HashMap::new(), log: Arc::clone(&log), began: None };
+    let conversation = Ruled { rules, urls: HashMap::new(), log: Arc::clone(&log), began: None };
     let free = Free {
         subject: "test".to_owned(),
         limits: Limits::default(),
@@ -152,7 +152,7 @@ pub(crate) fn play(rules: Vec<Rule>, eye: Option<Arc<Eye>>) -> (Vec<String>, Res
         observer: eye.map(|eye| eye as Arc<dyn Observer>),
         operator: None,
     };
-    let outcome = client::play(free, Box::new(ruled));
+    let outcome = client::play(free, Box::new(conversation));
     let log = log.lock().unwrap().clone();
     (log, outcome)
 }

@@ -99,18 +99,16 @@ impl Writer {
         let number = self.number;
         self.number += 1;
         let ends = Ends::new(stands.local, stands.remote, stands.opener, number);
-        let mut note = format!("session {session}");
+        let mut facts = vec![format!("session {session}")];
         if leg != PEER {
-            note.push_str(&format!(", leg {leg}"));
+            facts.push(format!("leg {leg}"));
         }
-        if let Some(service) = self.service(stands) {
-            note.push_str(&format!(", {service}"));
-        }
+        facts.extend(self.service(stands).map(str::to_owned));
         if !matches!(stands.transport, "tcp" | "udp") {
-            note.push_str(&format!(", {}", stands.transport));
+            facts.push(stands.transport.to_owned());
         }
         let is_stream = !matches!(stands.transport, "udp" | "unixgram");
-        let mut flow = Flow::new(ends, stands.opener, number, is_stream, note);
+        let mut flow = Flow::new(ends, stands.opener, number, is_stream, facts.join(", "));
         for (address, name) in flow.names().to_vec() {
             self.name(address, &name);
         }
@@ -329,7 +327,7 @@ impl Sink for Writer {
         self.let_go(session);
         match (self.payload, event.kind) {
             (Payload::Wire, Kind::Wire { leg, direction, data }) => {
-                self.data(time, (session, leg), direction, data)
+                self.data(time, (session, leg), direction, data);
             }
             (Payload::Messages { framing }, Kind::Message { leg, direction, data }) => {
                 self.message(time, (session, leg), direction, data, framing);

@@ -40,8 +40,8 @@ impl Ends {
                 Address::Ip(ip) => return SocketAddr::new(ip.ip().to_canonical(), ip.port()),
                 Address::Unix(None) => (Ipv4Addr::new(127, 0, 0, anonymous), None),
                 Address::Stdio => (Ipv4Addr::new(127, 0, 0, anonymous), Some("stdin-stdout".to_owned())),
-                named => {
-                    let name = named.to_string();
+                called => {
+                    let name = called.to_string();
                     (of_name(&name), Some(name))
                 }
             };
