@@ -131,11 +131,6 @@ error-bad-file = { $path } cannot be read
     .hint = correct what stands in parentheses
 error-users-kept = { $path } has changed and cannot be read; who could log in before still can, and nobody else
     .hint = correct what stands in parentheses; the file is read again by itself
-error-bad-script = { $path }:{ $line }:{ $value }: { $what ->
-    [refused] this cannot be played
-   *[mistakes] mistakes in the file: { $name }
-  }
-    .hint = docs/skt.md has every step with an example; `sockeye test FILE` shows the places
 error-unplayable = { $path }: { $what ->
     [open] no telling what to send for { $value }
     [reopens] { $value } on a connection that was closed: a server has one connection a session

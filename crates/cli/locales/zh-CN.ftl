@@ -131,11 +131,6 @@ error-bad-file = 文件 { $path } 读不懂
     .hint = 请改正括号里所说的地方
 error-users-kept = 文件 { $path } 已改动，但读不懂；原来能登录的人照旧，此外谁也不能登录
     .hint = 请改正括号里所说的地方；改好后会自动重新读取
-error-bad-script = { $path }:{ $line }:{ $value }：{ $what ->
-    [refused] 这里无法播放
-   *[mistakes] 文件有 { $name } 处错误
-  }
-    .hint = docs/skt.zh-CN.md 有每种步骤的例子；`sockeye test FILE` 会标出位置
 error-unplayable = { $path }：{ $what ->
     [open] 不知道该为 { $value } 发送什么
     [reopens] 连接关闭后又出现 { $value }：服务器的每个会话只有一条连接

@@ -110,7 +110,8 @@ fn what_cannot_be_recorded_to_is_refused_before_anything_is_opened() {
     refused("a.pcap", 2, "did you mean .pcapng?");
     refused("file", 2, "--record takes store");
     refused("/no/such/dir/a.skt", 3, "error[unwritable]");
-    fs::write(place.path("s.db"), "this is no store, and long enough for one to be looked for ".repeat(9)).unwrap();
+    fs::write(place.path("s.db"), "this is no store, and long enough for one to be looked for ".repeat(9))
+        .unwrap();
     refused("store", 3, "error[bad-store]");
     assert!(fs::read_to_string(place.path("s.db")).unwrap().starts_with("this is no store"));
 }

@@ -9,6 +9,7 @@ use sockeye_core::{Code, Direction, Kind, OPERATOR, PEER};
 
 use crate::drive::port::Port;
 use crate::drive::session::{NEVER, Session, Stage, Turn};
+use crate::drive::side::Side;
 use crate::errno;
 use crate::world::Lent;
 

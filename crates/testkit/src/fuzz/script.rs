@@ -16,7 +16,10 @@ pub(super) fn run(data: &[u8]) {
     }
     match (meaning(text), written) {
         (Some(program), Some(written)) => {
-            assert!(meaning(&written).as_ref() == Some(&program), "what is written means something else: {written}");
+            assert!(
+                meaning(&written).as_ref() == Some(&program),
+                "what is written means something else: {written}"
+            );
             play(&program, came);
         }
         (Some(_), None) => panic!("a file is read that cannot be written"),
@@ -39,12 +42,16 @@ fn meaning(text: &str) -> Option<Program> {
             Some(program)
         }
         Err(errors) => {
-            assert!((1..=sockeye_script::error::MOST).contains(&errors.list.len()), "no mistake, or too many");
+            assert!(
+                (1..=sockeye_script::error::MOST).contains(&errors.list.len()),
+                "no mistake, or too many"
+            );
             for error in &errors.list {
                 let source = errors.source(error.place).unwrap_or_else(|| panic!("a mistake in no text"));
                 let here = source.text.get(error.place.start as usize..error.place.end as usize);
                 assert!(here.is_some(), "a mistake within a character, or outside of its text");
-                let _ = (source.position(error.place.start), source.line(error.place.start), error.what.near());
+                let _ =
+                    (source.position(error.place.start), source.line(error.place.start), error.what.near());
             }
             None
         }
