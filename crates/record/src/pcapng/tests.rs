@@ -1,3 +1,5 @@
+//! Packets as a reader of pcapng finds them.
+
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU32, Ordering};
 

@@ -1,3 +1,5 @@
+//! Programs played against a peer made by hand.
+
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 

@@ -28,6 +28,24 @@ pub(super) enum Stage {
     Out,
 }
 
+/// Which of a session's ends have been seen.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Ends {
+    /// The client has ended its side.
+    pub(super) fin: bool,
+    /// The server has.
+    pub(super) eof: bool,
+    /// Somebody has cut it.
+    pub(super) cut: bool,
+}
+
+impl Ends {
+    /// Whether nothing more can be said.
+    fn is_over(self) -> bool {
+        self.cut || self.fin && self.eof
+    }
+}
+
 /// One session.
 #[derive(Debug)]
 pub(super) struct Session {
@@ -40,12 +58,8 @@ pub(super) struct Session {
     pub(super) is_stream: bool,
     /// How its text is written.
     pub(super) charset: Charset,
-    /// The client has ended its side.
-    pub(super) fin: bool,
-    /// The server has.
-    pub(super) eof: bool,
-    /// Somebody has cut it.
-    pub(super) is_cut: bool,
+    /// How far it has ended.
+    pub(super) ends: Ends,
     /// The program that recorded it ends.
     pub(super) is_draining: bool,
     endpoint: Endpoint,
@@ -71,9 +85,7 @@ impl Session {
                 .as_deref()
                 .and_then(|name| Charset::parse(name).ok())
                 .unwrap_or_default(),
-            fin: false,
-            eof: false,
-            is_cut: false,
+            ends: Ends::default(),
             is_draining: false,
             endpoint,
             seat: None,
@@ -94,12 +106,12 @@ impl Session {
 
     /// Whether both sides have ended.
     pub(super) fn is_over(&self) -> bool {
-        self.is_cut || self.fin && self.eof
+        self.ends.is_over()
     }
 
     /// It was connected once more.
     pub(super) fn reopened(&mut self) {
-        (self.fin, self.eof, self.is_cut) = (false, false, false);
+        self.ends = Ends::default();
     }
 
     /// TLS stands.
@@ -274,7 +286,7 @@ impl Cast {
     pub(super) fn leave(&mut self, session: &Session) {
         if let Some(seat) = session.seat.and_then(|seat| self.seats.get_mut(seat)) {
             seat.free = true;
-            seat.closed = session.is_stream && !(session.is_cut || session.fin && session.eof);
+            seat.closed = session.is_stream && !session.is_over();
         }
     }
 }

@@ -216,12 +216,12 @@ impl Transcript {
         self.flush(out);
         let Some(session) = self.sessions.get_mut(&id) else { return };
         match speaker {
-            Speaker::Client if !session.fin => {
-                session.fin = true;
+            Speaker::Client if !session.ends.fin => {
+                session.ends.fin = true;
                 self.ended = Some((id, at));
             }
-            Speaker::Server if !session.eof && !session.is_draining => {
-                session.eof = true;
+            Speaker::Server if !session.ends.eof && !session.is_draining => {
+                session.ends.eof = true;
                 self.step(id, at, out, |page, _| page.word("<eof"));
             }
             _ => {}
@@ -230,8 +230,8 @@ impl Transcript {
 
     fn reset(&mut self, id: SessionId, at: Tick, speaker: Speaker, out: &mut String) {
         self.flush(out);
-        let Some(session) = self.sessions.get_mut(&id).filter(|session| !session.is_cut) else { return };
-        session.is_cut = true;
+        let Some(session) = self.sessions.get_mut(&id).filter(|session| !session.ends.cut) else { return };
+        session.ends.cut = true;
         let word = if speaker == Speaker::Client { "reset" } else { "<reset" };
         self.step(id, at, out, |page, _| page.word(word));
     }
@@ -247,7 +247,7 @@ impl Transcript {
 
     fn closed(&mut self, id: SessionId, at: Tick, out: &mut String) {
         let closes = self.ended.is_some_and(|(ended, _)| ended == id)
-            && self.sessions.get(&id).is_some_and(|session| !session.eof);
+            && self.sessions.get(&id).is_some_and(|session| !session.ends.eof);
         if closes {
             self.ended = None;
         }

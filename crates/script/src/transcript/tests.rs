@@ -1,3 +1,5 @@
+//! Sessions as the files that come of them.
+
 use std::sync::Arc;
 use std::time::Duration;
 
