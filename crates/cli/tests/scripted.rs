@@ -1,5 +1,6 @@
 //! Conversation files on real sockets: as a server (`serve … script FILE`), and as a login before somebody talks
 //! (`--on-connect FILE`).
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on must fail")]
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream, UdpSocket};

@@ -147,9 +147,9 @@ fn serve_with(
     seed: u64,
     limits: Limits,
 ) -> Running {
-    let (urls, heard) = channel();
-    let seen = Arc::new(Seen::default());
-    let observer: Arc<dyn Observer> = seen.clone();
+    let (urls, bound) = channel();
+    let told = Arc::new(Seen::default());
+    let observer: Arc<dyn Observer> = told.clone();
     let endpoint = format!("{scheme}://127.0.0.1:0").parse().unwrap();
     let specs: Vec<Spec> = faults.iter().map(|text| Spec::parse(text).map_err(|_| *text).unwrap()).collect();
     let faults = Impairments::new(specs, seed);
@@ -161,8 +161,8 @@ fn serve_with(
         server.bind_impaired(Listener { endpoint, name: "test".into(), service }, faults)?;
         server.run()
     });
-    let url = heard.recv_timeout(PATIENCE).unwrap();
-    Running { address: url.rsplit("://").next().unwrap().parse().unwrap(), seen, thread }
+    let url = bound.recv_timeout(PATIENCE).unwrap();
+    Running { address: url.rsplit("://").next().unwrap().parse().unwrap(), seen: told, thread }
 }
 
 fn tcp(faults: &[&str]) -> (Running, TcpStream) {
@@ -205,9 +205,9 @@ fn datagrams(faults: &[&str], seed: u64, count: usize) -> (Vec<Vec<u8>>, Vec<Str
     let (mut got, mut buffer) = (Vec::new(), [0; 100]);
     let deadline = Instant::now() + PATIENCE;
     let lost = |got: usize| {
-        let seen = &running.seen;
-        let more = seen.count("in dup") + seen.count("out dup");
-        got + seen.count("in loss") + seen.count("out loss") != count + more
+        let events = &running.seen;
+        let more = events.count("in dup") + events.count("out dup");
+        got + events.count("in loss") + events.count("out loss") != count + more
     };
     while lost(got.len()) {
         assert!(Instant::now() < deadline, "{} of {count}: {:?}", got.len(), running.seen.all());
@@ -313,7 +313,7 @@ fn bits_flip_at_the_same_bytes_every_time() {
         (got, told)
     };
     let (first, told) = run();
-    let flipped = first.iter().filter(|byte| byte.count_ones() == 1).count();
+    let flipped = first.iter().filter(|byte| byte.is_power_of_two()).count();
     assert_eq!((first.len(), flipped, told.len()), (1000, told.len(), 5), "{told:?}");
     assert_eq!((first, told), run());
 }

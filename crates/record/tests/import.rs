@@ -1,5 +1,10 @@
 //! Captures read: those in `captures/` (made by tcpdump, `captures/make.sh`), and packets made up here for what does not
 //! happen on a loopback device.
+#![expect(
+    clippy::unwrap_used,
+    clippy::cast_possible_truncation,
+    reason = "a test that cannot go on must fail; packets are small"
+)]
 
 use std::net::{IpAddr, SocketAddr};
 

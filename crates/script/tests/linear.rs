@@ -1,15 +1,19 @@
 //! Long files cost no more a step than short ones. What is compared is what is kept and what is looked at, not time; the
 //! parser's own count is held beside it (`syntax::line`).
 
+use std::fmt::Write as _;
+
 use sockeye_script::{Vars, format, read};
 
 /// A file of so many steps, of every sort that refers to another.
 fn file(steps: usize) -> String {
     let mut text = String::from("@var v 1\npeer c connect tcp://127.0.0.1:9000?frame=line\n");
     for step in 0..steps / 2 {
-        text.push_str(&format!(
+        write!(
+            text,
             "c > \"message {step} {{{{v}}}}\" hex:00ff # said\nc < \"answer {step}\" n{step}:u8 any\n"
-        ));
+        )
+        .expect("text");
     }
     text
 }

@@ -94,7 +94,7 @@ fn what_differs_is_told_byte_by_byte() {
         ("\"123456789\" crc32", b"123456789\xcb\xf4\x39\x27", 12, b"123456789\xcb\xf4\x39\x26", "crc32"),
         (
             "crc32(B) B=(\"123456789\")",
-            b"\xcb\xf4\x39\0123456789",
+            b"\xcb\xf4\x39\x00123456789",
             3,
             b"\xcb\xf4\x39\x26123456789",
             "crc32(B)",

@@ -27,7 +27,7 @@ fn program(text: &str) -> Program {
 fn wrong(text: &str) -> (String, &'static str, String) {
     let errors = Folder(&[]).read(text).expect_err(text);
     let error = &errors.list[0];
-    let source = errors.source(error.place).unwrap();
+    let source = errors.source(error.place).expect(text);
     let here = &source.text[error.place.start as usize..error.place.end as usize];
     (here.to_owned(), error.what.word(), error.what.near().unwrap_or("").to_owned())
 }
@@ -105,13 +105,13 @@ fn messages_are_built_as_they_are_written() {
         (r#"u16be(len + 2) "abc""#, b"\0\x05abc"),
         (r#"u8(len-1) "abc""#, b"\x02abc"),
         (r#"ascii4(len) "abc""#, b"0003abc"),
-        (r#"varint(len) hex:00*200"#, &[&[0xc8, 1][..], &[0; 200]].concat()),
+        (r"varint(len) hex:00*200", &[&[0xc8, 1][..], &[0; 200]].concat()),
         (r#"u8(len(B)) u8(9) B=("ab" u8(1)) "rest""#, b"\x03\x09ab\x01rest"),
         (r#"B=("ab") u8(len(B))"#, b"ab\x02"),
         ("hex:01030000000a crc16-modbus", b"\x01\x03\0\0\0\x0a\xc5\xcd"),
         (r#""12345" "6789" crc32"#, b"123456789\xcb\xf4\x39\x26"),
         (r#"crc32-le(B) B=("123456789")"#, b"\x26\x39\xf4\xcb123456789"),
-        (r#"u8(2) B=(hex:0102 sum8) sum8"#, b"\x02\x01\x02\x05\x0a"),
+        (r"u8(2) B=(hex:0102 sum8) sum8", b"\x02\x01\x02\x05\x0a"),
         ("i8(-1) i16le(-2) f32be(1.5)", b"\xff\xfe\xff\x3f\xc0\0\0"),
     ] {
         assert_eq!(built(text), bytes, "{text}");
@@ -254,7 +254,7 @@ fn everything_is_bounded() {
     assert_eq!(limit(&" ".repeat((16 << 20) + 1)), Noun::File);
     assert_eq!(limit(&"sleep 1\n".repeat(1_000_001)), Noun::Step);
     assert_eq!(limit(&("repeat 1\n".repeat(17) + &"end\n".repeat(17))), Noun::Depth);
-    let peers: String = (0..201).map(|n| format!("peer p{n} connect tcp://h:1\n")).collect();
+    let peers = (0..201).map(|n| format!("peer p{n} connect tcp://h:1\n")).collect::<Vec<_>>().concat();
     assert_eq!(limit(&peers), Noun::Peer);
     let nested = format!("> {}\"x\"{}", "A=(".repeat(17), ")".repeat(17));
     assert_eq!(limit(&nested), Noun::Depth);

@@ -24,6 +24,7 @@ use crate::views::Views;
 
 /// What to connect to, and how to talk.
 #[derive(Clone, Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
 pub struct Request {
     /// The endpoint, as written.
     pub endpoint: String,

@@ -144,7 +144,7 @@ fn client(
     let subject = format!("replay {}", request.recording);
     let setup = Setup { options, limits: &request.bounds.limits, subject, signal: &signal };
     let mut report = Report::of(&request.recording);
-    play(Arc::new(program), setup, views, &mut report)?;
+    play(&Arc::new(program), setup, views, &mut report)?;
     watch.ended(&report);
     let signal = Some(signal.load(Ordering::Relaxed)).filter(|number| *number != 0);
     Ok(Summary { elapsed: report.elapsed, reports: vec![report], seed: request.seed, signal })
@@ -217,15 +217,14 @@ fn server(
 fn listening(request: &Request, program: &Program) -> Result<Endpoint, Fault> {
     let first = program.peers.iter().position(|peer| peer.role == Role::Connect).unwrap_or(0);
     let before = recorded(program, first, &request.vars);
-    let mut endpoint = match &request.endpoint {
-        Some(at) => given::endpoint(at, &request.params)?,
-        None => {
-            let mut before = before.clone()?;
-            if let Place::Host { host, .. } = &mut before.place {
-                *host = Host::Ip(std::net::Ipv4Addr::LOCALHOST.into());
-            }
-            before
+    let mut endpoint = if let Some(at) = &request.endpoint {
+        given::endpoint(at, &request.params)?
+    } else {
+        let mut before = before.clone()?;
+        if let Place::Host { host, .. } = &mut before.place {
+            *host = Host::Ip(std::net::Ipv4Addr::LOCALHOST.into());
         }
+        before
     };
     let framing = mock::framing(program, &request.vars);
     endpoint.params.frame = endpoint.params.frame.or(framing);

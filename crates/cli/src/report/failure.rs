@@ -236,7 +236,7 @@ pub(crate) fn glance(data: &[u8], size: usize) -> String {
 pub(crate) fn time(time: Duration) -> String {
     let seconds = time.as_secs_f64();
     let (value, unit) = if seconds < 1.0 { (seconds * 1000.0, "ms") } else { (seconds, "s") };
-    let digits = if value < 10.0 { 1 } else { 0 };
+    let digits = usize::from(value < 10.0);
     let text = format!("{value:.digits$}");
     let text = if digits > 0 { text.trim_end_matches(".0") } else { &text };
     format!("{text}{unit}")

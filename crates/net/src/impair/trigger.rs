@@ -86,7 +86,7 @@ mod tests {
     #[test]
     fn a_stream_arms_it_at_the_same_byte_however_it_was_cut() {
         let stream = b"xx LOGIN lin\nLOGIN";
-        for size in 1..stream.len() + 1 {
+        for size in 1..=stream.len() {
             assert_eq!(at(trigger("LOGIN", 0, Medium::Bytes), stream, size), Some(8), "{size}");
             assert_eq!(at(trigger("LOGIN", 4, Medium::Bytes), stream, size), Some(18), "{size}");
             assert_eq!(at(trigger("(?i)login +l", 0, Medium::Bytes), stream, size), Some(10), "{size}");

@@ -82,18 +82,18 @@ impl<'a> Flows<'a> {
     }
 
     /// Takes in what a packet carried.
-    pub(super) fn segment(&mut self, segment: Segment<'_>) {
+    pub(super) fn segment(&mut self, segment: &Segment<'_>) {
         let transport = if matches!(segment.head, Head::Udp) { "udp" } else { "tcp" };
         let (low, high) = (segment.from.min(segment.to), segment.from.max(segment.to));
         let ends = Ends { low, high, transport };
-        let known = self.latest.get(&ends).copied().filter(|at| !self.begins_anew(*at, &segment));
-        let Some(at) = known.or_else(|| self.begin(ends, &segment)) else {
+        let known = self.latest.get(&ends).copied().filter(|at| !self.begins_anew(*at, segment));
+        let Some(at) = known.or_else(|| self.begin(ends, segment)) else {
             self.left_out += 1;
             return;
         };
         match segment.head {
-            Head::Udp => self.datagram(at, &segment),
-            Head::Tcp(head) => self.tcp(at, head, &segment),
+            Head::Udp => self.datagram(at, segment),
+            Head::Tcp(head) => self.tcp(at, head, segment),
         }
     }
 

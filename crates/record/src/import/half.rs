@@ -211,7 +211,7 @@ mod tests {
         let mut holes = 0;
         for at in 1..400_u32 {
             half.segment(at * 70_000, &block, false, &mut |piece| {
-                holes += u32::from(matches!(piece, Piece::Hole(_)))
+                holes += u32::from(matches!(piece, Piece::Hole(_)));
             });
             assert!(half.bytes <= HELD_MAX);
         }

@@ -95,7 +95,7 @@ pub fn read(bytes: &[u8], options: &Options, sink: &mut dyn FnMut(&Event<'_>)) -
         let began = *summary.began.get_or_insert(packet.at);
         summary.packets += 1;
         flows.moment(packet.at.saturating_sub(began));
-        match dissector.packet(&packet, &mut |segment| flows.segment(segment)) {
+        match dissector.packet(&packet, &mut |segment| flows.segment(&segment)) {
             Oddity::None => {}
             Oddity::Other => summary.other += 1,
             Oddity::Cut => flows.flaw(None, "cut", 1),

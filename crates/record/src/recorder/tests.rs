@@ -118,9 +118,9 @@ fn events_over_the_bound_are_counted_where_they_may_be_lost() {
     let (kept, notes): (Vec<_>, Vec<_>) = taken.iter().partition(|data| data.len() == 10);
     assert_eq!(kept.len() + lost, 500);
     assert!(lost > 400, "{lost}");
-    let noted: usize =
+    let told: usize =
         notes.iter().map(|note| String::from_utf8((*note).clone()).unwrap().parse::<usize>().unwrap()).sum();
-    assert_eq!(noted, lost);
+    assert_eq!(told, lost);
 }
 
 #[test]

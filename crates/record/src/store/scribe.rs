@@ -136,8 +136,6 @@ impl Scribe {
         let live = self.live.get(&event.session).map(|live| live.id);
         let id = live.map_or_else(|| self.enter(event), Ok)?;
         match event.kind {
-            // The most frequent first: it changes no row.
-            Kind::Message { .. } => {}
             Kind::Accepted { transport, local, remote } => {
                 let (url, service) = self.listener(transport, local);
                 self.place(id, transport, local, remote)?;

@@ -227,7 +227,7 @@ fn what_is_old_or_too_much_is_pruned() {
         let mut scribe = scribe(&place, &Arc::default(), hour * HOUR);
         accept(&mut scribe, 1);
         for _ in 0..20 {
-            say(&mut scribe, 1, &[7; 60_000]);
+            say(&mut scribe, 1, &vec![7; 60_000]);
         }
         close(&mut scribe, 1);
         scribe.end().unwrap();

@@ -100,7 +100,9 @@ impl Body<'_> {
             }
             Kind::Resolved { name, addresses } => {
                 self.tag(tag::RESOLVED).text(name).number(addresses.len() as u64);
-                addresses.iter().for_each(|address| self.address(address).end());
+                for address in addresses {
+                    self.address(address).end();
+                }
             }
             Kind::Connecting { leg, transport, remote } => {
                 self.tag(tag::CONNECTING).byte(leg).text(transport).address(remote).end();
@@ -179,7 +181,9 @@ impl Body<'_> {
 
     fn args(&mut self, args: &[(&'static str, String)]) -> &mut Self {
         self.number(args.len() as u64);
-        args.iter().for_each(|(name, value)| self.text(name).text(value).end());
+        for (name, value) in args {
+            self.text(name).text(value).end();
+        }
         self
     }
 
@@ -214,7 +218,9 @@ impl Body<'_> {
         self.byte(u8::from(facts.resumed)).byte(trust(facts.trust)).number(facts.chain.len() as u64);
         for Shown { subject, issuer, names, not_after, days, pin } in &facts.chain {
             self.text(subject).text(issuer).number(names.len() as u64);
-            names.iter().for_each(|name| self.text(name).end());
+            for name in names {
+                self.text(name).end();
+            }
             self.text(not_after).number(zigzag(*days)).text(pin);
         }
     }

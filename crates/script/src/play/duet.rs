@@ -98,7 +98,8 @@ impl Duet {
             let way = (first + at) % count;
             let most = 1 + self.random(9);
             let (leg, session, there, back) = &mut self.wires[way / 2];
-            let (pipe, side, leg) = if way % 2 == 0 { (there, *session, PEER) } else { (back, 0, *leg) };
+            let (pipe, side, leg) =
+                if way.is_multiple_of(2) { (there, *session, PEER) } else { (back, 0, *leg) };
             if !pipe.bytes.is_empty() {
                 let count = most.min(pipe.bytes.len());
                 let mut chunk: Vec<u8> = pipe.bytes.drain(..count).collect();
@@ -148,7 +149,7 @@ fn play(played: &Arc<Program>, mocked: &Arc<Program>, lane: Lane, seed: u64) -> 
     duet.sides[0].opened(Tick::ZERO, &mut duet.out);
     duet.apply(0);
     while duet.step() || duet.wait() {
-        assert!(duet.now.since(Tick::ZERO) < Duration::from_secs(60), "it goes on for ever");
+        assert!(duet.now.since(Tick::ZERO) < Duration::from_mins(1), "it goes on for ever");
     }
     drop(duet);
     let (passed, failed) = *told.lock().unwrap();

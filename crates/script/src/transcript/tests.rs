@@ -100,7 +100,7 @@ impl Recorded {
     /// The steps and comments, without who takes part.
     fn steps(self) -> String {
         let text = self.text();
-        text.lines().filter(|line| !line.starts_with(['@', 'p'])).map(|line| format!("{line}\n")).collect()
+        text.split_inclusive('\n').filter(|line| !line.starts_with(['@', 'p'])).collect()
     }
 }
 

@@ -45,7 +45,7 @@ pub fn search(wanted: &Wanted, store: Option<&str>) -> Result<Vec<(Session, Opti
     let filter = filter(wanted)?;
     let mut store = opened(store)?;
     let found = store.list(&filter)?;
-    found.into_iter().map(|session| Ok((store.hit(session.id, &wanted.words)?, session)).map(swap)).collect()
+    found.into_iter().map(|session| Ok(swap((store.hit(session.id, &wanted.words)?, session)))).collect()
 }
 
 fn swap<A, B>((a, b): (A, B)) -> (B, A) {
@@ -114,11 +114,11 @@ fn numbers(names: &[String], store: &Store) -> Result<Vec<u64>, Fault> {
             Some((first, last)) => (number(first)?, number(last)?),
             None => (number(digits)?, number(digits)?),
         };
-        let (least, most) = store.bounds()?.unwrap_or((1, 0));
-        if first == last && !(least..=most).contains(&first) {
+        let (lowest, highest) = store.bounds()?.unwrap_or((1, 0));
+        if first == last && !(lowest..=highest).contains(&first) {
             return Err(no_session(store, name));
         }
-        for id in first.max(least)..=last.min(most) {
+        for id in first.max(lowest)..=last.min(highest) {
             let there = store.session(id)?.is_some();
             if there && !numbers.contains(&id) {
                 numbers.push(id);

@@ -42,7 +42,7 @@ pub(super) fn file(request: &Request, path: &str, signal: &Arc<AtomicI32>, views
     let setup = Setup { options, limits: &request.bounds.limits, subject, signal };
     let mut report = Report::of(path);
     let played = script::load(path, &request.vars)
-        .and_then(|program| run(Arc::new(program), setup, views, &mut report));
+        .and_then(|program| run(&Arc::new(program), setup, views, &mut report));
     if let Err(bad) = played {
         report.verdict = Verdict::Bad(Box::new(bad));
     }
@@ -51,13 +51,13 @@ pub(super) fn file(request: &Request, path: &str, signal: &Arc<AtomicI32>, views
 
 /// Plays a program, and fills in what came of it.
 pub(crate) fn run(
-    program: Arc<Program>,
+    program: &Arc<Program>,
     setup: Setup<'_>,
     views: &Views,
     report: &mut Report,
 ) -> Result<(), Unreadable> {
     let signal = setup.signal;
-    let (play, outcome) = play::begin(Arc::clone(&program), setup.options).map_err(Unreadable::Refused)?;
+    let (play, outcome) = play::begin(Arc::clone(program), setup.options).map_err(Unreadable::Refused)?;
     let witness = Arc::new(Witness::new(program.peers.iter().map(|peer| &*peer.name), views));
     let began = Instant::now();
     let options = client::Free {
