@@ -153,19 +153,19 @@ fn is_name(name: &str) -> bool {
 
 /// What was typed besides files, as far as it decides what happens. A secret is left for the person to fill in.
 fn rerun(matches: &ArgMatches) -> String {
-    let mut text = String::new();
+    let mut words = Vec::new();
     for value in read::values(matches, "var") {
         let name = value.split('=').next().unwrap_or_default();
         let hidden = SECRET.iter().any(|word| name.to_ascii_lowercase().contains(word));
         let shown = if hidden { format!("{name}=…") } else { value.clone() };
-        text.push_str(&format!(" --var {}", shell(&shown)));
+        words.push(format!(" --var {}", shell(&shown)));
     }
     for (flag, id) in [("--timeout", "timeout"), ("--seed", "seed"), ("--max-message", "max-message")] {
         if let Some(value) = read::value(matches, id) {
-            text.push_str(&format!(" {flag} {}", shell(value)));
+            words.push(format!(" {flag} {}", shell(value)));
         }
     }
-    text
+    words.concat()
 }
 
 /// `--fmt`: writes files the canonical way, or says which are not.

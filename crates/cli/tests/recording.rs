@@ -49,8 +49,7 @@ fn a_client_and_its_server_are_recorded_in_every_way_at_once() {
     let shown = client.ok();
     assert!(shown.contains(r#""kind":"saved","id":"#), "{shown}");
     // The events are those of --json, as far as they are the session's own.
-    let events: String =
-        shown.lines().filter(|line| !line.contains("saved")).map(|line| format!("{line}\n")).collect();
+    let events: String = shown.split_inclusive('\n').filter(|line| !line.contains("saved")).collect();
     assert_eq!(fs::read_to_string(&lines).unwrap(), events);
     let text = fs::read_to_string(&script).unwrap();
     for step in ["c1 > \"hello\\n你好\\n\"\n", "c1 < \"HELLO\\n你好\\n\"", "c1 fin\n", "c1 <eof\n"] {

@@ -74,7 +74,7 @@ impl Example {
     }
 
     /// Plays the client of `file` against the real server.
-    fn tests(&self, file: &Path, server: &str) {
+    fn tests(file: &Path, server: &str) {
         let file = file.display().to_string();
         sockeye(["test", &file, "--var", &format!("server={server}")]).run("").ok();
     }
@@ -108,10 +108,10 @@ fn plays_both_sides(example: &Example) {
     let text = fs::read_to_string(&fresh).unwrap();
     assert!(text.contains(&format!("@var server \"{target}\"")), "{text}");
 
-    example.tests(&fresh, &target);
+    Example::tests(&fresh, &target);
     example.mocks(&fresh, example.frame);
     let kept = example.folder().join(example.kept);
-    example.tests(&kept, &example.url(&place, example.kept_frame));
+    Example::tests(&kept, &example.url(&place, example.kept_frame));
     example.mocks(&kept, example.kept_frame);
 }
 
@@ -175,7 +175,7 @@ fn a_capture_becomes_a_test_that_passes() {
     sockeye(["sessions", "export", &capture, "--as", "skt", "-o", &file]).run("").ok();
     let example = Example::raw("redis");
     let (_server, place) = example.server();
-    example.tests(Path::new(&file), &example.url(&place, ""));
+    Example::tests(Path::new(&file), &example.url(&place, ""));
 }
 
 /// One byte of the server's behaviour changed: the kept file must not pass.

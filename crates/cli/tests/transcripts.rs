@@ -111,9 +111,9 @@ fn serve(entry: &Entry, example: &Example, endpoint: &str) -> Running {
     if !example.framing.is_empty() {
         program = program.args(["--frame", example.framing]);
     }
-    let given = sockeye_service::Given::read(entry, example.args).unwrap();
+    let given = sockeye_service::Given::read(entry, example.args).expect(entry.name);
     if let (Some(file), Some(loads)) = (entry.file(&given), &entry.loads) {
-        std::fs::write(program.home().join(file), loads.example).unwrap();
+        std::fs::write(program.home().join(file), loads.example).expect(file);
     }
     let server = program.args([endpoint, entry.name]).args(example.args).start();
     server.ready();

@@ -299,16 +299,19 @@ fn what_comes_after_a_leg_was_let_go_of_is_kept_for_who_takes_it() {
             let mut bytes = b"a\ngo\nb\nrest".to_vec();
             let (first, second) = bytes.split_at_mut(cut);
             let mut printed = Vec::new();
-            let mut rest = Vec::new();
+            let (mut rest, mut gone) = (Vec::new(), false);
             for part in [first, second] {
-                if rest.is_empty() && machine.bytes(Tick::ZERO, PEER, part, &mut out).is_ok() {
-                    printed.extend_from_slice(out.printed());
-                    let gone = out.ops().iter().any(|op| matches!(op, Op::Effect(asked) if *asked == effect));
-                    rest = if gone { machine.take_rest(PEER) } else { Vec::new() };
-                    out.reset();
-                } else {
+                if gone {
                     rest.extend_from_slice(part);
+                    continue;
                 }
+                machine.bytes(Tick::ZERO, PEER, part, &mut out).unwrap();
+                printed.extend_from_slice(out.printed());
+                gone = out.ops().iter().any(|op| matches!(op, Op::Effect(asked) if *asked == effect));
+                if gone {
+                    rest = machine.take_rest(PEER);
+                }
+                out.reset();
             }
             assert_eq!(
                 (printed.as_slice(), rest.as_slice()),

@@ -26,10 +26,8 @@ pub(crate) struct Page<'a> {
 
 /// The head of a failure: `chat.skt:10:3  b <  (step 6 of 9, after 0.8ms of 1s, peer open)`.
 pub(crate) fn head(words: &Words, failure: &Failure) -> String {
-    let mut step = format!("{} {}", safe(&failure.peer), failure.op);
-    if let Some(label) = &failure.label {
-        step.push_str(&format!(" ({})", safe(label)));
-    }
+    let label = failure.label.as_ref().map(|label| format!(" ({})", safe(label))).unwrap_or_default();
+    let step = format!("{} {}{label}", safe(&failure.peer), failure.op);
     let state = words.plain(state_key(failure.state));
     let (number, of) = (failure.step.to_string(), failure.of.to_string());
     let elapsed = time(failure.elapsed);
@@ -104,8 +102,7 @@ impl Page<'_> {
     fn cause(&mut self) {
         let failure = self.failure;
         let fault = match (&failure.kind, &failure.fault) {
-            (_, Some(fault)) => (**fault).clone(),
-            (Kind::BadEndpoint(fault), None) => (**fault).clone(),
+            (_, Some(fault)) | (Kind::BadEndpoint(fault), None) => (**fault).clone(),
             (Kind::Connect(code) | Kind::Listen(code) | Kind::Secure(code) | Kind::Lost(code), None) => {
                 Fault::new(*code, "")
             }
@@ -226,10 +223,7 @@ pub(crate) fn glance(data: &[u8], size: usize) -> String {
     let mut text = "\"".to_owned();
     quote(shown, &mut text);
     text.push('"');
-    if shown.len() < size {
-        text.push_str(&format!(" … ({size})"));
-    }
-    text
+    if shown.len() < size { format!("{text} … ({size})") } else { text }
 }
 
 /// A time as people read it: three digits of it count.

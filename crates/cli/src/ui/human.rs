@@ -289,8 +289,12 @@ impl Watcher for Human {
 impl Observer for Human {
     fn event(&self, event: &Event<'_>) {
         match event.kind {
-            // The person knows what was typed; what is sent of it is a message of its own.
-            Kind::Message { leg: OPERATOR, .. } | Kind::HalfClosed { leg: OPERATOR, .. } => {}
+            // The person knows what was typed; what is sent of it is a message of its own. The other two are for
+            // recordings, which ask for them.
+            Kind::Message { leg: OPERATOR, .. }
+            | Kind::HalfClosed { leg: OPERATOR, .. }
+            | Kind::Wire { .. }
+            | Kind::Secret { .. } => {}
             Kind::Message { leg, direction, data } if self.manner.verbose > 1 => {
                 self.message(event, leg, direction, data);
             }
@@ -325,8 +329,6 @@ impl Observer for Human {
                 let key = if user.is_empty() { "event-logged-in" } else { "event-authenticated" };
                 self.sentence(event, key, &[("user", user), ("mechanism", mechanism)]);
             }
-            // For recordings, which ask for them.
-            Kind::Wire { .. } | Kind::Secret { .. } => {}
             Kind::Fault { leg, direction, name, detail } => {
                 let key = match direction {
                     Direction::In => "event-fault-in",

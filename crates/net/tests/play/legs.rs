@@ -149,7 +149,10 @@ fn socket2_linger(stream: &TcpStream) {
 
 #[test]
 fn a_leg_that_cannot_be_opened_is_the_conversations_concern_and_an_observer_knows_all() {
-    let shut = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    // Bound, so that nobody else gets the port, and never listening.
+    let bound = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).unwrap();
+    bound.bind(&std::net::SocketAddr::from(([127, 0, 0, 1], 0)).into()).unwrap();
+    let shut = bound.local_addr().unwrap().as_socket().unwrap();
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let at = format!("tcp://{}", taken.local_addr().unwrap());
     let eye = Eye::new(false);
