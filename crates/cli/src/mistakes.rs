@@ -108,7 +108,7 @@ impl Shown {
     fn refused(words: &Words, refusal: &Refusal) -> Self {
         let spot = &refusal.spot;
         let part = match &refusal.why {
-            Why::Open(unfit) => safe(&unfit.to_string()),
+            Why::Open(part) => safe(part),
             _ => String::new(),
         };
         let key = format!("refusal-{}", why_word(&refusal.why));

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use sockeye_core::{Code, Fault};
 
-use crate::data::{Data, Unfit};
+use crate::data::Data;
 use crate::pattern::Pattern;
 use crate::play::{Part, Side, Spot};
 use crate::program::{Op, Place, Program, Role, Step};
@@ -26,7 +26,7 @@ pub struct Refusal {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Why {
     /// What the peer said is written as what it might say, without `like`: a mock does not know what to send.
-    Open(Unfit),
+    Open(Box<str>),
     /// The peer's connection is closed and used again, and there is one session only.
     Reopens,
     /// TLS is put on in the middle, and a mock has no certificate.
@@ -41,8 +41,7 @@ impl Refusal {
     /// The refusal for people.
     pub fn fault(&self) -> Fault {
         let (what, part) = match &self.why {
-            Why::Open(Unfit::Open(part)) => ("open", &**part),
-            Why::Open(_) => ("open", self.op),
+            Why::Open(part) => ("open", &**part),
             Why::Reopens => ("reopens", self.op),
             Why::Secures => ("secures", self.op),
             Why::NoPeer => ("no-peer", ""),
@@ -203,7 +202,7 @@ impl Score {
                 Op::Send(data) => answers[index] = Some(data.pattern()),
                 Op::Expect(pattern) | Op::Skip(pattern) => {
                     if let Some(part) = pattern.open() {
-                        let why = Why::Open(Unfit::Open(part));
+                        let why = Why::Open(part);
                         return Err(Box::new(self.refuse(Some(index), why)));
                     }
                 }
