@@ -130,3 +130,88 @@ fn a_signal_ends_a_recording_well() {
     assert!(text.contains("c1 > \"typed\"\nc1 < \"typed\""), "{text}");
     assert!(place.sessions(&["list"]).trim_end().ends_with("cut"));
 }
+
+#[test]
+fn a_file_that_is_played_is_recorded_over_and_what_fails_to_begin_overwrites_nothing() {
+    let place = Place::new();
+    let server = place.server(&["tcp://127.0.0.1:0", "upper"]);
+    let script = place.path("a.skt");
+    let text = format!("peer c connect {}\nc > \"hello\"\nc < \"HELLO\"\n", server.ready());
+    fs::write(&script, &text).unwrap();
+    place
+        .program(&["replay", &script, "--as", "client", "--session", "9", "--record", &script])
+        .run("")
+        .with_code(2);
+    assert_eq!(fs::read_to_string(&script).unwrap(), text);
+    let again = place.path("./a.skt");
+    let records = ["--record", &script, "--record", "store", "--record", &again, "--record", "store"];
+    let ended = place.program(&["replay", &script, "--as", "client"]).args(records).run("");
+    assert!(!ended.stderr.contains("warning"), "{}", ended.stderr);
+    ended.ok();
+    let recorded = fs::read_to_string(&script).unwrap();
+    assert!(recorded.starts_with("# recorded by") && recorded.contains("c1 < \"HELLO\""), "{recorded}");
+    assert_eq!(place.ids(&["list"]).len(), 1);
+    place.program(&["test", &script]).run("").ok();
+}
+
+/// What a client of every service records passes against that service at once, on every transport.
+#[test]
+fn what_is_recorded_of_any_service_passes_at_once() {
+    let place = Place::new();
+    let target = place.server(&["tcp://127.0.0.1:0", "echo"]);
+    let forward = ["forward", &target.ready()];
+    let services: [&[&str]; 8] = [
+        &["ack"],
+        &["ack", "--keep", "消息"],
+        &["receive"],
+        &["upper"],
+        &["discard"],
+        &["reply", "--on", "hello=bye"],
+        &["exec", "cat"],
+        &forward,
+    ];
+    let unix = format!("unix://{}", place.path("u"));
+    for endpoint in ["tcp://127.0.0.1:0", "ws://[::1]:0/p", "udp://127.0.0.1:0", &unix] {
+        // Datagrams are not forwarded to streams.
+        let services = services.iter().filter(|words| words[0] != "forward" || !endpoint.starts_with("udp"));
+        for words in services {
+            let _ = fs::remove_file(place.path("u"));
+            let server = place.server(&[&[endpoint], *words].concat());
+            let script = place.path("s.skt");
+            let asked =
+                place.program(&["ask", &server.ready(), "hello", "-t", "500ms", "--record", &script]).run("");
+            let silent = matches!(words[0], "receive" | "discard");
+            assert_eq!(
+                asked.code,
+                Some(if silent { 6 } else { 0 }),
+                "{endpoint} {words:?}: {}",
+                asked.stderr
+            );
+            let tested = place.program(&["test", &script]).run("");
+            assert_eq!(tested.code, Some(0), "{endpoint} {words:?}: {tested:?}");
+        }
+    }
+}
+
+/// What another program captured is a recording as well, where it is whole.
+#[test]
+fn a_capture_is_tested_and_what_it_lacks_is_told() {
+    let place = Place::new();
+    let captures = concat!(env!("CARGO_MANIFEST_DIR"), "/../record/tests/captures/");
+    let path = |name: &str| format!("{captures}{name}");
+    let before = fs::read(path("redis.pcap")).unwrap();
+    let told = place.program(&["test", &path("redis.pcap"), "--var", "server=tcp://127.0.0.1:1"]).run("");
+    assert!(told.with_code(1).contains("error[refused]"), "{}", told.stderr);
+    let told = place.program(&["test", &path("redis-cut.pcap")]).run("");
+    assert!(told.code != Some(0) && format!("{told:?}").contains("flawed-capture"), "{told:?}");
+    let told = place.program(&["test", "--fmt", &path("redis.pcap")]).run("");
+    assert!(told.code != Some(0) && fs::read(path("redis.pcap")).unwrap() == before);
+    let export = |words: &[&str]| place.program(&["sessions", "export"]).args(words).run("");
+    let told = export(&[&path("redis-cut.pcap")]);
+    assert!(told.stderr.matches("warning[flawed-capture]").count() == 5, "{}", told.stderr);
+    assert!(told.ok().contains("c1 > "));
+    let one = export(&[&path("redis-cut.pcap"), "--peer", ":37286"]);
+    assert_eq!(one.stderr.matches("warning[").count(), 2, "{}", one.stderr);
+    assert_eq!(one.ok().matches(" connect ").count(), 1);
+    assert!(export(&[&path("dns.pcap"), "--peer", "10.9"]).with_code(3).contains("error[no-session]"));
+}

@@ -76,15 +76,15 @@ pub enum Then {
 
 /// Plays a recording. A file with mistakes is given back to be shown.
 pub fn run(request: &Request, watch: &dyn Watch, views: &Views) -> Result<Summary, Unreadable> {
-    let program = load(request)?;
+    let program = load(request, views)?;
     match request.side {
         Side::Client => client(request, program, watch, views),
         Side::Server => server(request, program, watch, views),
     }
 }
 
-fn load(request: &Request) -> Result<Program, Unreadable> {
-    let source = recording::text(&request.recording, request.store.as_deref())?;
+fn load(request: &Request, views: &Views) -> Result<Program, Unreadable> {
+    let source = recording::text(&request.recording, request.store.as_deref(), &*views.watcher)?;
     let mut program = script::read(&source.path, &source.text, &request.vars)?;
     let wanted = |index: usize| request.sessions.is_empty() || request.sessions.contains(&(index + 1));
     if let Some(number) = request.sessions.iter().find(|number| **number > program.peers.len()) {
