@@ -177,10 +177,12 @@ error-no-store = nothing is recorded yet: there is no store { $path }
     .hint = --record store records sessions; --store FILE names another store
 error-no-session = { $what ->
     [none] there is no session { $name }: the store { $path } has none
+    [mixed] the sessions { $name } were recorded at different ends or servers, and are no single conversation
     [peer] no session in { $path } has { $name } in an address of either end
    *[other] there is no session { $name }: those in { $path } are numbered { $have }
  }
     .hint = { $what ->
+        [mixed] export each to a file of its own; --service and --peer of `sockeye sessions list` tell them apart
         [peer] write it as addresses are shown: 192.0.2.7, :6379, [2001:db8::7]:80
        *[other] `sockeye sessions list` shows what there is; a file of that name is ./{ $name }
       }

@@ -177,10 +177,12 @@ error-no-store = 还没有录过：会话库 { $path } 不存在
     .hint = 用 --record store 录制会话；用 --store 文件 指定别的会话库
 error-no-session = { $what ->
     [none] 没有会话 { $name }：会话库 { $path } 是空的
+    [mixed] 会话 { $name } 是在不同的一端或不同的服务端录的，不是同一场对话
     [peer] { $path } 里没有哪个会话的任一端地址含有 { $name }
    *[other] 没有会话 { $name }：{ $path } 里的编号是 { $have }
  }
     .hint = { $what ->
+        [mixed] 请各自导出成一个文件；`sockeye sessions list` 的 --service 和 --peer 可以把它们分开
         [peer] 请照地址显示的样子写：192.0.2.7、:6379、[2001:db8::7]:80
        *[other] 用 `sockeye sessions list` 看有哪些；如果是这个名字的文件，请写 ./{ $name }
       }

@@ -134,24 +134,53 @@ fn a_signal_ends_a_recording_well() {
 #[test]
 fn a_file_that_is_played_is_recorded_over_and_what_fails_to_begin_overwrites_nothing() {
     let place = Place::new();
-    let server = place.server(&["tcp://127.0.0.1:0", "upper"]);
     let script = place.path("a.skt");
-    let text = format!("peer c connect {}\nc > \"hello\"\nc < \"HELLO\"\n", server.ready());
-    fs::write(&script, &text).unwrap();
-    place
-        .program(&["replay", &script, "--as", "client", "--session", "9", "--record", &script])
-        .run("")
-        .with_code(2);
-    assert_eq!(fs::read_to_string(&script).unwrap(), text);
+    let text = "peer c connect tcp://127.0.0.1:1\nc > \"hello\"\nc < \"HELLO\"\n";
+    let mock = ["tcp://127.0.0.1:0", "script", &script];
+    fs::write(&script, "nobody > here\n").unwrap();
+    place.program(&["serve"]).args(mock).args(["--record", &script]).run("").with_code(3);
+    assert_eq!(fs::read_to_string(&script).unwrap(), "nobody > here\n");
+    fs::write(&script, text).unwrap();
     let again = place.path("./a.skt");
     let records = ["--record", &script, "--record", "store", "--record", &again, "--record", "store"];
-    let ended = place.program(&["replay", &script, "--as", "client"]).args(records).run("");
-    assert!(!ended.stderr.contains("warning"), "{}", ended.stderr);
-    ended.ok();
+    let server = place.server(&[&mock[..], &records, &["-v"]].concat());
+    assert_eq!(place.program(&["ask", &server.ready(), "hello"]).run("").ok(), "HELLO");
+    server.says("saved as 1");
+    let ended = server.stop();
+    assert!(ended.code == Some(0) && !ended.stderr.contains("warning"), "{}", ended.stderr);
     let recorded = fs::read_to_string(&script).unwrap();
     assert!(recorded.starts_with("# recorded by") && recorded.contains("c1 < \"HELLO\""), "{recorded}");
     assert_eq!(place.ids(&["list"]).len(), 1);
-    place.program(&["test", &script]).run("").ok();
+}
+
+#[test]
+fn an_exported_command_line_says_the_same_again() {
+    let place = Place::new();
+    let serve = |words: &[&str]| place.server(&[words, &["upper", "--record", "store", "-v"]].concat());
+    let servers =
+        [serve(&["tls://127.0.0.1:0", "--self-signed"]), serve(&["tcp://any:0?frame=line&enc=gbk"])];
+    let line = format!("{}?frame=line&enc=gbk", servers[1].ready());
+    place
+        .program(&["ask", &servers[0].ready(), "--insecure", "it's $HOME", "--record", "store"])
+        .run("")
+        .ok();
+    place.program(&["ask", &line, "你好 a", "b"]).run("").ok();
+    servers[0].says("saved as");
+    servers[1].says("saved as");
+    let ids: Vec<String> = place.ids(&["list"]).iter().map(u64::to_string).collect();
+    assert_eq!(ids.len(), 3);
+    let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
+    let lines = place.sessions(&[&["export", "--as", "command"], &*ids].concat());
+    let mut said = Vec::new();
+    for line in lines.lines() {
+        let line = line.replacen("sockeye", env!("CARGO_BIN_EXE_sockeye"), 1);
+        said.push(Program::new("sh").args(["-c", &line]).run("").ok());
+    }
+    said.sort();
+    assert_eq!(said, ["IT'S $HOME", "IT'S $HOME", "你好 A\nB\n"], "{lines}");
+    // A client's sessions and a server's are no conversation.
+    let told = place.program(&[&["sessions", "export"], &*ids].concat()).run("");
+    assert!(told.with_code(3).contains("error[no-session]"), "{}", told.stderr);
 }
 
 /// What a client of every service records passes against that service at once, on every transport.

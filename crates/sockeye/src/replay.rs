@@ -13,11 +13,12 @@ use sockeye_net::{End, Front, signals};
 use sockeye_script::play::mock::{self, Mock, Played};
 use sockeye_script::play::{Options, Pace, Part, Reuse};
 use sockeye_script::program::{Op, Role};
+use sockeye_script::transcript::Subject;
 use sockeye_script::{Program, Vars};
 
 use crate::bounds::Bounds;
 use crate::given::{self, Params};
-use crate::recording;
+use crate::recording::{self, About};
 use crate::script::{self, Unreadable};
 use crate::test::play::{Setup, run as play};
 use crate::test::{Party, Report, Summary, Verdict, Watch};
@@ -72,6 +73,13 @@ pub enum Then {
     End,
     /// It begins again.
     Again,
+}
+
+/// What is recorded of a replay: of a mock, a server's sessions.
+pub fn about(request: &Request) -> Result<About, Fault> {
+    let endpoint = request.endpoint.as_deref().map(|to| given::endpoint(to, &request.params)).transpose()?;
+    let endpoints = endpoint.map(|endpoint| endpoint.to_string()).into_iter().collect();
+    Ok(About { verb: "replay".to_owned(), subject: Subject::Server { endpoints }, seed: Some(request.seed) })
 }
 
 /// Plays a recording. A file with mistakes is given back to be shown.

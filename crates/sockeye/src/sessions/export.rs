@@ -164,12 +164,19 @@ impl Origin {
         }
     }
 
-    /// Whose events they are. Where they are of several runs, the first tells.
-    pub(super) fn about(&self) -> Result<About, Fault> {
+    /// Whose events they are. Those of servers and clients, or of several servers, are not one conversation.
+    fn about(&self) -> Result<About, Fault> {
         let (verb, subject) = match self {
             Self::Store(store, ids) => {
                 let first = ids.first().copied().unwrap_or_default();
-                (store.session(first)?.map_or_else(String::new, |it| it.verb), store.subject(first)?)
+                let subject = store.subject(first)?;
+                for id in ids {
+                    if store.subject(*id)? != subject {
+                        let name = format!("{first}, {id}");
+                        return Err(Fault::new(Code::NoSession, "").arg("what", "mixed").arg("name", name));
+                    }
+                }
+                (store.session(first)?.map_or_else(String::new, |it| it.verb), subject)
             }
             Self::Capture(..) | Self::Text(_) => (String::from("export"), Subject::Capture),
         };
