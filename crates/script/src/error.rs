@@ -246,16 +246,33 @@ impl Noun {
 }
 
 impl Errors {
+    /// What is to be said of a file whose bytes are no UTF-8.
+    pub fn not_utf8(path: &str, bytes: &[u8]) -> Self {
+        let (source, place) = lossy(path, bytes, 0);
+        Self { sources: vec![source], list: vec![Error { place, what: What::Utf8 }] }
+    }
+
     /// The text that a place is in.
     pub fn source(&self, place: Place) -> Option<&Source> {
         self.sources.get(usize::from(place.source))
     }
 }
 
+/// Bytes as text, as far as they are, and where in it they are not. Only the line that is shown is kept of what is long.
+pub(crate) fn lossy(path: &str, bytes: &[u8], source: u16) -> (Source, Place) {
+    const AFTER: usize = 1 << 10;
+    let valid = std::str::from_utf8(bytes).map_or_else(|error| error.valid_up_to(), str::len);
+    let end = bytes.len().min(valid + AFTER);
+    let start = u32::try_from(valid).unwrap_or(u32::MAX);
+    // What stands there now is U+FFFD, of three bytes.
+    let place = Place { source, start, end: start.saturating_add(3) };
+    (Source::new(path, &String::from_utf8_lossy(&bytes[..end])), place)
+}
+
 impl Source {
     /// A text with its path.
     pub fn new(path: &str, text: &str) -> Self {
-        Self { path: Arc::from(path), text: Arc::from(text) }
+        Self { path: Arc::from(path), text: Arc::from(text), included: None }
     }
 
     /// The line and the column of a byte, both from 1; columns count characters.

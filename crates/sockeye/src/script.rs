@@ -8,6 +8,7 @@ use sockeye_core::{Code, Fault};
 use sockeye_script::play::Refusal;
 use sockeye_script::{Errors, Wanted};
 
+pub use sockeye_script::program::includes;
 pub use sockeye_script::{Program, Vars, error, play};
 
 /// The longest file that is read: 16 MiB.
@@ -65,14 +66,17 @@ pub fn read(path: &str, text: &str, given: &Vars) -> Result<Program, Unreadable>
 }
 
 /// The text of a file; a byte order mark at its beginning is the reader's business.
-pub fn text(path: &str) -> Result<String, Fault> {
+pub fn text(path: &str) -> Result<String, Unreadable> {
     let bad = |error: io::Error| match error.kind() {
         io::ErrorKind::NotFound => Fault::new(Code::NoFile, "").arg("path", path),
+        io::ErrorKind::FileTooLarge => {
+            Fault::new(Code::BadFile, "").arg("path", path).detail(format!("> {} MiB", LONGEST >> 20))
+        }
         _ => Fault::new(Code::BadFile, "").arg("path", path).detail(error),
     };
     let bytes = bytes(Path::new(path)).map_err(bad)?;
     String::from_utf8(bytes)
-        .map_err(|error| bad(io::Error::new(io::ErrorKind::InvalidData, error.utf8_error())))
+        .map_err(|error| Unreadable::Mistakes(Errors::not_utf8(path, error.as_bytes())))
 }
 
 /// All of a file, which is refused where it is longer than may be.

@@ -25,11 +25,11 @@ pub fn text(name: &str, store: Option<&str>) -> Result<Source, Fault> {
         let title = format!("made by sockeye {} of {name}", env!("CARGO_PKG_VERSION"));
         let options = import::Options { title, ..import::Options::default() };
         let (text, _) = import::transcript(&bytes, &options)?;
-        return Ok(Source { path: name.into(), text: text.into() });
+        return Ok(Source::new(name, &text));
     }
     let text = String::from_utf8(bytes);
     let text = text.map_err(|_| Fault::new(Code::BadFile, "").arg("path", name).detail("not UTF-8"))?;
-    Ok(Source { path: name.into(), text: text.into() })
+    Ok(Source::new(name, &text))
 }
 
 /// Whether a file begins as captures do: pcap in either order of bytes, with micro- or nanoseconds, or pcapng.
@@ -80,7 +80,7 @@ pub(crate) fn from_store(store: &Store, ids: &[u64], name: &str) -> Result<Sourc
     let mut transcript = Transcript::new(target::transcript(&about));
     store.events(ids, |event| transcript.event(event, &mut text))?;
     transcript.end(&mut text);
-    Ok(Source { path: name.into(), text: text.into() })
+    Ok(Source::new(name, &text))
 }
 
 /// A file that somebody named.

@@ -14,7 +14,6 @@ use sockeye_core::{Code, Fault};
 use sockeye_record::recorder::BOUND;
 use sockeye_record::store::{Scribe, Store, usual_path};
 use sockeye_record::{Recorder, Report, Target};
-use sockeye_script::transcript::Subject;
 
 use crate::given::{self, Params};
 use crate::views::Views;
@@ -25,6 +24,7 @@ pub(crate) use load::{file, is_capture, no_session, opened};
 pub use sockeye_record::WhenFull;
 pub use sockeye_record::store::{About, Keep, Sync};
 pub use sockeye_script::program::Source;
+pub use sockeye_script::transcript::Subject;
 pub(crate) use target::transcript;
 pub use target::{Kind, open};
 
