@@ -70,7 +70,7 @@ fn a_recorded_session_is_a_test_that_one_byte_fails() {
     let other = format!("server=tcp://{}", echo.address());
     let text = said(files.test("first.skt").args(["--var", &other]), 1);
     for part in [
-        ":5:1  c1 <  (step 2 of 4, after ",
+        ":1  c1 <  (step ",
         "ms of 5s, peer open)",
         "the message differs from byte 1 on (counted from 0)",
         "expected  \"HELLO, 世界\\n\"",
@@ -86,10 +86,10 @@ fn a_recorded_session_is_a_test_that_one_byte_fails() {
         assert!(text.contains(part), "{part} in\n{text}");
     }
     // One byte of the file, in Chinese: the mark is below the byte that differs, wide characters counted as two columns.
-    let changed = files.read("first.skt").replace("世界\\n\"\nc1 fin", "世间\\n\"\nc1 fin");
+    let changed = files.read("first.skt").replace("c1 < \"HELLO, 世界", "c1 < \"HELLO, 世间");
     files.write("changed.skt", changed.as_bytes());
     let text = said(files.test("changed.skt").args(["--lang", "zh-CN"]), 1);
-    assert!(text.contains("第 2 步，共 4 步") && text.contains("消息从第 11 字节起不同（从 0 数起）"), "{text}");
+    assert!(text.contains("步，共 4 步，用了 ") && text.contains("消息从第 10 字节起不同（从 0 数起）"), "{text}");
     let lines: Vec<&str> = text.lines().collect();
     let at = lines.iter().position(|line| line.contains("期望  \"")).unwrap();
     assert_eq!(lines[at..at + 3], ["  期望  \"HELLO, 世间\\n\"", "  实际  \"HELLO, 世界\\n\"", "                  ^"]);
@@ -329,12 +329,37 @@ fn directories_are_run_in_parallel_and_reported_in_every_shape() {
     assert_eq!((&json["files"], &json["passed"], &json["failed"]), (&22.into(), &20.into(), &1.into()));
     let failure = json["reports"].as_array().unwrap().iter().find(|report| report["verdict"] == "failed");
     assert_eq!(failure.unwrap()["failure"]["mismatch"]["at"], 5);
+    schema_has(&json);
     let xml = files.read("r.xml");
     assert!(xml.contains("tests=\"22\" skipped=\"0\" errors=\"1\" failures=\"1\""), "{xml}");
     assert!(xml.contains("&lt;A &amp; C&gt;") && !xml.contains("<A & C>"));
     let page = files.read("page/index.html");
-    assert!(page.starts_with("<!doctype html>") && !page.contains("<A & C>") && !page.contains("src="), "{page}");
+    assert!(page.starts_with("<!DOCTYPE html>") && !page.contains("<A & C>") && !page.contains("src="), "{page}");
     assert!(said_of(&files, &var).contains("files: 22, passed: 20"));
+}
+
+/// Holds every key of a report beside the schema that documents it.
+fn schema_has(report: &serde_json::Value) {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/test-report.schema.json");
+    let schema: serde_json::Value = serde_json::from_str(&fs::read_to_string(path).unwrap()).unwrap();
+    let known = |at: &str, object: &serde_json::Value| {
+        let properties = schema.pointer(at).unwrap();
+        for key in object.as_object().unwrap().keys() {
+            assert!(properties.get(key).is_some(), "the schema has no {key} at {at}");
+        }
+    };
+    known("/properties", report);
+    for one in report["reports"].as_array().unwrap() {
+        known("/$defs/report/properties", one);
+        if let Some(failure) = one.get("failure") {
+            known("/$defs/failure/properties", failure);
+            known("/$defs/mismatch/properties", &failure["mismatch"]);
+            known("/$defs/frame/properties", &failure["recent"][0]);
+        }
+        for mistake in one["mistakes"].as_array().into_iter().flatten() {
+            known("/$defs/mistake/properties", mistake);
+        }
+    }
 }
 
 /// The same run in Chinese, which has its own page.
@@ -369,7 +394,7 @@ fn a_signal_ends_a_run_and_says_what_was_not_run() {
     run.says("connected to");
     run.signal(Signal::SIGINT);
     let ended = run.ends_by_itself();
-    let said = ended.with_code(1);
+    let said = ended.with_code(130);
     assert!(said.contains("not run: 2 (interrupted)"), "{said}");
 }
 

@@ -7,6 +7,9 @@ use sockeye_core::Fault;
 
 use crate::program::{Place, Source};
 
+/// The byte order mark, which editors put at the beginning of a file.
+pub(crate) const MARK: char = '\u{feff}';
+
 /// The most errors of one file that are told.
 pub const MOST: usize = 20;
 
@@ -284,7 +287,8 @@ impl Source {
         let before = &self.text[..at];
         let line = memchr::memrchr(b'\n', before.as_bytes()).map_or(0, |end| end + 1);
         let lines = memchr::memchr_iter(b'\n', before.as_bytes()).count();
-        (lines + 1, before[line..].chars().count() + 1)
+        // A byte order mark is no character that anybody sees.
+        (lines + 1, before[line..].trim_start_matches(MARK).chars().count() + 1)
     }
 
     /// The line, without its end, that a byte is in.
@@ -293,7 +297,7 @@ impl Source {
         let (before, after) = self.text.as_bytes().split_at(at);
         let start = memchr::memrchr(b'\n', before).map_or(0, |end| end + 1);
         let end = memchr::memchr(b'\n', after).map_or(self.text.len(), |end| at + end);
-        self.text.get(start..end).unwrap_or("").trim_end_matches('\r')
+        self.text.get(start..end).unwrap_or("").trim_end_matches('\r').trim_start_matches(MARK)
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crate::error::MARK;
 use crate::program::{Place, Program, includes};
 
 /// A place in a text.
@@ -31,6 +32,7 @@ impl Spot {
         let start = floor(text, place.start as usize);
         let end = floor(text, place.end as usize).max(start);
         let begins = text[..start].rfind('\n').map_or(0, |at| at + 1);
+        let begins = if text[begins..start].starts_with(MARK) { begins + MARK.len_utf8() } else { begins };
         let ends = text[start..].find('\n').map_or(text.len(), |at| start + at);
         let line = text[begins..ends].trim_end_matches('\r');
         let count = |text: &str| u32::try_from(text.chars().count()).unwrap_or(u32::MAX);
