@@ -216,11 +216,13 @@ impl Score {
 
     /// One session is one connection: it cannot be opened again.
     fn check_alone(&self, peer: u16) -> Result<(), Box<Refusal>> {
-        let mut is_closed = false;
+        let (mut is_closed, mut is_ended) = (false, false);
         for (index, step) in self.program.steps.iter().enumerate().filter(|(_, step)| step.peer == peer) {
-            if is_closed && !is_nobodys(&step.op) {
+            let is_next = is_ended && matches!(step.op, Op::Connect);
+            if is_next || is_closed && !is_nobodys(&step.op) {
                 return Err(Box::new(self.refuse(Some(index), Why::Reopens)));
             }
+            is_ended |= matches!(step.op, Op::Eof);
             is_closed |= matches!(step.op, Op::Close | Op::Abort | Op::Reset);
         }
         Ok(())

@@ -29,11 +29,11 @@ pub fn text(name: &str, store: Option<&str>, watcher: &dyn Watcher) -> Result<So
         let capture = Capture { path: name.to_owned(), bytes };
         let (text, summary) = capture.text()?;
         tell(&summary, watcher);
-        return Ok(Source { path: name.into(), text: text.into() });
+        return Ok(Source::new(name, &text));
     }
     let text = String::from_utf8(bytes);
     let text = text.map_err(|_| Fault::new(Code::BadFile, "").arg("path", name).detail("not UTF-8"))?;
-    Ok(Source { path: name.into(), text: text.into() })
+    Ok(Source::new(name, &text))
 }
 
 /// What another program captured.
@@ -114,7 +114,7 @@ pub(crate) fn from_store(store: &Store, ids: &[u64], name: &str) -> Result<Sourc
     let mut transcript = Transcript::new(target::transcript(&about));
     store.events(ids, |event| transcript.event(event, &mut text))?;
     transcript.end(&mut text);
-    Ok(Source { path: name.into(), text: text.into() })
+    Ok(Source::new(name, &text))
 }
 
 /// A file that somebody named.

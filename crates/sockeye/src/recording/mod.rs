@@ -11,15 +11,13 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
+use crate::given::{self, Params};
+use crate::views::Views;
 use sockeye_core::quantity::Span;
 use sockeye_core::{Code, Fault};
 use sockeye_record::recorder::BOUND;
 use sockeye_record::store::{Scribe, Store, usual_path};
 use sockeye_record::{Recorder, Report, Sink, Target};
-use sockeye_script::transcript::Subject;
-
-use crate::given::{self, Params};
-use crate::views::Views;
 use views::{Tee, Told, Watched};
 
 pub use load::text;
@@ -27,6 +25,7 @@ pub(crate) use load::{Capture, file, is_capture, no_session, opened, tell};
 pub use sockeye_record::WhenFull;
 pub use sockeye_record::store::{About, Keep, Sync};
 pub use sockeye_script::program::Source;
+pub use sockeye_script::transcript::Subject;
 pub(crate) use target::transcript;
 pub use target::{Kind, open};
 
