@@ -109,8 +109,8 @@ pub(crate) fn run(desk: &Desk<'_>, matches: &ArgMatches, recording: &Current) ->
     let progress = Progress::new(told, desk.paint, desk.stderr.clone(), width);
     let paths = request.paths.join(" ");
     let about = || recorded(&read::values(matches, "record"), paths, desk.seed);
-    let summary = recording
-        .around(matches, desk.views, about, |views| sockeye::test::run(&request, &progress, views));
+    let summary =
+        recording.around(matches, desk.views, about, |views| sockeye::test::run(&request, &progress, views));
     progress.end();
     let summary = summary?;
     desk.stderr.push(format!("{}\n", text::summary(desk.words, &summary)).as_bytes());

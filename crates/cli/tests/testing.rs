@@ -89,10 +89,16 @@ fn a_recorded_session_is_a_test_that_one_byte_fails() {
     let changed = files.read("first.skt").replace("c1 < \"HELLO, 世界", "c1 < \"HELLO, 世间");
     files.write("changed.skt", changed.as_bytes());
     let text = said(files.test("changed.skt").args(["--lang", "zh-CN"]), 1);
-    assert!(text.contains("步，共 4 步，用了 ") && text.contains("消息从第 10 字节起不同（从 0 数起）"), "{text}");
+    assert!(
+        text.contains("步，共 4 步，用了 ") && text.contains("消息从第 10 字节起不同（从 0 数起）"),
+        "{text}"
+    );
     let lines: Vec<&str> = text.lines().collect();
     let at = lines.iter().position(|line| line.contains("期望  \"")).unwrap();
-    assert_eq!(lines[at..at + 3], ["  期望  \"HELLO, 世间\\n\"", "  实际  \"HELLO, 世界\\n\"", "                  ^"]);
+    assert_eq!(
+        lines[at..at + 3],
+        ["  期望  \"HELLO, 世间\\n\"", "  实际  \"HELLO, 世界\\n\"", "                  ^"]
+    );
 }
 
 /// Every step that framed streams know, with both ends in one file.
@@ -219,7 +225,10 @@ fn files_are_included_and_loaded_and_named_in_mistakes() {
 fn odd_files_are_refused_in_a_few_words() {
     let files = Files::new(&[("empty.skt", ""), ("folder.skt/note.txt", "")]);
     files.write("latin.skt", b"peer c connect tcp://h:1\nc > \"\xe9\"\n");
-    files.write("long.skt", format!("c > {}\n@timeout {}\n", "x".repeat(1 << 20), "y".repeat(1 << 20)).as_bytes());
+    files.write(
+        "long.skt",
+        format!("c > {}\n@timeout {}\n", "x".repeat(1 << 20), "y".repeat(1 << 20)).as_bytes(),
+    );
     files.write("huge.skt", &vec![b'#'; (16 << 20) + 1]);
     files.write("order.skt", "\u{feff}c <never\r\nc < json($.a = 1)\r\n".as_bytes());
     files.write("zero.skt", b"c > \0\n");
@@ -288,7 +297,8 @@ fn a_pass_after_a_failure_is_called_flaky() {
     assert!(said(files.test("moody.skt").args(["--var", &var]), 1).contains("failed: 1"));
     let var = format!("at={}", moody());
     let (xml, json) = (files.path("out/r.xml"), files.path("r.json"));
-    let reports = ["--report", &format!("junit={xml}"), "--report", &format!("json={json}"), "--report", "tap"];
+    let reports =
+        ["--report", &format!("junit={xml}"), "--report", &format!("json={json}"), "--report", "tap"];
     let kept = files.path("kept");
     let more = ["--var", &var, "--retry", "2", "--artifacts", &kept];
     let ended = files.test("moody.skt").args(more).args(reports).run("");
@@ -299,7 +309,10 @@ fn a_pass_after_a_failure_is_called_flaky() {
     assert!(tap.contains("ok 1 - ") && tap.contains("attempts: \"2\""), "{tap}");
     assert!(files.read("out/r.xml").contains("<flakyFailure message=\"the message differs from byte 0"));
     let report: serde_json::Value = serde_json::from_str(&files.read("r.json")).unwrap();
-    assert_eq!((&report["flaky"], &report["reports"][0]["earlier"][0]["kind"]), (&1.into(), &"differs".into()));
+    assert_eq!(
+        (&report["flaky"], &report["reports"][0]["earlier"][0]["kind"]),
+        (&1.into(), &"differs".into())
+    );
     // Only the attempt that failed has left something.
     let paths = report["reports"][0]["kept"].as_array().unwrap();
     assert_eq!(paths.len(), 2);
@@ -311,7 +324,9 @@ fn a_pass_after_a_failure_is_called_flaky() {
 #[test]
 fn directories_are_run_in_parallel_and_reported_in_every_shape() {
     let server = server("upper");
-    let text = |answer: &str| format!("peer c connect {{{{server}}}}?frame=line\nc > \"<a & b>\"\nc < \"{answer}\"\n");
+    let text = |answer: &str| {
+        format!("peer c connect {{{{server}}}}?frame=line\nc > \"<a & b>\"\nc < \"{answer}\"\n")
+    };
     let files = Files::new(&[("d/bad.skt", "c <evr\n"), ("d/fail.skt", &text("<A & C>"))]);
     for number in 0..20 {
         files.write(&format!("d/deep/{number}.skt"), text("<A & B>").as_bytes());
@@ -334,7 +349,10 @@ fn directories_are_run_in_parallel_and_reported_in_every_shape() {
     assert!(xml.contains("tests=\"22\" skipped=\"0\" errors=\"1\" failures=\"1\""), "{xml}");
     assert!(xml.contains("&lt;A &amp; C&gt;") && !xml.contains("<A & C>"));
     let page = files.read("page/index.html");
-    assert!(page.starts_with("<!DOCTYPE html>") && !page.contains("<A & C>") && !page.contains("src="), "{page}");
+    assert!(
+        page.starts_with("<!DOCTYPE html>") && !page.contains("<A & C>") && !page.contains("src="),
+        "{page}"
+    );
     assert!(said_of(&files, &var).contains("files: 22, passed: 20"));
 }
 
@@ -373,7 +391,8 @@ fn said_of(files: &Files, var: &str) -> String {
 
 #[test]
 fn files_are_formatted_or_only_looked_at() {
-    let files = Files::new(&[("a.skt", "peer  c   connect tcp://h:1\nc   >   \"x\"\n"), ("b.skt", "c > \"y\"\n")]);
+    let files =
+        Files::new(&[("a.skt", "peer  c   connect tcp://h:1\nc   >   \"x\"\n"), ("b.skt", "c > \"y\"\n")]);
     let untidy = files.read("a.skt");
     let check = |code| said(sockeye(&["test", "--fmt", "--check", &files.path("")]), code);
     let text = check(1);
@@ -388,7 +407,8 @@ fn files_are_formatted_or_only_looked_at() {
 
 #[test]
 fn a_signal_ends_a_run_and_says_what_was_not_run() {
-    let text = "peer s listen tcp://127.0.0.1:0\npeer c connect {{s.url}}\nc > \"begun\"\ns < \"begun\"\nsleep 1m\n";
+    let text =
+        "peer s listen tcp://127.0.0.1:0\npeer c connect {{s.url}}\nc > \"begun\"\ns < \"begun\"\nsleep 1m\n";
     let files = Files::new(&[("a.skt", text), ("b.skt", text)]);
     let mut run = files.test("a.skt").args([&*files.path("b.skt"), "--jobs", "1", "-v"]).start();
     run.says("connected to");
@@ -400,7 +420,8 @@ fn a_signal_ends_a_run_and_says_what_was_not_run() {
 
 #[test]
 fn a_terminal_shows_a_bar_that_goes_away() {
-    let text = "peer s listen tcp://127.0.0.1:0\npeer c connect {{s.url}}\nc > \"x\"\ns < \"x\"\nsleep 300ms\n";
+    let text =
+        "peer s listen tcp://127.0.0.1:0\npeer c connect {{s.url}}\nc > \"x\"\ns < \"x\"\nsleep 300ms\n";
     let files = Files::new(&[("a.skt", text)]);
     let run = files.test("a.skt").start_on_terminal("xterm");
     run.shows("0/1");

@@ -75,8 +75,7 @@ pub fn text(path: &str) -> Result<String, Unreadable> {
         _ => Fault::new(Code::BadFile, "").arg("path", path).detail(error),
     };
     let bytes = bytes(Path::new(path)).map_err(bad)?;
-    String::from_utf8(bytes)
-        .map_err(|error| Unreadable::Mistakes(Errors::not_utf8(path, error.as_bytes())))
+    String::from_utf8(bytes).map_err(|error| Unreadable::Mistakes(Errors::not_utf8(path, error.as_bytes())))
 }
 
 /// All of a file, which is refused where it is longer than may be.

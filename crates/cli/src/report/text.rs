@@ -61,7 +61,8 @@ pub(crate) fn summary(words: &Words, summary: &Summary) -> String {
     text
 }
 
-const MARKS: &[&str] = &["test-mark-passed", "test-mark-failed", "test-mark-bad", "test-mark-skipped", "test-mark-flaky"];
+const MARKS: &[&str] =
+    &["test-mark-passed", "test-mark-failed", "test-mark-bad", "test-mark-skipped", "test-mark-flaky"];
 
 const fn mark(report: &Report) -> (&'static str, Colour) {
     match &report.verdict {

@@ -26,7 +26,14 @@ impl Spot {
     /// Finds a place of a program. Linear in the text before it: for failures, not for every step.
     pub fn of(program: &Program, place: Place) -> Self {
         let Some(source) = program.sources.get(usize::from(place.source)) else {
-            return Self { path: "".into(), line: 1, column: 1, width: 1, text: "".into(), included: Vec::new() };
+            return Self {
+                path: "".into(),
+                line: 1,
+                column: 1,
+                width: 1,
+                text: "".into(),
+                included: Vec::new(),
+            };
         };
         let text = &*source.text;
         let start = floor(text, place.start as usize);
@@ -70,10 +77,7 @@ mod tests {
     use crate::program::Source;
 
     fn spot(text: &str, start: u32, end: u32) -> Spot {
-        let program = Program {
-            sources: vec![Source::new("a.skt", text)],
-            ..Program::default()
-        };
+        let program = Program { sources: vec![Source::new("a.skt", text)], ..Program::default() };
         Spot::of(&program, Place { source: 0, start, end })
     }
 

@@ -282,9 +282,8 @@ impl Play {
         self.stations[at].link = Link::Securing;
         out.effect(Effect::Secure { leg: self.stations[at].leg, with: with.into() });
         let next = self.score.at(self.index + 1);
-        if next.is_some_and(|(step, act)| {
-            matches!(act, Act::StartTls(_)) && self.station_of(step.peer) != at
-        }) {
+        if next.is_some_and(|(step, act)| matches!(act, Act::StartTls(_)) && self.station_of(step.peer) != at)
+        {
             // Both ends are played here, and neither gets on without the other.
             return Turn::Next(self.index + 1);
         }
