@@ -3,6 +3,7 @@
 use clap::ArgMatches;
 use sockeye::bounds::bad_value;
 use sockeye::core::Fault;
+use sockeye::recording::Kind;
 use sockeye::replay::{Request, Side, Then};
 use sockeye::test::Summary;
 
@@ -25,7 +26,7 @@ pub(crate) fn run(desk: &Desk<'_>, matches: &ArgMatches, recording: &Current) ->
     // All clients of a recording are one session here, which is no conversation of one peer: packets and events of it can
     // be had, and a file would say what the recording says.
     let records = read::values(matches, "record");
-    if request.side == Side::Client && records.iter().any(|to| to == "store" || to.ends_with(".skt")) {
+    if request.side == Side::Client && records.iter().any(is_conversation) {
         return Err(refuse::usage("replay", "conflict", "--record store|FILE.skt"));
     }
     let about = || sockeye::replay::about(&request);
@@ -49,6 +50,11 @@ pub(crate) fn run(desk: &Desk<'_>, matches: &ArgMatches, recording: &Current) ->
         return Ok(Ended::Told(exit::BAD_FILE));
     };
     Ok(finish(desk, &summary))
+}
+
+/// Whether a recording is of one peer's conversation.
+fn is_conversation(to: &String) -> bool {
+    matches!(Kind::of(to), Ok(Kind::Store | Kind::Script))
 }
 
 fn finish(desk: &Desk<'_>, summary: &Summary) -> Ended {
