@@ -117,6 +117,8 @@ error-without-tls = { $endpoint } is without TLS, so nobody shows a certificate 
 error-contradiction = { $name } and { $other } do not go together
     .hint = { $name ->
         [self-signed] it makes a certificate by itself: leave one of them out
+        [tap] one report goes to stdout: write the other to a file, as in json=FILE
+        [json] one report goes to stdout: write the other to a file, as in tap=FILE
        *[other] pin believes one key, ca the authorities of a file, insecure everybody: keep the one you mean
       }
 error-bad-server-name = { $name } is no name that TLS can ask for
@@ -151,7 +153,7 @@ error-exec-not-allowed = { $path } would run programs
 error-file-exists = { $path } is there already, so nothing was written
     .hint = --dir DIR writes elsewhere; --force overwrites, and what was signed or pinned with the old key is lost
 error-unwritable = { $path } cannot be written
-    .hint = what stands in parentheses is the system's own reason; --dir DIR or --keylog FILE writes elsewhere
+    .hint = what stands in parentheses is the system's own reason; name another place for what is to be written
 error-recording-stopped = { $path } can be recorded to no further
     .hint = what it has so far is kept, and the sessions go on; make room, or record elsewhere: --record FILE, --store FILE
 error-recording-late = the recording was not written to its end within { $after }, so its last part may be missing
@@ -168,14 +170,24 @@ error-bad-store = { $what ->
     [open] the store { $path } cannot be opened
    *[other] the store { $path } cannot be used
  }
-    .hint = --store FILE, or SOCKEYE_STORE, names another store
+    .hint = { $what ->
+        [newer] use that version, or name another store: --store FILE, or SOCKEYE_STORE
+        [broken] sqlite3 { $path } .recover saves what can be read; --store FILE, or SOCKEYE_STORE, names another store
+       *[other] --store FILE, or SOCKEYE_STORE, names another store
+      }
 error-no-store = nothing is recorded yet: there is no store { $path }
     .hint = --record store records sessions; --store FILE names another store
 error-no-session = { $what ->
     [none] there is no session { $name }: the store { $path } has none
+    [mixed] the sessions { $name } were recorded at different ends or servers, and are no single conversation
+    [peer] no session in { $path } has { $name } in an address of either end
    *[other] there is no session { $name }: those in { $path } are numbered { $have }
  }
-    .hint = `sockeye sessions list` shows what there is; a file of that name is ./{ $name }
+    .hint = { $what ->
+        [mixed] export each to a file of its own; --service and --peer of `sockeye sessions list` tell them apart
+        [peer] write it as addresses are shown: 192.0.2.7, :6379, [2001:db8::7]:80
+       *[other] `sockeye sessions list` shows what there is; a file of that name is ./{ $name }
+      }
 error-bad-certificate = { $what ->
     [no-pem] { $path } has no certificate or key in it: no line -----BEGIN …-----
     [der] { $path } is DER, and PEM is wanted
@@ -228,6 +240,7 @@ error-bad-capture = { $what ->
     [large] the capture is over { $max } bytes
     [link] the capture is of a kind of network that is not known: link type { $link }
     [broken] the capture is damaged
+    [nothing] no TCP or UDP session is in the capture
    *[unknown] this is no capture: neither pcap nor pcapng
   }
     .hint = { $what ->
@@ -618,7 +631,7 @@ word-cert-client = what the client is called, 1 to 64 characters
 word-cert-place = a file in PEM or DER, - for stdin, host:port or a URL with TLS
 word-session = the session's number
 word-sessions = numbers and ranges of sessions: 12, 3-7
-word-recordings = numbers and ranges of sessions: 12, 3-7
+word-recordings = numbers and ranges of sessions (12, 3-7), or one file: a capture (pcap, pcapng)
 word-said = what was said
 word-user = the user's name
 word-topic = what to show
@@ -653,6 +666,7 @@ flag-record-lossy = leave events out of recordings, and count them, rather than 
 flag-keep-age = before recording, remove sessions from the store that ended longer ago: 12h, 30d
 flag-keep-size = before recording, remove the oldest sessions until the store's are no more than this: 500m, 2g
 flag-wanted-peer = only sessions with this in an address of either end
+flag-export-peer = only sessions with this in an address of either end: the way to pick one out of a capture
 flag-wanted-service = only sessions of this service, or recorded by this verb
 flag-wanted-since = only sessions that began then or later: 2h (ago), 30d, 2026-11-21, 2026-11-21T15:04
 flag-wanted-until = only sessions that began before
@@ -943,6 +957,7 @@ note-tls-not-yet-valid = warning: the certificate in { $path } is valid only fro
 note-faults = faults on purpose: { $faults } (seed { $seed }; --seed { $seed } repeats them)
 note-loss-delays = loss on a stream is delay: nothing is lost, it comes 200 ms later, then 400 ms, ... (real loss: udp)
 note-events-lost = { $count } events could not be recorded in time and were left out
+note-more-flaws = the capture has more flaws: { $count }
 note-sessions-none = no sessions
 note-sessions-more = these are the newest { $count }; --limit N shows more
 note-sessions-removed = sessions removed: { $count }
@@ -996,7 +1011,7 @@ flag-report = a report besides the text on stderr; tap and json go to stdout unl
 flag-jobs = files played at once (default: twice the processors, at least 4)
 flag-retry = play a file that failed again, up to N times (default 0)
 flag-fail-fast = begin nothing more once a file has failed
-flag-artifacts = write what a failed file leaves behind there: transcript and packets
+flag-artifacts = write the events (.jsonl) and packets (.pcapng) of files that fail there
 flag-fmt = write the files the canonical way instead of playing them
 flag-check = with --fmt: change nothing, and exit 1 if a file is written otherwise
 verb-test = run conversation files
@@ -1007,9 +1022,13 @@ test-mark-passed = ok
 test-mark-failed = FAIL
 test-mark-bad = BAD
 test-mark-skipped = skip
-test-passed = { $file }  ({ $steps } steps, { $elapsed })
+test-mark-flaky = flaky
+test-passed = { $file }  (steps: { $steps }, { $elapsed })
 test-attempts = {" "} (attempt { $attempts })
 test-summary = files: { $files }, passed: { $passed }, failed: { $failed }, in { $elapsed }
+test-earlier = attempt { $attempt } failed: { $spot }: { $why }
+test-bad-file = the file cannot be played
+test-summary-flaky = , of these flaky: { $count }
 test-summary-bad = , unreadable: { $count }
 test-summary-skipped = , not run: { $count }
 test-summary-stopped = {" "}(interrupted)
@@ -1028,9 +1047,9 @@ failure-state-lost = connection lost
 failure-state-closed = closed by us
 failure-expected = expected
 failure-actual = actual
-failure-differs = the message differs from byte { $at } on
-failure-differs-short = the message ends at byte { $at }, and more was expected
-failure-differs-long = the message goes on at byte { $at }, where its end was expected
+failure-differs = the message differs from byte { $at } on (counted from 0)
+failure-differs-short = the message ends at byte { $at } (counted from 0), and more was expected
+failure-differs-long = the message goes on at byte { $at } (counted from 0), where its end was expected
 failure-differs-part = the message does not match { $part }
 failure-timeout = nothing came in time
 failure-too-early = it came too early
@@ -1111,6 +1130,8 @@ mistake-limit = too much: at most { $most } of { $noun }
 mistake-load = { $path } cannot be read: { $word }
 mistake-cycle = { $word } includes itself
 mistake-utf8 = this is not UTF-8
+    .hint = save the file as UTF-8; @enc says how text is written on the wire, and hex:… gives bytes
+spot-included = included in { $path }, line { $line }
 noun-step = step
 noun-peer = peer
 noun-name = name

@@ -117,6 +117,8 @@ error-without-tls = { $endpoint } 没有 TLS，那里不会出示证书
 error-contradiction = { $name } 和 { $other } 不能一起用
     .hint = { $name ->
         [self-signed] 它会自己生成证书：两个只留一个
+        [tap] 只有一份报告能写到标准输出：另一份写到文件，例如 json=文件
+        [json] 只有一份报告能写到标准输出：另一份写到文件，例如 tap=文件
        *[other] pin 只信一个公钥，ca 信文件里的 CA，insecure 谁都信：只留你要的那一个
       }
 error-bad-server-name = { $name } 不能作为 TLS 的服务器名
@@ -151,7 +153,7 @@ error-exec-not-allowed = { $path } 要运行程序
 error-file-exists = { $path } 已经存在，所以什么都没有写
     .hint = --dir 目录 可写到别处；--force 会覆盖它，用旧密钥签发或固定（pin）过的都会作废
 error-unwritable = { $path } 写不进去
-    .hint = 括号里是系统给出的原因；--dir 目录 或 --keylog 文件 可写到别处
+    .hint = 括号里是系统给出的原因；请换一个写得进去的地方
 error-recording-stopped = { $path } 再也写不进去，这路录制停了
     .hint = 已录下的都在，会话照常进行；请腾出空间，或录到别处：--record 文件、--store 文件
 error-recording-late = 录制在 { $after } 内没有写完，末尾可能缺一段
@@ -168,14 +170,24 @@ error-bad-store = { $what ->
     [open] 会话库 { $path } 打不开
    *[other] 会话库 { $path } 不能用
  }
-    .hint = 可以用 --store 文件 或 SOCKEYE_STORE 指定别的会话库
+    .hint = { $what ->
+        [newer] 请用那个版本打开，或者用 --store 文件 或 SOCKEYE_STORE 指定别的会话库
+        [broken] sqlite3 { $path } .recover 能救出还读得到的内容；也可以用 --store 文件 或 SOCKEYE_STORE 指定别的会话库
+       *[other] 可以用 --store 文件 或 SOCKEYE_STORE 指定别的会话库
+      }
 error-no-store = 还没有录过：会话库 { $path } 不存在
     .hint = 用 --record store 录制会话；用 --store 文件 指定别的会话库
 error-no-session = { $what ->
     [none] 没有会话 { $name }：会话库 { $path } 是空的
+    [mixed] 会话 { $name } 是在不同的一端或不同的服务端录的，不是同一场对话
+    [peer] { $path } 里没有哪个会话的任一端地址含有 { $name }
    *[other] 没有会话 { $name }：{ $path } 里的编号是 { $have }
  }
-    .hint = 用 `sockeye sessions list` 看有哪些；如果是这个名字的文件，请写 ./{ $name }
+    .hint = { $what ->
+        [mixed] 请各自导出成一个文件；`sockeye sessions list` 的 --service 和 --peer 可以把它们分开
+        [peer] 请照地址显示的样子写：192.0.2.7、:6379、[2001:db8::7]:80
+       *[other] 用 `sockeye sessions list` 看有哪些；如果是这个名字的文件，请写 ./{ $name }
+      }
 error-bad-certificate = { $what ->
     [no-pem] { $path } 里既没有证书也没有密钥：找不到 -----BEGIN …----- 这样的行
     [der] { $path } 是 DER，而这里要 PEM
@@ -228,6 +240,7 @@ error-bad-capture = { $what ->
     [large] 抓包文件超过 { $max } 字节
     [link] 抓包文件来自不认识的网络类型：链路类型 { $link }
     [broken] 抓包文件已损坏
+    [nothing] 抓包文件里没有 TCP 或 UDP 会话
    *[unknown] 这不是抓包文件：既不是 pcap，也不是 pcapng
   }
     .hint = { $what ->
@@ -657,7 +670,7 @@ word-cert-client = 客户端的名字，1 到 64 个字符
 word-cert-place = PEM 或 DER 文件，- 表示标准输入，也可以是 主机:端口 或带 TLS 的 URL
 word-session = 会话编号
 word-sessions = 会话编号或范围：12、3-7
-word-recordings = 会话编号或范围：12、3-7
+word-recordings = 会话编号或范围（12、3-7），或一个抓包文件（pcap、pcapng）
 word-said = 说过的内容
 word-user = 用户名
 word-topic = 要列出什么
@@ -692,6 +705,7 @@ flag-record-lossy = 来得太快写不及时，宁可漏录并计数，也不让
 flag-keep-age = 录制前，从会话库删去结束已超过这么久的会话：12h、30d
 flag-keep-size = 录制前，从会话库删去最旧的会话，直到总共不超过这么大：500m、2g
 flag-wanted-peer = 只要任一端地址里含有它的会话
+flag-export-peer = 只要任一端地址含有这段文字的会话；用来从抓包文件里挑出一条
 flag-wanted-service = 只要这个服务的、或由这个命令录下的会话
 flag-wanted-since = 只要此后开始的会话：2h（两小时前）、30d、2026-11-21、2026-11-21T15:04
 flag-wanted-until = 只要此前开始的会话
@@ -982,6 +996,7 @@ note-tls-not-yet-valid = 警告：{ $path } 里的证书要到 { $when } 才生�
 note-faults = 有意制造的故障：{ $faults }（种子 { $seed }；用 --seed { $seed } 可以重现）
 note-loss-delays = 流上的 loss 是延迟：什么都不会丢，只是晚到 200 毫秒，再丢就是 400 毫秒，依此类推（真正的丢失请用 udp）
 note-events-lost = 有 { $count } 个事件来不及录制，已略去
+note-more-flaws = 抓包文件里还有 { $count } 处缺陷
 note-sessions-none = 没有会话
 note-sessions-more = 这是最新的 { $count } 个；用 --limit N 看更多
 note-sessions-removed = 删除了 { $count } 个会话
@@ -1035,7 +1050,7 @@ flag-report = 除 stderr 上的文本外再写一份报告；tap 和 json 写到
 flag-jobs = 同时运行的文件数（默认：处理器数的两倍，至少 4）
 flag-retry = 失败的文件最多再运行 N 次（默认 0）
 flag-fail-fast = 有文件失败后不再开始新的文件
-flag-artifacts = 把失败文件的会话记录和数据包写到这个目录
+flag-artifacts = 把失败文件的事件（.jsonl）和数据包（.pcapng）写到这个目录
 flag-fmt = 不运行，只把文件改写成规范格式
 flag-check = 与 --fmt 同用：不改文件，有不规范的文件时以 1 退出
 verb-test = 运行会话文件
@@ -1046,9 +1061,13 @@ test-mark-passed = 通过
 test-mark-failed = 失败
 test-mark-bad = 有误
 test-mark-skipped = 未运行
+test-mark-flaky = 不稳定
 test-passed = { $file }  （{ $steps } 步，{ $elapsed }）
 test-attempts = {" "}（第 { $attempts } 次）
 test-summary = 文件：{ $files }，通过：{ $passed }，失败：{ $failed }，用时 { $elapsed }
+test-earlier = 第 { $attempt } 次失败：{ $spot }：{ $why }
+test-bad-file = 文件无法运行
+test-summary-flaky = ，其中不稳定：{ $count }
 test-summary-bad = ，无法读取：{ $count }
 test-summary-skipped = ，未运行：{ $count }
 test-summary-stopped = （被中断）
@@ -1150,6 +1169,8 @@ mistake-limit = 超过上限：{ $noun }最多 { $most }
 mistake-load = 无法读取 { $path }：{ $word }
 mistake-cycle = { $word } 包含了它自己
 mistake-utf8 = 这里不是 UTF-8
+    .hint = 请把文件存为 UTF-8；线上的编码用 @enc 指定，任意字节写成 hex:…
+spot-included = 由 { $path } 第 { $line } 行引入
 noun-step = 步骤
 noun-peer = 端
 noun-name = 名称

@@ -3,6 +3,7 @@
 //! The drawing is miette's. A file may hold anything, so what is drawn of it passes the escaping function first.
 
 use std::fmt;
+use std::sync::Arc;
 
 use miette::{
     Diagnostic, GraphicalReportHandler, GraphicalTheme, LabeledSpan, MietteError, MietteSpanContents,
@@ -12,10 +13,11 @@ use serde_json::{Value, json};
 use sockeye::core::{Fault, SessionId};
 use sockeye::script::Unreadable;
 use sockeye::script::error::{Error, Errors, Noun, Want, What};
+use sockeye::script::includes;
 use sockeye::script::play::{Refusal, Why};
 
 use crate::fault::{self, Weight, safe};
-use crate::report::compare::{Marked, marked};
+use crate::report::compare::{Marked, marked, short};
 use crate::words::Words;
 
 /// How mistakes are drawn.
@@ -34,10 +36,10 @@ pub(crate) fn text(words: &Words, bad: &Unreadable, look: Look) -> String {
     match bad {
         Unreadable::Fault(fault) => fault::lines(words, fault, Weight::Error, SessionId::default(), false),
         Unreadable::Mistakes(errors) => {
-            let drawn = errors.list.iter().map(|error| draw(words, &Shown::of(words, errors, error), look));
+            let drawn = errors.list.iter().map(|error| Shown::of(words, errors, error).draw(words, look));
             drawn.collect::<Vec<_>>().join("\n")
         }
-        Unreadable::Refused(refusal) => draw(words, &Shown::refused(words, refusal), look),
+        Unreadable::Refused(refusal) => Shown::refused(words, refusal).draw(words, look),
     }
 }
 
@@ -58,25 +60,6 @@ pub(crate) fn json(words: &Words, bad: &Unreadable) -> Value {
     }
 }
 
-fn draw(words: &Words, shown: &Shown, look: Look) -> String {
-    let theme = match look {
-        Look::Painted => GraphicalTheme::unicode(),
-        Look::Plain => GraphicalTheme::unicode_nocolor(),
-        Look::Ascii => GraphicalTheme { characters: ThemeCharacters::ascii(), styles: ThemeStyles::none() },
-    };
-    let handler =
-        GraphicalReportHandler::new_themed(theme).with_links(false).with_width(usize::from(u16::MAX));
-    let mut text = String::new();
-    // Writing to a String fails only where miette cannot read a span, and the spans are our own.
-    let _ = handler.render_report(&mut text, shown);
-    let mut text = text.trim_matches('\n').to_owned();
-    if let Some(hint) = &shown.hint {
-        text.push('\n');
-        text.push_str(&words.say("hint", &[("hint", hint)]));
-    }
-    text
-}
-
 /// One mistake, ready to be drawn.
 #[derive(Debug)]
 struct Shown {
@@ -90,6 +73,8 @@ struct Shown {
     /// The line, made safe, with what is meant in it.
     text: String,
     span: SourceSpan,
+    /// Where the file is included, by path and line.
+    included: Vec<(Arc<str>, usize)>,
 }
 
 impl Shown {
@@ -102,20 +87,22 @@ impl Shown {
         let text = source.line(error.place.start);
         let meant = source.text.get(error.place.start as usize..error.place.end as usize).unwrap_or_default();
         let width = meant.lines().next().unwrap_or_default().chars().count();
-        Self::new(message, hint, &source.path, position, text, width)
+        let shown = Self::new(message, hint, &source.path, position, text, width);
+        Self { included: includes(&errors.sources, error.place), ..shown }
     }
 
     fn refused(words: &Words, refusal: &Refusal) -> Self {
         let spot = &refusal.spot;
         let part = match &refusal.why {
-            Why::Open(unfit) => safe(&unfit.to_string()),
+            Why::Open(part) => short(part),
             _ => String::new(),
         };
         let key = format!("refusal-{}", why_word(&refusal.why));
         let message = words.say(&key, &[("part", &part)]);
         let hint = words.attribute(&key, "hint", &[]);
         let position = (spot.line as usize, spot.column as usize);
-        Self::new(message, hint, &spot.path, position, &spot.text, spot.width as usize)
+        let shown = Self::new(message, hint, &spot.path, position, &spot.text, spot.width as usize);
+        Self { included: spot.included.clone(), ..shown }
     }
 
     fn new(
@@ -128,7 +115,32 @@ impl Shown {
     ) -> Self {
         let Marked { text, meant, .. } = marked(text, column, width);
         let span = SourceSpan::new(meant.start.into(), meant.len());
-        Self { message, hint, path: safe(path), line, column, text, span }
+        Self { message, hint, path: safe(path), line, column, text, span, included: Vec::new() }
+    }
+
+    fn draw(&self, words: &Words, look: Look) -> String {
+        let theme = match look {
+            Look::Painted => GraphicalTheme::unicode(),
+            Look::Plain => GraphicalTheme::unicode_nocolor(),
+            Look::Ascii => {
+                GraphicalTheme { characters: ThemeCharacters::ascii(), styles: ThemeStyles::none() }
+            }
+        };
+        let handler =
+            GraphicalReportHandler::new_themed(theme).with_links(false).with_width(usize::from(u16::MAX));
+        let mut text = String::new();
+        // Writing to a String fails only where miette cannot read a span, and the spans are our own.
+        let _ = handler.render_report(&mut text, self);
+        let mut text = text.trim_matches('\n').to_owned();
+        for line in included(words, &self.included) {
+            text.push('\n');
+            text.push_str(&line);
+        }
+        if let Some(hint) = &self.hint {
+            text.push('\n');
+            text.push_str(&words.say("hint", &[("hint", hint)]));
+        }
+        text
     }
 
     fn json(&self, kind: &str) -> Value {
@@ -140,6 +152,7 @@ impl Shown {
             "line": self.line,
             "column": self.column,
             "source": self.text,
+            "included": self.included.iter().map(|(path, line)| format!("{path}:{line}")).collect::<Vec<_>>(),
         })
     }
 }
@@ -193,44 +206,58 @@ fn sentence(words: &Words, errors: &Errors, error: &Error) -> (String, Option<St
         What::Fault(fault) | What::Charset(fault) => return faulty(words, fault),
         What::Expected { wanted, found, .. } => {
             args.push(("wanted", list(words, wanted)));
-            args.push(("found", safe(found)));
+            args.push(("found", short(found)));
         }
-        What::Unknown { noun, word, .. } => args.extend([("noun", name(words, *noun)), ("word", safe(word))]),
+        What::Unknown { noun, word, .. } => {
+            args.extend([("noun", name(words, *noun)), ("word", short(word))])
+        }
         What::Duplicate { noun, word, first } => {
             let line = errors.source(*first).map_or(1, |source| source.position(first.start).0);
-            args.extend([("noun", name(words, *noun)), ("word", safe(word)), ("line", line.to_string())]);
+            args.extend([("noun", name(words, *noun)), ("word", short(word)), ("line", line.to_string())]);
         }
         What::Reserved(word)
         | What::Escape(word)
         | What::Open(word)
         | What::Misplaced(word)
         | What::Cycle(word) => {
-            args.push(("word", safe(word)));
+            args.push(("word", short(word)));
         }
         What::Regex(word) => {
             // The library draws the pattern over several lines; the last says what is wrong.
-            args.push(("word", safe(word.lines().last().unwrap_or_default().trim_start_matches("error: "))));
+            args.push(("word", short(word.lines().last().unwrap_or_default().trim_start_matches("error: "))));
         }
-        What::Range { value, kind } => args.extend([("value", safe(value)), ("kind", safe(kind))]),
+        What::Range { value, kind } => args.extend([("value", short(value)), ("kind", short(kind))]),
         What::Unclosed(noun) | What::Digits(noun) => args.push(("noun", name(words, *noun))),
         What::Unpaired(word) => args.push(("word", (*word).to_owned())),
         What::Limit { noun, most } => args.extend([("noun", name(words, *noun)), ("most", most.to_string())]),
-        What::Load { path, words } => args.extend([("path", safe(path)), ("word", safe(words))]),
+        What::Load { path, words } => args.extend([("path", safe(path)), ("word", short(words))]),
         What::Nameless | What::Circular | What::Utf8 => {}
     }
     let args: Vec<(&str, &str)> = args.iter().map(|(name, value)| (*name, value.as_str())).collect();
     let ends = matches!(what, What::Expected { found, .. } if found.is_empty());
     let key = if ends { "mistake-ends".to_owned() } else { format!("mistake-{}", what.word()) };
-    let near = what.near().map(|near| words.say("mistake-near", &[("near", &safe(near))]));
+    let near = what.near().map(|near| words.say("mistake-near", &[("near", &short(near))]));
     let unset = matches!(what, What::Unknown { noun: Noun::Variable, .. });
     let own =
         if unset { Some(words.say("mistake-unset", &args)) } else { words.attribute(&key, "hint", &args) };
     (words.say(&key, &args), near.or(own))
 }
 
+/// Where a file that is spoken of is included, a line for each file around it.
+pub(crate) fn included(words: &Words, chain: &[(Arc<str>, usize)]) -> Vec<String> {
+    let say = |(path, line): &(Arc<str>, usize)| {
+        words.say("spot-included", &[("path", &safe(path)), ("line", &line.to_string())])
+    };
+    chain.iter().map(say).collect()
+}
+
 /// A fault of a part of a file: an endpoint, a framing.
 fn faulty(words: &Words, fault: &Fault) -> (String, Option<String>) {
-    let text = fault::lines(words, fault, Weight::Error, SessionId::default(), false);
+    let mut fault = fault.clone();
+    for (_, value) in &mut fault.args {
+        *value = short(value);
+    }
+    let text = fault::lines(words, &fault, Weight::Error, SessionId::default(), false);
     let (first, rest) = text.split_once('\n').unwrap_or((&text, ""));
     let hint = words.say("hint", &[("hint", "")]);
     let hint = rest.strip_prefix(hint.trim_end()).map(|hint| hint.trim_start().to_owned());

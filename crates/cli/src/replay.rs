@@ -3,7 +3,6 @@
 use clap::ArgMatches;
 use sockeye::bounds::bad_value;
 use sockeye::core::Fault;
-use sockeye::recording;
 use sockeye::replay::{Request, Side, Then};
 use sockeye::test::Summary;
 
@@ -23,10 +22,13 @@ pub(crate) fn run(desk: &Desk<'_>, matches: &ArgMatches, recording: &Current) ->
     let request = request(desk, matches)?;
     let told = Told { words: desk.words, rerun: None, look: desk.look() };
     let progress = Progress::new(told, desk.paint, desk.stderr.clone(), None);
-    let about = || {
-        let endpoint = request.endpoint.clone().unwrap_or_else(|| "tcp://127.0.0.1:0".to_owned());
-        recording::client("replay", &endpoint, &request.params)
-    };
+    // All clients of a recording are one session here, which is no conversation of one peer: packets and events of it can
+    // be had, and a file would say what the recording says.
+    let records = read::values(matches, "record");
+    if request.side == Side::Client && records.iter().any(|to| to == "store" || to.ends_with(".skt")) {
+        return Err(refuse::usage("replay", "conflict", "--record store|FILE.skt"));
+    }
+    let about = || sockeye::replay::about(&request);
     let mut bad = None;
     let summary = recording.around(matches, desk.views, about, |views| {
         match sockeye::replay::run(&request, &progress, views) {

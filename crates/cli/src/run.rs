@@ -255,7 +255,7 @@ impl Run {
         // Refused wherever it stands, used or not.
         seed(deepest(&matches))?;
         match matches.subcommand() {
-            Some(("test", matches)) => test::run(&self.desk(matches)?, matches),
+            Some(("test", matches)) => test::run(&self.desk(matches)?, matches, &self.recording),
             Some(("replay", matches)) => replay::run(&self.desk(matches)?, matches, &self.recording),
             _ => self.verb(&matches).map(Ended::Normally),
         }

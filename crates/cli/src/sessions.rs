@@ -9,7 +9,7 @@ use comfy_table::{CellAlignment, Table, presets};
 use serde_json::{Value, json};
 use sockeye::core::quantity::Span;
 use sockeye::core::{Fault, Note, Observer, SessionId};
-use sockeye::sessions::{self, Format, Hit, Removed, Session, Wanted, Which};
+use sockeye::sessions::{self, Format, Hit, Recordings, Removed, Session, Wanted, Which};
 use sockeye::{End, Views};
 
 use crate::fault::safe;
@@ -183,11 +183,16 @@ impl Desk<'_> {
     fn export(&self, matches: &ArgMatches, store: Option<&str>) -> Result<(), Fault> {
         let output = read::value(matches, "output").filter(|path| *path != "-");
         let format = Format::of(read::value(matches, "as"), output)?;
-        let names = read::values(matches, "ID");
-        if let Some(path) = output {
-            return sessions::export_to(&names, format, store, path);
+        let wanted = Recordings {
+            names: read::values(matches, "ID"),
+            peer: read::value(matches, "peer").map(str::to_owned),
+            store: store.map(str::to_owned),
+        };
+        let watcher = &*self.views.watcher;
+        match output {
+            Some(path) => sessions::export_to(&wanted, format, path, watcher),
+            None => sessions::export(&wanted, format, Box::new(Stdout(self.stdout.clone())), watcher),
         }
-        sessions::export(&names, format, store, Box::new(Stdout(self.stdout.clone())))
     }
 
     fn remove(&self, matches: &ArgMatches, store: Option<&str>) -> Result<(), Fault> {

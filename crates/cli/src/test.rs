@@ -3,6 +3,7 @@
 use clap::ArgMatches;
 use sockeye::bounds::bad_value;
 use sockeye::core::{Fault, Note, SessionId};
+use sockeye::recording::{About, Kind, Subject};
 use sockeye::script::Vars;
 use sockeye::test::format::{self, Formatted, Manner};
 use sockeye::test::{MOST_JOBS, Request, Summary, Until, Verdict};
@@ -13,6 +14,7 @@ use crate::exit::{self, Ended};
 use crate::grammar::{read, refuse};
 use crate::mistakes::{self, Look};
 use crate::progress::Progress;
+use crate::recording::Current;
 use crate::report::{Target, Told, shell, text};
 use crate::ui::output::Output;
 use crate::ui::paint::Paint;
@@ -74,7 +76,7 @@ fn columns() -> Option<u16> {
 }
 
 /// Runs `test` as it was typed.
-pub(crate) fn run(desk: &Desk<'_>, matches: &ArgMatches) -> Result<Ended, Fault> {
+pub(crate) fn run(desk: &Desk<'_>, matches: &ArgMatches, recording: &Current) -> Result<Ended, Fault> {
     let paths = read::values(matches, "FILE");
     if read::has(matches, "fmt") || read::has(matches, "check") {
         return reformat(desk, matches, &paths);
@@ -86,8 +88,8 @@ pub(crate) fn run(desk: &Desk<'_>, matches: &ArgMatches) -> Result<Ended, Fault>
     }
     let timeout = read::value(matches, "timeout").map(|value| sockeye::bounds::span("--timeout", value));
     let jobs =
-        read::number(matches, "jobs", "--jobs", 1)?.map(|jobs| usize::try_from(jobs).unwrap_or(usize::MAX));
-    if let Some(jobs) = jobs.filter(|jobs| *jobs > MOST_JOBS) {
+        read::number(matches, "jobs", "--jobs", 0)?.map(|jobs| usize::try_from(jobs).unwrap_or(usize::MAX));
+    if let Some(jobs) = jobs.filter(|jobs| !(1..=MOST_JOBS).contains(jobs)) {
         return Err(bad_value("--jobs", &jobs.to_string()).detail(format!("1…{MOST_JOBS}")));
     }
     let retries = read::number(matches, "retry", "--retry", 0)?.unwrap_or(0);
@@ -105,7 +107,10 @@ pub(crate) fn run(desk: &Desk<'_>, matches: &ArgMatches) -> Result<Ended, Fault>
     let told = Told { words: desk.words, rerun: Some(&rerun(matches)), look: desk.look() };
     let width = (desk.screen == Screen::Able && !events).then(columns).flatten();
     let progress = Progress::new(told, desk.paint, desk.stderr.clone(), width);
-    let summary = sockeye::test::run(&request, &progress, desk.views);
+    let paths = request.paths.join(" ");
+    let about = || recorded(&read::values(matches, "record"), paths, desk.seed);
+    let summary =
+        recording.around(matches, desk.views, about, |views| sockeye::test::run(&request, &progress, views));
     progress.end();
     let summary = summary?;
     desk.stderr.push(format!("{}\n", text::summary(desk.words, &summary)).as_bytes());
@@ -113,6 +118,17 @@ pub(crate) fn run(desk: &Desk<'_>, matches: &ArgMatches) -> Result<Ended, Fault>
         target.write(&told, &summary, desk.stdout)?;
     }
     Ok(ended(&summary))
+}
+
+/// What a recording of a run is of. Files of many peers are no one conversation, so only what has no such shape is
+/// written: packets and events.
+fn recorded(targets: &[String], paths: String, seed: u64) -> Result<About, Fault> {
+    for target in targets {
+        if !matches!(Kind::of(target)?, Kind::Packets | Kind::Lines) {
+            return Err(bad_value("--record", target).detail("FILE.pcapng, FILE.jsonl"));
+        }
+    }
+    Ok(About { verb: "test".to_owned(), subject: Subject::Client { endpoint: paths }, seed: Some(seed) })
 }
 
 /// How the program ends after a run.

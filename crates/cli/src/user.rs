@@ -8,6 +8,7 @@ use sockeye::{End, Views};
 
 use crate::fault::safe;
 use crate::grammar::{read, refuse, verbs};
+use crate::ui::columns::padded;
 use crate::ui::output::Output;
 use crate::words::Words;
 
@@ -42,7 +43,7 @@ pub(crate) fn run(matches: &ArgMatches, words: &Words, stdout: &Output, views: &
                     Kind::Password => "user-password",
                     Kind::Token => "user-tokens",
                 };
-                let line = format!("{:<24} {}\n", safe(&name), words.plain(key));
+                let line = format!("{} {}\n", padded(&safe(&name), 24), words.plain(key));
                 stdout.push(line.as_bytes());
             }
         }

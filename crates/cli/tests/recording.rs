@@ -130,3 +130,117 @@ fn a_signal_ends_a_recording_well() {
     assert!(text.contains("c1 > \"typed\"\nc1 < \"typed\""), "{text}");
     assert!(place.sessions(&["list"]).trim_end().ends_with("cut"));
 }
+
+#[test]
+fn a_file_that_is_played_is_recorded_over_and_what_fails_to_begin_overwrites_nothing() {
+    let place = Place::new();
+    let script = place.path("a.skt");
+    let text = "peer c connect tcp://127.0.0.1:1\nc > \"hello\"\nc < \"HELLO\"\n";
+    let mock = ["tcp://127.0.0.1:0", "script", &script];
+    fs::write(&script, "nobody > here\n").unwrap();
+    place.program(&["serve"]).args(mock).args(["--record", &script]).run("").with_code(3);
+    assert_eq!(fs::read_to_string(&script).unwrap(), "nobody > here\n");
+    fs::write(&script, text).unwrap();
+    let again = place.path("./a.skt");
+    let records = ["--record", &script, "--record", "store", "--record", &again, "--record", "store"];
+    let server = place.server(&[&mock[..], &records, &["-v"]].concat());
+    assert_eq!(place.program(&["ask", &server.ready(), "hello"]).run("").ok(), "HELLO");
+    server.says("saved as 1");
+    let ended = server.stop();
+    assert!(ended.code == Some(0) && !ended.stderr.contains("warning"), "{}", ended.stderr);
+    let recorded = fs::read_to_string(&script).unwrap();
+    assert!(recorded.starts_with("# recorded by") && recorded.contains("c1 < \"HELLO\""), "{recorded}");
+    assert_eq!(place.ids(&["list"]).len(), 1);
+}
+
+#[test]
+fn an_exported_command_line_says_the_same_again() {
+    let place = Place::new();
+    let serve = |words: &[&str]| place.server(&[words, &["upper", "--record", "store", "-v"]].concat());
+    let servers =
+        [serve(&["tls://127.0.0.1:0", "--self-signed"]), serve(&["tcp://any:0?frame=line&enc=gbk"])];
+    let line = format!("{}?frame=line&enc=gbk", servers[1].ready());
+    place
+        .program(&["ask", &servers[0].ready(), "--insecure", "it's $HOME", "--record", "store"])
+        .run("")
+        .ok();
+    place.program(&["ask", &line, "你好 a", "b"]).run("").ok();
+    servers[0].says("saved as");
+    servers[1].says("saved as");
+    let ids: Vec<String> = place.ids(&["list"]).iter().map(u64::to_string).collect();
+    assert_eq!(ids.len(), 3);
+    let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
+    let lines = place.sessions(&[&["export", "--as", "command"], &*ids].concat());
+    let mut said = Vec::new();
+    for line in lines.lines() {
+        let line = line.replacen("sockeye", env!("CARGO_BIN_EXE_sockeye"), 1);
+        said.push(Program::new("sh").args(["-c", &line]).run("").ok());
+    }
+    said.sort();
+    assert_eq!(said, ["IT'S $HOME", "IT'S $HOME", "你好 A\nB\n"], "{lines}");
+    // A client's sessions and a server's are no conversation.
+    let told = place.program(&[&["sessions", "export"], &*ids].concat()).run("");
+    assert!(told.with_code(3).contains("error[no-session]"), "{}", told.stderr);
+}
+
+/// What a client of every service records passes against that service at once, on every transport.
+#[test]
+fn what_is_recorded_of_any_service_passes_at_once() {
+    let place = Place::new();
+    let target = place.server(&["tcp://127.0.0.1:0", "echo"]);
+    let forward = ["forward", &target.ready()];
+    let services: [&[&str]; 8] = [
+        &["ack"],
+        &["ack", "--keep", "消息"],
+        &["receive"],
+        &["upper"],
+        &["discard"],
+        &["reply", "--on", "hello=bye"],
+        &["exec", "cat"],
+        &forward,
+    ];
+    let unix = format!("unix://{}", place.path("u"));
+    for endpoint in ["tcp://127.0.0.1:0", "ws://[::1]:0/p", "udp://127.0.0.1:0", &unix] {
+        // Datagrams are not forwarded to streams.
+        let services = services.iter().filter(|words| words[0] != "forward" || !endpoint.starts_with("udp"));
+        for words in services {
+            let _ = fs::remove_file(place.path("u"));
+            let server = place.server(&[&[endpoint], *words].concat());
+            let script = place.path("s.skt");
+            let (url, record) = (server.ready(), ["--record", &script]);
+            // Nobody answers there, so `ask` would wait in vain.
+            let is_silent = matches!(words[0], "receive" | "discard");
+            let said = if is_silent {
+                place.program(&["connect", &url]).args(record).run("hello")
+            } else {
+                place.program(&["ask", &url, "hello"]).args(record).run("")
+            };
+            assert_eq!(said.code, Some(0), "{endpoint} {words:?}: {}", said.stderr);
+            let tested = place.program(&["test", &script]).run("");
+            assert_eq!(tested.code, Some(0), "{endpoint} {words:?}: {tested:?}");
+        }
+    }
+}
+
+/// What another program captured is a recording as well, where it is whole.
+#[test]
+fn a_capture_is_tested_and_what_it_lacks_is_told() {
+    let place = Place::new();
+    let captures = concat!(env!("CARGO_MANIFEST_DIR"), "/../record/tests/captures/");
+    let path = |name: &str| format!("{captures}{name}");
+    let before = fs::read(path("redis.pcap")).unwrap();
+    let told = place.program(&["test", &path("redis.pcap"), "--var", "server=tcp://127.0.0.1:1"]).run("");
+    assert!(told.with_code(1).contains("error[refused]"), "{}", told.stderr);
+    let told = place.program(&["test", &path("redis-cut.pcap")]).run("");
+    assert!(told.code != Some(0) && format!("{told:?}").contains("flawed-capture"), "{told:?}");
+    let told = place.program(&["test", "--fmt", &path("redis.pcap")]).run("");
+    assert!(told.code != Some(0) && fs::read(path("redis.pcap")).unwrap() == before);
+    let export = |words: &[&str]| place.program(&["sessions", "export"]).args(words).run("");
+    let told = export(&[&path("redis-cut.pcap")]);
+    assert!(told.stderr.matches("warning[flawed-capture]").count() == 5, "{}", told.stderr);
+    assert!(told.ok().contains("c1 > "));
+    let one = export(&[&path("redis-cut.pcap"), "--peer", ":37286"]);
+    assert_eq!(one.stderr.matches("warning[").count(), 2, "{}", one.stderr);
+    assert_eq!(one.ok().matches(" connect ").count(), 1);
+    assert!(export(&[&path("dns.pcap"), "--peer", "10.9"]).with_code(3).contains("error[no-session]"));
+}

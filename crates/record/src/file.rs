@@ -11,11 +11,23 @@ const GATHERED: usize = 256 * 1024;
 /// Makes a file, readable by its owner alone: what sessions said may be nobody else's business. One that is there is
 /// overwritten, as shells and other programs do with the file that they are told to write.
 pub fn create(path: &str) -> Result<File, Fault> {
+    let file = open(path)?;
+    empty(&file).map_err(|error| unwritable(path, &error))?;
+    Ok(file)
+}
+
+/// Makes a file, or opens one to be overwritten later.
+fn open(path: &str) -> Result<File, Fault> {
     let mut options = OpenOptions::new();
-    options.write(true).create(true).truncate(true);
+    options.write(true).create(true).truncate(false);
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
     options.open(path).map_err(|error| unwritable(path, &error))
+}
+
+/// Empties what is a file; pipes and devices have nothing to be emptied of.
+fn empty(file: &File) -> std::io::Result<()> {
+    if file.metadata()?.is_file() { file.set_len(0) } else { Ok(()) }
 }
 
 /// A file that grows by whole pieces.
@@ -29,9 +41,10 @@ pub struct Pages {
 }
 
 impl Pages {
-    /// Makes the file, as [`create`] does.
+    /// Makes the file, as [`create`] does; but one that is there keeps what it has until there is something to write. So
+    /// what fails before it begins overwrites nothing, and a file that is being played can be recorded over.
     pub fn create(path: &str) -> Result<Self, Fault> {
-        Ok(Self { to: To::File(create(path)?), path: path.to_owned(), gathered: Vec::new(), whole: 0 })
+        Ok(Self { to: To::File(open(path)?), path: path.to_owned(), gathered: Vec::new(), whole: 0 })
     }
 
     /// Writes to something else, of which what is written cannot be taken back. `name` is what a fault calls it.
@@ -51,6 +64,7 @@ impl Pages {
             return Ok(());
         }
         let written = match &mut self.to {
+            To::File(file) if self.whole == 0 => empty(file).and_then(|()| file.write_all(&self.gathered)),
             To::File(file) => file.write_all(&self.gathered),
             To::Other(to) => to.write_all(&self.gathered).and_then(|()| to.flush()),
         };

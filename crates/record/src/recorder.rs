@@ -206,7 +206,10 @@ impl Desk {
                 break;
             }
         }
-        self.feed(|sink| sink.end());
+        // Where nothing has happened there is no recording: the files that it would have overwritten are left alone.
+        if started {
+            self.feed(|sink| sink.end());
+        }
         if self.told > 0 {
             self.report.lost(self.told);
         }

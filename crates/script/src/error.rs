@@ -7,6 +7,9 @@ use sockeye_core::Fault;
 
 use crate::program::{Place, Source};
 
+/// The byte order mark, which editors put at the beginning of a file.
+pub(crate) const MARK: char = '\u{feff}';
+
 /// The most errors of one file that are told.
 pub const MOST: usize = 20;
 
@@ -246,16 +249,33 @@ impl Noun {
 }
 
 impl Errors {
+    /// What is to be said of a file whose bytes are no UTF-8.
+    pub fn not_utf8(path: &str, bytes: &[u8]) -> Self {
+        let (source, place) = lossy(path, bytes, 0);
+        Self { sources: vec![source], list: vec![Error { place, what: What::Utf8 }] }
+    }
+
     /// The text that a place is in.
     pub fn source(&self, place: Place) -> Option<&Source> {
         self.sources.get(usize::from(place.source))
     }
 }
 
+/// Bytes as text, as far as they are, and where in it they are not. Only the line that is shown is kept of what is long.
+pub(crate) fn lossy(path: &str, bytes: &[u8], source: u16) -> (Source, Place) {
+    const AFTER: usize = 1 << 10;
+    let valid = std::str::from_utf8(bytes).map_or_else(|error| error.valid_up_to(), str::len);
+    let end = bytes.len().min(valid + AFTER);
+    let start = u32::try_from(valid).unwrap_or(u32::MAX);
+    // What stands there now is U+FFFD, of three bytes.
+    let place = Place { source, start, end: start.saturating_add(3) };
+    (Source::new(path, &String::from_utf8_lossy(&bytes[..end])), place)
+}
+
 impl Source {
     /// A text with its path.
     pub fn new(path: &str, text: &str) -> Self {
-        Self { path: Arc::from(path), text: Arc::from(text) }
+        Self { path: Arc::from(path), text: Arc::from(text), included: None }
     }
 
     /// The line and the column of a byte, both from 1; columns count characters.
@@ -267,7 +287,8 @@ impl Source {
         let before = &self.text[..at];
         let line = memchr::memrchr(b'\n', before.as_bytes()).map_or(0, |end| end + 1);
         let lines = memchr::memchr_iter(b'\n', before.as_bytes()).count();
-        (lines + 1, before[line..].chars().count() + 1)
+        // A byte order mark is no character that anybody sees.
+        (lines + 1, before[line..].trim_start_matches(MARK).chars().count() + 1)
     }
 
     /// The line, without its end, that a byte is in.
@@ -276,7 +297,7 @@ impl Source {
         let (before, after) = self.text.as_bytes().split_at(at);
         let start = memchr::memrchr(b'\n', before).map_or(0, |end| end + 1);
         let end = memchr::memchr(b'\n', after).map_or(self.text.len(), |end| at + end);
-        self.text.get(start..end).unwrap_or("").trim_end_matches('\r')
+        self.text.get(start..end).unwrap_or("").trim_end_matches('\r').trim_start_matches(MARK)
     }
 }
 

@@ -29,6 +29,19 @@ pub struct Source {
     pub path: Arc<str>,
     /// All of it.
     pub text: Arc<str>,
+    /// Where another text includes it; `None` for the file itself.
+    pub included: Option<Place>,
+}
+
+/// Where the text that a place is in is included, by path and line: the innermost `include` first.
+pub fn includes(sources: &[Source], place: Place) -> Vec<(Arc<str>, usize)> {
+    let mut chain = Vec::new();
+    let mut source = sources.get(usize::from(place.source));
+    while let Some(at) = source.and_then(|source| source.included) {
+        source = sources.get(usize::from(at.source));
+        chain.extend(source.map(|source| (Arc::clone(&source.path), source.position(at.start).0)));
+    }
+    chain
 }
 
 /// Where something is written.

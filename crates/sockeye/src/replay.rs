@@ -13,11 +13,12 @@ use sockeye_net::{End, Front, signals};
 use sockeye_script::play::mock::{self, Mock, Played};
 use sockeye_script::play::{Options, Pace, Part, Reuse};
 use sockeye_script::program::{Op, Role};
+use sockeye_script::transcript::Subject;
 use sockeye_script::{Program, Vars};
 
 use crate::bounds::Bounds;
 use crate::given;
-use crate::recording;
+use crate::recording::{self, About};
 use crate::script::{self, Unreadable};
 use crate::test::play::{Setup, run as play};
 use crate::test::{Party, Report, Summary, Verdict, Watch};
@@ -74,17 +75,24 @@ pub enum Then {
     Again,
 }
 
+/// What is recorded of a replay: of a mock, a server's sessions.
+pub fn about(request: &Request) -> Result<About, Fault> {
+    let endpoint = request.endpoint.as_deref().map(|to| given::endpoint(to, &request.params)).transpose()?;
+    let endpoints = endpoint.map(|endpoint| endpoint.to_string()).into_iter().collect();
+    Ok(About { verb: "replay".to_owned(), subject: Subject::Server { endpoints }, seed: Some(request.seed) })
+}
+
 /// Plays a recording. A file with mistakes is given back to be shown.
 pub fn run(request: &Request, watch: &dyn Watch, views: &Views) -> Result<Summary, Unreadable> {
-    let program = load(request)?;
+    let program = load(request, views)?;
     match request.side {
         Side::Client => client(request, program, watch, views),
         Side::Server => server(request, program, watch, views),
     }
 }
 
-fn load(request: &Request) -> Result<Program, Unreadable> {
-    let source = recording::text(&request.recording, request.store.as_deref())?;
+fn load(request: &Request, views: &Views) -> Result<Program, Unreadable> {
+    let source = recording::text(&request.recording, request.store.as_deref(), &*views.watcher)?;
     let mut program = script::read(&source.path, &source.text, &request.vars)?;
     let wanted = |index: usize| request.sessions.is_empty() || request.sessions.contains(&(index + 1));
     if let Some(number) = request.sessions.iter().find(|number| **number > program.peers.len()) {

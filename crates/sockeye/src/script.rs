@@ -8,6 +8,9 @@ use sockeye_core::{Code, Fault};
 use sockeye_script::play::Refusal;
 use sockeye_script::{Errors, Wanted};
 
+use crate::recording;
+
+pub use sockeye_script::program::includes;
 pub use sockeye_script::{Program, Vars, error, play};
 
 /// The longest file that is read: 16 MiB.
@@ -53,9 +56,9 @@ impl From<Unreadable> for Fault {
     }
 }
 
-/// Reads a conversation file and what it includes. `given` are the variables that have values from outside.
+/// Reads a conversation file and what it includes; or a capture, as a conversation file of it. `given` are the variables that have values from outside.
 pub fn load(path: &str, given: &Vars) -> Result<Program, Unreadable> {
-    read(path, &text(path)?, given)
+    read(path, &script_of(path)?, given)
 }
 
 /// Reads a text as [`load`] does a file's.
@@ -65,14 +68,33 @@ pub fn read(path: &str, text: &str, given: &Vars) -> Result<Program, Unreadable>
 }
 
 /// The text of a file; a byte order mark at its beginning is the reader's business.
-pub fn text(path: &str) -> Result<String, Fault> {
-    let bad = |error: io::Error| match error.kind() {
+pub fn text(path: &str) -> Result<String, Unreadable> {
+    utf8(path, there(path)?)
+}
+
+/// The text of a conversation file, or that of a capture. A capture that lacks something is refused: what it would be held
+/// to is not what happened.
+fn script_of(path: &str) -> Result<String, Unreadable> {
+    let bytes = there(path)?;
+    if !recording::is_capture(&bytes) {
+        return utf8(path, bytes);
+    }
+    let capture = recording::Capture { path: path.to_owned(), bytes };
+    let (text, summary) = capture.text()?;
+    summary.flaws.into_iter().next().map_or(Ok(text), |flaw| Err(flaw.into()))
+}
+
+fn there(path: &str) -> Result<Vec<u8>, Fault> {
+    let bad = |detail: String| Fault::new(Code::BadFile, "").arg("path", path).detail(detail);
+    bytes(Path::new(path)).map_err(|error| match error.kind() {
         io::ErrorKind::NotFound => Fault::new(Code::NoFile, "").arg("path", path),
-        _ => Fault::new(Code::BadFile, "").arg("path", path).detail(error),
-    };
-    let bytes = bytes(Path::new(path)).map_err(bad)?;
-    String::from_utf8(bytes)
-        .map_err(|error| bad(io::Error::new(io::ErrorKind::InvalidData, error.utf8_error())))
+        io::ErrorKind::FileTooLarge => bad(format!("> {} MiB", LONGEST >> 20)),
+        _ => bad(error.to_string()),
+    })
+}
+
+fn utf8(path: &str, bytes: Vec<u8>) -> Result<String, Unreadable> {
+    String::from_utf8(bytes).map_err(|error| Unreadable::Mistakes(Errors::not_utf8(path, error.as_bytes())))
 }
 
 /// All of a file, which is refused where it is longer than may be.

@@ -146,8 +146,11 @@ pub(crate) const WANTED: &[Flag] = &[
 pub(crate) const WANTED_TEXT: &[Flag] = &[values("text", "TEXT", "flag-wanted-text")];
 
 /// Flags of `sessions export`.
-pub(crate) const EXPORT: &[Flag] =
-    &[value("as", "FORM", "flag-export-as"), lettered('o', value("output", "FILE", "flag-export-output"))];
+pub(crate) const EXPORT: &[Flag] = &[
+    value("as", "FORM", "flag-export-as"),
+    lettered('o', value("output", "FILE", "flag-export-output")),
+    value("peer", "ADDRESS", "flag-export-peer"),
+];
 
 /// Flags of `sessions rm`.
 pub(crate) const REMOVE: &[Flag] = &[

@@ -295,6 +295,7 @@ const SESSIONS: &[Verb] = &[
             "sockeye sessions export 12 -o login.skt",
             "sockeye sessions export 3-7 --as pcapng -o all.pcapng",
             "sockeye sessions export 12 --as command",
+            "sockeye sessions export capture.pcapng --peer :6379 -o redis.skt",
         ],
     },
     Verb {

@@ -5,6 +5,7 @@ use std::ops::Range;
 
 use sockeye::wire::escape::{Shape, escape, escape_bytes};
 
+use crate::fault::safe;
 use crate::ui::columns::columns;
 
 /// Bytes shown before the difference, and from it on.
@@ -119,6 +120,18 @@ pub(crate) fn quote(bytes: &[u8], out: &mut String) {
         }
         escape_bytes(piece, Shape::Line, out);
     }
+}
+
+/// What a file or a peer says, within a sentence: made safe, and of what is long the beginning.
+pub(crate) fn short(text: &str) -> String {
+    const MOST: usize = 80;
+    let (shown, is_cut) =
+        text.char_indices().nth(MOST).map_or((text, false), |(end, _)| (&text[..end], true));
+    let mut shown = safe(shown);
+    if is_cut {
+        shown.push('…');
+    }
+    shown
 }
 
 /// Bytes in hex with spaces between them.

@@ -7,8 +7,9 @@ use sockeye::script::play::Side;
 use sockeye::script::play::failure::{Failure, Fate, Frame, Kind, Mismatch, State};
 use sockeye::test::Report;
 
-use super::compare::{Pair, Rows, hex, marked, quote};
+use super::compare::{Pair, Rows, hex, marked, quote, short};
 use crate::fault::{self, Weight, safe};
+use crate::mistakes::included;
 use crate::ui::columns::{columns, padded};
 use crate::words::Words;
 
@@ -96,6 +97,9 @@ impl Page<'_> {
         let number = spot.line.to_string();
         self.line(&format!("{number} | {}", marked.text));
         self.line(&format!("{} | {}{}", " ".repeat(number.len()), " ".repeat(lead), "^".repeat(width)));
+        for line in included(self.words, &spot.included) {
+            self.line(&line);
+        }
     }
 
     /// Why a connection failed, or a message could not be built.
@@ -234,15 +238,6 @@ pub(crate) fn time(time: Duration) -> String {
     let text = format!("{value:.digits$}");
     let text = if digits > 0 { text.trim_end_matches(".0") } else { &text };
     format!("{text}{unit}")
-}
-
-/// Some of what may be long, in quotes of its own or none.
-fn short(text: &str) -> String {
-    let mut shown: String = safe(text).chars().take(80).collect();
-    if shown.len() < text.len() {
-        shown.push('…');
-    }
-    shown
 }
 
 fn differs_key(mismatch: &Mismatch) -> &'static str {

@@ -31,6 +31,7 @@ const LABELS: &[&str] = &[
     "test-mark-failed",
     "test-mark-bad",
     "test-mark-skipped",
+    "test-mark-flaky",
 ];
 
 /// The whole page.
@@ -66,6 +67,7 @@ fn one(told: &Told<'_>, report: &Report) -> Value {
     json!({
         "file": crate::fault::safe(&report.file),
         "verdict": report.verdict.word(),
+        "flaky": report.is_flaky(),
         "steps": report.steps,
         "elapsed": failure::time(report.elapsed),
         "headline": text::headline(told.words, report),

@@ -26,6 +26,7 @@ pub(super) fn text(told: &Told<'_>, summary: &Summary) -> String {
         "passed": count("passed"),
         "failed": count("failed"),
         "bad": count("bad"),
+        "flaky": summary.flaky(),
         "skipped": count("skipped"),
         "reports": summary.reports.iter().map(|report| one(told, report)).collect::<Vec<_>>(),
     });
@@ -46,13 +47,17 @@ fn one(told: &Told<'_>, report: &Report) -> Value {
         "of": report.of,
         "elapsed": report.elapsed.as_secs_f64(),
         "attempts": report.attempts,
+        "flaky": report.is_flaky(),
         "peers": peers.collect::<Vec<_>>(),
         "kept": report.kept,
     });
+    let names: Vec<&str> = report.parties.iter().map(|party| &*party.name).collect();
+    if !report.earlier.is_empty() {
+        object["earlier"] = report.earlier.iter().map(|failure| failed(told, failure, &names)).collect();
+    }
     match &report.verdict {
         Verdict::Passed | Verdict::Skipped => {}
         Verdict::Failed(failure) => {
-            let names: Vec<&str> = report.parties.iter().map(|party| &*party.name).collect();
             object["failure"] = failed(told, failure, &names);
             object["command"] = told.command(report).into();
         }
@@ -91,6 +96,7 @@ fn failed(told: &Told<'_>, failure: &Failure, names: &[&str]) -> Value {
         "line": failure.spot.line,
         "column": failure.spot.column,
         "source": failure.spot.text,
+        "included": failure.spot.included.iter().map(|(path, line)| format!("{path}:{line}")).collect::<Vec<_>>(),
         "peer": failure.peer,
         "op": failure.op,
         "step": failure.step,

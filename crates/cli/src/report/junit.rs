@@ -1,6 +1,6 @@
 //! JUnit's XML, as continuous integration reads it: one suite, a case a file.
 
-use quick_junit::{NonSuccessKind, Report as Xml, TestCase, TestCaseStatus, TestSuite};
+use quick_junit::{NonSuccessKind, Report as Xml, TestCase, TestCaseStatus, TestRerun, TestSuite};
 use sockeye::core::{Code, Fault};
 use sockeye::test::{Report, Summary, Verdict};
 
@@ -26,13 +26,21 @@ fn case(told: &Told<'_>, report: &Report) -> TestCase {
         }
         Verdict::Bad(_) => {
             let mut status = TestCaseStatus::non_success(NonSuccessKind::Error);
-            status.set_type("bad-file");
+            status.set_type("bad-file").set_message(told.words.plain("test-bad-file"));
             status
         }
         Verdict::Skipped => TestCaseStatus::skipped(),
     };
+    // After a pass these are `flakyFailure`, after a failure `rerunFailure`.
+    for failure in &report.earlier {
+        let mut rerun = TestRerun::new(NonSuccessKind::Failure);
+        rerun.set_type(failure.kind.word()).set_message(failure::sentence(told.words, failure));
+        let lines = failure::lines(told.words, failure, Some(report)).join("\n");
+        rerun.set_description(format!("{}\n{lines}", failure::head(told.words, failure)));
+        status.add_rerun(rerun);
+    }
     let body = told.body(report);
-    if !body.is_empty() {
+    if !body.is_empty() && !matches!(report.verdict, Verdict::Passed) {
         status.set_description(format!("{}\n{}", text::headline(told.words, report), body.join("\n")));
     }
     let mut case = TestCase::new(report.file.as_str(), status);

@@ -14,6 +14,7 @@ use std::path::Path;
 
 use sockeye::bounds::bad_value;
 use sockeye::core::{Code, Fault};
+use sockeye::script::play::Failure;
 use sockeye::test::{Report, Summary, Verdict};
 
 use crate::fault::safe;
@@ -54,9 +55,9 @@ impl Target {
     /// Reads the values of `--report`. At most one of them goes to stdout.
     pub(crate) fn read(values: &[String]) -> Result<Vec<Self>, Fault> {
         let targets = values.iter().map(|value| Self::parse(value)).collect::<Result<Vec<_>, _>>()?;
-        if targets.iter().filter(|target| target.to.is_none()).count() > 1 {
-            let fault = Fault::new(Code::Contradiction, "test");
-            return Err(fault.arg("name", "--report tap").arg("other", "--report json"));
+        let mut loud = targets.iter().zip(values).filter(|(target, _)| target.takes_stdout());
+        if let (Some((_, first)), Some((_, second))) = (loud.next(), loud.next()) {
+            return Err(Fault::new(Code::Contradiction, "test").arg("name", first).arg("other", second));
         }
         Ok(targets)
     }
@@ -125,14 +126,16 @@ impl Told<'_> {
     /// The lines below a result's first.
     pub(crate) fn body(&self, report: &Report) -> Vec<String> {
         let mut lines = match &report.verdict {
-            Verdict::Passed | Verdict::Skipped => return Vec::new(),
+            Verdict::Skipped => return Vec::new(),
+            // What passed at last is told with how it failed before; all of it stands in the other reports' fields.
+            Verdict::Passed => self.earlier(report),
             Verdict::Bad(bad) => {
                 let text = mistakes::text(self.words, bad, self.look);
                 return text.lines().map(|line| format!("  {line}")).collect();
             }
             Verdict::Failed(failure) => failure::lines(self.words, failure, Some(report)),
         };
-        if let Some(command) = self.command(report) {
+        if let Some(command) = self.command(report).filter(|_| !lines.is_empty()) {
             lines.push(format!("  {}", self.words.say("test-rerun", &[("command", &command)])));
         }
         if !report.kept.is_empty() {
@@ -140,6 +143,18 @@ impl Told<'_> {
             lines.push(format!("  {}", self.words.say("test-kept", &[("paths", &paths)])));
         }
         lines
+    }
+
+    /// How the attempts before the last one failed, a line each.
+    fn earlier(&self, report: &Report) -> Vec<String> {
+        let line = |(number, failure): (usize, &Box<Failure>)| {
+            let spot = safe(&failure.spot.to_string());
+            let why = failure::sentence(self.words, failure);
+            let number = (number + 1).to_string();
+            let args = [("attempt", number.as_str()), ("spot", &spot), ("why", &why)];
+            format!("  {}", self.words.say("test-earlier", &args))
+        };
+        report.earlier.iter().enumerate().map(line).collect()
     }
 
     /// The command line that runs a file again.

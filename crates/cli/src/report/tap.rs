@@ -29,6 +29,10 @@ fn point(told: &Told<'_>, number: usize, report: &Report, out: &mut String) {
     out.push('\n');
     let mut fields = Vec::new();
     match &report.verdict {
+        Verdict::Passed if report.is_flaky() => {
+            fields.push(("severity", "comment".to_owned()));
+            fields.push(("attempts", report.attempts.to_string()));
+        }
         Verdict::Passed | Verdict::Skipped => return,
         Verdict::Failed(failure) => {
             fields.push(("message", failure::sentence(told.words, failure)));

@@ -11,7 +11,7 @@ use crate::words::Words;
 /// The text of one file's result, without a newline at its end.
 pub(crate) fn report(told: &Told<'_>, report: &Report, paint: Paint) -> String {
     let words = told.words;
-    let (key, colour) = mark(&report.verdict);
+    let (key, colour) = mark(report);
     let width = MARKS.iter().map(|key| columns(&words.plain(key))).max().unwrap_or_default();
     let mark = paint.on(colour, &padded(&words.plain(key), width));
     let mut text = format!("{mark}  {}", headline(words, report));
@@ -48,7 +48,9 @@ pub(crate) fn summary(words: &Words, summary: &Summary) -> String {
     let elapsed = failure::time(summary.elapsed);
     let args = [("files", files.as_str()), ("passed", &passed), ("failed", &failed), ("elapsed", &elapsed)];
     let mut text = words.say("test-summary", &args);
-    for (key, number) in [("test-summary-bad", bad), ("test-summary-skipped", skipped)] {
+    let flaky = summary.flaky().to_string();
+    let more = [("test-summary-flaky", flaky), ("test-summary-bad", bad), ("test-summary-skipped", skipped)];
+    for (key, number) in more {
         if number != "0" {
             text.push_str(&words.say(key, &[("count", &number)]));
         }
@@ -59,10 +61,12 @@ pub(crate) fn summary(words: &Words, summary: &Summary) -> String {
     text
 }
 
-const MARKS: &[&str] = &["test-mark-passed", "test-mark-failed", "test-mark-bad", "test-mark-skipped"];
+const MARKS: &[&str] =
+    &["test-mark-passed", "test-mark-failed", "test-mark-bad", "test-mark-skipped", "test-mark-flaky"];
 
-const fn mark(verdict: &Verdict) -> (&'static str, Colour) {
-    match verdict {
+const fn mark(report: &Report) -> (&'static str, Colour) {
+    match &report.verdict {
+        Verdict::Passed if report.is_flaky() => ("test-mark-flaky", Colour::Yellow),
         Verdict::Passed => ("test-mark-passed", Colour::Green),
         Verdict::Failed(_) => ("test-mark-failed", Colour::Red),
         Verdict::Bad(_) => ("test-mark-bad", Colour::Red),

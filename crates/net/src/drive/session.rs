@@ -437,6 +437,8 @@ impl Session {
         if fault.code == Code::Reset {
             world.show(self.id, Kind::Reset { leg, direction: Direction::In });
         }
+        // One of a conversation's own legs, of which there may be others.
+        let is_own = leg != PEER && self.is_alone();
         let Some(side) = self.side(leg) else { return };
         let relayed = side.pass;
         side.queue.clear(&world);
@@ -447,6 +449,7 @@ impl Session {
         }
         if (side.port.is_stdio() || side.eof && side.port.socket().is_some())
             && error.kind() == io::ErrorKind::BrokenPipe
+            && !is_own
         {
             // Nobody reads stdout any more, or a peer that has said its Close. That is an end, and no failure.
             side.port = Port::Gone;
@@ -464,7 +467,7 @@ impl Session {
             self.stage = Stage::Over;
             return;
         }
-        if leg != PEER && self.is_alone() {
+        if is_own {
             return self.lose_leg(leg, &fault, cx, lent);
         }
         self.machine.input(now, Input::Failed { leg, why }, &mut lent.out);

@@ -160,10 +160,8 @@ impl<'a> Flows<'a> {
         }
         let (client, server) = roles(segment);
         let number = self.tracks.len() as u64 + 1;
-        let Options { peer, port, flow, .. } = self.options;
-        let shown = peer.is_none_or(|ip| client.ip() == ip || server.ip() == ip)
-            && port.is_none_or(|port| client.port() == port || server.port() == port)
-            && flow.is_none_or(|wanted| wanted == number);
+        let wanted = |peer: &String| [client, server].iter().any(|end| end.to_string().contains(peer));
+        let shown = self.options.peer.as_ref().is_none_or(wanted);
         let transport = ends.transport;
         self.tracks.push(Track {
             flow: Flow { number, transport, client, server, sent: 0, answered: 0 },

@@ -10,8 +10,6 @@ mod file;
 mod flow;
 mod half;
 
-use std::net::IpAddr;
-
 use sockeye_core::{Code, Event, Fault};
 use sockeye_script::Transcript;
 use sockeye_script::transcript::{self, Subject};
@@ -35,12 +33,8 @@ pub const FLAWS_MAX: usize = 1000;
 /// What of a capture is wanted.
 #[derive(Clone, Debug, Default)]
 pub struct Options {
-    /// Flows with this address at either end.
-    pub peer: Option<IpAddr>,
-    /// Flows with this port at either end.
-    pub port: Option<u16>,
-    /// The flow of this number, as in [`Summary::flows`].
-    pub flow: Option<u64>,
+    /// Flows with this in an address of either end: an address, a port (`:6379`), or both.
+    pub peer: Option<String>,
     /// What a transcript begins with, as a comment.
     pub title: String,
 }

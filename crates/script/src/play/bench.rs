@@ -91,7 +91,7 @@ impl Draft {
     }
 
     pub(super) fn program(mut self) -> Arc<Program> {
-        self.program.sources = vec![Source { path: "a.skt".into(), text: self.text.into() }];
+        self.program.sources = vec![Source::new("a.skt", &self.text)];
         Arc::new(self.program)
     }
 }

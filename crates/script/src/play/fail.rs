@@ -103,7 +103,9 @@ impl Play {
 
     /// The session was ended from outside.
     pub(super) fn abandon(&mut self) {
-        let failure = self.failure(self.before, 0, Kind::Abandoned, None, None);
+        let step = self.score.program.steps.get(self.index);
+        let at = step.map_or(0, |step| self.station_of(step.peer));
+        let failure = self.failure(self.before, at, Kind::Abandoned, None, None);
         self.conclude(self.before, Err(Box::new(failure)));
     }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use sockeye_core::{Code, Fault};
 
-use crate::data::{Data, Unfit};
+use crate::data::Data;
 use crate::pattern::Pattern;
 use crate::play::{Part, Side, Spot};
 use crate::program::{Op, Place, Program, Role, Step};
@@ -26,7 +26,7 @@ pub struct Refusal {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Why {
     /// What the peer said is written as what it might say, without `like`: a mock does not know what to send.
-    Open(Unfit),
+    Open(Box<str>),
     /// The peer's connection is closed and used again, and there is one session only.
     Reopens,
     /// TLS is put on in the middle, and a mock has no certificate.
@@ -41,8 +41,7 @@ impl Refusal {
     /// The refusal for people.
     pub fn fault(&self) -> Fault {
         let (what, part) = match &self.why {
-            Why::Open(Unfit::Open(part)) => ("open", &**part),
-            Why::Open(_) => ("open", self.op),
+            Why::Open(part) => ("open", &**part),
             Why::Reopens => ("reopens", self.op),
             Why::Secures => ("secures", self.op),
             Why::NoPeer => ("no-peer", ""),
@@ -204,7 +203,7 @@ impl Score {
                 Op::Send(data) => answers[index] = Some(data.pattern()),
                 Op::Expect(pattern) | Op::Skip(pattern) => {
                     if let Some(part) = pattern.open() {
-                        let why = Why::Open(Unfit::Open(part));
+                        let why = Why::Open(part);
                         return Err(Box::new(self.refuse(Some(index), why)));
                     }
                 }
@@ -218,11 +217,13 @@ impl Score {
 
     /// One session is one connection: it cannot be opened again.
     fn check_alone(&self, peer: u16) -> Result<(), Box<Refusal>> {
-        let mut is_closed = false;
+        let (mut is_closed, mut is_ended) = (false, false);
         for (index, step) in self.program.steps.iter().enumerate().filter(|(_, step)| step.peer == peer) {
-            if is_closed && !is_nobodys(&step.op) {
+            let is_next = is_ended && matches!(step.op, Op::Connect);
+            if is_next || is_closed && !is_nobodys(&step.op) {
                 return Err(Box::new(self.refuse(Some(index), Why::Reopens)));
             }
+            is_ended |= matches!(step.op, Op::Eof);
             is_closed |= matches!(step.op, Op::Close | Op::Abort | Op::Reset);
         }
         Ok(())

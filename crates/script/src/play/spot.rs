@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use crate::program::{Place, Program};
+use crate::error::MARK;
+use crate::program::{Place, Program, includes};
 
 /// A place in a text.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -17,18 +18,28 @@ pub struct Spot {
     pub width: u32,
     /// The line, without its end.
     pub text: Box<str>,
+    /// Where the text is included, by path and line: the innermost `include` first.
+    pub included: Vec<(Arc<str>, usize)>,
 }
 
 impl Spot {
     /// Finds a place of a program. Linear in the text before it: for failures, not for every step.
     pub fn of(program: &Program, place: Place) -> Self {
         let Some(source) = program.sources.get(usize::from(place.source)) else {
-            return Self { path: "".into(), line: 1, column: 1, width: 1, text: "".into() };
+            return Self {
+                path: "".into(),
+                line: 1,
+                column: 1,
+                width: 1,
+                text: "".into(),
+                included: Vec::new(),
+            };
         };
         let text = &*source.text;
         let start = floor(text, place.start as usize);
         let end = floor(text, place.end as usize).max(start);
         let begins = text[..start].rfind('\n').map_or(0, |at| at + 1);
+        let begins = if text[begins..start].starts_with(MARK) { begins + MARK.len_utf8() } else { begins };
         let ends = text[start..].find('\n').map_or(text.len(), |at| start + at);
         let line = text[begins..ends].trim_end_matches('\r');
         let count = |text: &str| u32::try_from(text.chars().count()).unwrap_or(u32::MAX);
@@ -39,6 +50,7 @@ impl Spot {
             column: count(&text[begins..start]).saturating_add(1),
             width: count(&text[start..end.min(ends)]).max(1),
             text: line.into(),
+            included: includes(&program.sources, place),
         }
     }
 }
@@ -65,10 +77,7 @@ mod tests {
     use crate::program::Source;
 
     fn spot(text: &str, start: u32, end: u32) -> Spot {
-        let program = Program {
-            sources: vec![Source { path: "a.skt".into(), text: text.into() }],
-            ..Program::default()
-        };
+        let program = Program { sources: vec![Source::new("a.skt", text)], ..Program::default() };
         Spot::of(&program, Place { source: 0, start, end })
     }
 

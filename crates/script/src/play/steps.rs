@@ -146,6 +146,13 @@ impl Play {
     fn await_link(&mut self, now: Tick, at: usize, act: &Act<'_>, out: &mut Outbox) -> Option<Turn> {
         let is_asked = matches!(act, Act::Connect);
         match self.stations[at].link {
+            // The peer has ended the one there was: this is about another one.
+            Link::Open if is_asked && self.is_over_there(at) => {
+                if self.stations[at].is_empty() {
+                    return Some(self.open(now, at, out));
+                }
+                Some(self.fail_turn(now, at, Kind::Leftover, out))
+            }
             Link::Open => None,
             // On the session's own leg there is nothing to be done but to wait.
             Link::Idle if self.stations[at].leg == PEER => Some(Turn::Wait(None)),
@@ -171,6 +178,12 @@ impl Play {
                 Some(self.fail_turn(now, at, Kind::Timeout, out))
             }
         }
+    }
+
+    /// Whether the peer has ended a connection that can be opened again.
+    fn is_over_there(&self, at: usize) -> bool {
+        let station = &self.stations[at];
+        station.leg != PEER && station.end.is_some()
     }
 
     fn role(&self, at: usize) -> Role {
@@ -268,6 +281,12 @@ impl Play {
         self.has_asked = true;
         self.stations[at].link = Link::Securing;
         out.effect(Effect::Secure { leg: self.stations[at].leg, with: with.into() });
+        let next = self.score.at(self.index + 1);
+        if next.is_some_and(|(step, act)| matches!(act, Act::StartTls(_)) && self.station_of(step.peer) != at)
+        {
+            // Both ends are played here, and neither gets on without the other.
+            return Turn::Next(self.index + 1);
+        }
         Turn::Wait(Some(now + self.patience()))
     }
 

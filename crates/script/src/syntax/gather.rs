@@ -3,7 +3,7 @@
 use super::line;
 use super::tree::{Item, Line, Word};
 use super::{DEEPEST, LONGEST, Loader, Wanted};
-use crate::error::{Error, MOST, Noun, What};
+use crate::error::{Error, MOST, Noun, What, lossy};
 use crate::message::Span;
 use crate::program::{Place, Source};
 
@@ -27,7 +27,7 @@ pub(super) struct Gathered {
 pub(super) fn gather(path: &str, text: &str, loader: &mut Loader<'_>) -> Gathered {
     let (sources, lines, errors) = (Vec::new(), Vec::new(), Vec::new());
     let mut gathered = Gathered { sources, lines, errors, open: Vec::new(), bytes: 0 };
-    gathered.file(path, text, loader);
+    gathered.file(path, text, None, loader);
     gathered
 }
 
@@ -40,10 +40,11 @@ impl Gathered {
         }
     }
 
-    fn file(&mut self, path: &str, text: &str, loader: &mut Loader<'_>) {
+    fn file(&mut self, path: &str, text: &str, included: Option<Place>, loader: &mut Loader<'_>) {
         let Ok(source) = u16::try_from(self.sources.len()) else { return };
         self.bytes += text.len();
-        self.sources.push(Source::new(path, if text.len() > LONGEST { "" } else { text }));
+        let read = Source::new(path, if text.len() > LONGEST { "" } else { text });
+        self.sources.push(Source { included, ..read });
         if text.len() > LONGEST || self.bytes > MOST_TEXT {
             self.error(source, Span::default(), What::Limit { noun: Noun::File, most: LONGEST as u64 });
             return;
@@ -63,11 +64,19 @@ impl Gathered {
         self.open.pop();
     }
 
+    fn not_utf8(&mut self, path: &str, bytes: &[u8], included: Place) {
+        let Ok(source) = u16::try_from(self.sources.len()) else { return };
+        let (read, place) = lossy(path, bytes, source);
+        self.sources.push(Source { included: Some(included), ..read });
+        self.errors.push(Error { place, what: What::Utf8 });
+    }
+
     fn include(&mut self, source: u16, path: &Word, loader: &mut Loader<'_>) {
         if self.errors.len() >= MOST {
             return;
         }
         let limit = |noun, most: usize| What::Limit { noun, most: most as u64 };
+        let included = Place { source, start: path.span.start, end: path.span.end };
         let whole = beside(&self.sources[usize::from(source)].path, &path.text);
         if self.open.len() > DEEPEST {
             return self.error(source, path.span, limit(Noun::Depth, DEEPEST));
@@ -80,8 +89,8 @@ impl Gathered {
         }
         match loader(&whole, Wanted::Text) {
             Ok(bytes) => match String::from_utf8(bytes) {
-                Ok(text) => self.file(&whole, &text, loader),
-                Err(_) => self.error(source, path.span, What::Utf8),
+                Ok(text) => self.file(&whole, &text, Some(included), loader),
+                Err(error) => self.not_utf8(&whole, error.as_bytes(), included),
             },
             Err(words) => {
                 self.error(source, path.span, What::Load { path: whole.into(), words: words.into() });

@@ -361,7 +361,10 @@ impl Cursor<'_> {
                 return Err(trouble(start, self.at, What::Unclosed(Noun::Json)));
             }
             if !self.take(",") {
-                return Err(self.expected(&[Want::Word(","), Want::Word(")")], &[]));
+                let is_bare = matches!(clauses.last(), Some(ClauseNode { wish: WishNode::There, .. }));
+                let more: &[Want] = if is_bare { &[Want::Word("=="), Want::Word("as")] } else { &[] };
+                let wanted = [more, &[Want::Word(","), Want::Word(")")]].concat();
+                return Err(self.expected(&wanted, &[]));
             }
         }
     }

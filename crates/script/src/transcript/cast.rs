@@ -315,7 +315,7 @@ fn reachable(ip: IpAddr, remote: &Address) -> IpAddr {
 
 /// Of a listener's parameters those that mean something to who connects to it. Its certificate is taken as it is: the
 /// file tests what is said, not who says it.
-fn of_client(listener: &Endpoint) -> Params {
+pub(super) fn of_client(listener: &Endpoint) -> Params {
     let given = &listener.params;
     let has_tls = listener.layers.iter().any(|layer| layer == "tls");
     Params {

@@ -11,7 +11,9 @@ mod page;
 mod pieces;
 
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 
+use sockeye_core::endpoint::{Endpoint, Host, Place};
 use sockeye_core::{Direction, Event, Kind, PEER, SessionId, Tick};
 use sockeye_wire::Charset;
 
@@ -31,7 +33,7 @@ pub struct Options {
 }
 
 /// Whose events a transcript is made of.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Subject {
     /// A client's (`connect`, `ask`): what it sends goes out.
     Client {
@@ -320,6 +322,16 @@ impl Transcript {
             session.stage = Stage::Open;
         }
     }
+}
+
+/// A listener's endpoint as a client writes it, who reaches it at `local`.
+pub fn as_client(listener: &Endpoint, local: Option<SocketAddr>) -> Endpoint {
+    let mut endpoint = listener.clone();
+    if let (Some(local), Place::Host { host, port, .. }) = (local, &mut endpoint.place) {
+        (*host, *port) = (Host::Ip(local.ip()), local.port());
+    }
+    endpoint.params = cast::of_client(listener);
+    endpoint
 }
 
 const fn sign(speaker: Speaker) -> &'static str {

@@ -3,33 +3,67 @@
 use std::fs;
 use std::io::ErrorKind;
 
-use sockeye_core::{Code, Fault};
+use sockeye_core::{Code, Fault, Note, SessionId};
 use sockeye_record::import;
 use sockeye_record::store::{About, Store};
 use sockeye_script::Transcript;
 use sockeye_script::program::Source;
 
 use super::{store_path, target};
+use crate::views::Watcher;
 
 /// The longest file that is read: 1 GiB, as long as a capture may be.
 const LONGEST: u64 = 1 << 30;
 
-/// Reads a recording. `store`: the store, where it is not the usual one.
-pub fn text(name: &str, store: Option<&str>) -> Result<Source, Fault> {
+/// Flaws of a capture that are told one by one.
+const FLAWS: usize = 5;
+
+/// Reads a recording, and tells what it lacks. `store`: the store, where it is not the usual one.
+pub fn text(name: &str, store: Option<&str>, watcher: &dyn Watcher) -> Result<Source, Fault> {
     if let Some(id) = id(name) {
         let store = opened(store)?;
         return from_store(&store, &[id], name);
     }
     let bytes = file(name)?;
     if is_capture(&bytes) {
-        let title = format!("made by sockeye {} of {name}", env!("CARGO_PKG_VERSION"));
-        let options = import::Options { title, ..import::Options::default() };
-        let (text, _) = import::transcript(&bytes, &options)?;
-        return Ok(Source { path: name.into(), text: text.into() });
+        let capture = Capture { path: name.to_owned(), bytes };
+        let (text, summary) = capture.text()?;
+        tell(&summary, watcher);
+        return Ok(Source::new(name, &text));
     }
     let text = String::from_utf8(bytes);
     let text = text.map_err(|_| Fault::new(Code::BadFile, "").arg("path", name).detail("not UTF-8"))?;
-    Ok(Source { path: name.into(), text: text.into() })
+    Ok(Source::new(name, &text))
+}
+
+/// What another program captured.
+pub(crate) struct Capture {
+    pub(crate) path: String,
+    pub(crate) bytes: Vec<u8>,
+}
+
+impl Capture {
+    /// What a conversation file of it begins with.
+    pub(crate) fn title(&self) -> String {
+        format!("made by sockeye {} of {}", env!("CARGO_PKG_VERSION"), self.path)
+    }
+
+    /// All of it as a conversation file, and what is known of it.
+    pub(crate) fn text(&self) -> Result<(String, import::Summary), Fault> {
+        let options = import::Options { title: self.title(), ..import::Options::default() };
+        import::transcript(&self.bytes, &options)
+    }
+}
+
+/// Tells what makes a capture less than what happened: the first flaws, and how many more there are.
+pub(crate) fn tell(summary: &import::Summary, watcher: &dyn Watcher) {
+    for flaw in summary.flaws.iter().take(FLAWS) {
+        watcher.warning(flaw);
+    }
+    let more = summary.more_flaws + summary.flaws.len().saturating_sub(FLAWS) as u64;
+    if more > 0 {
+        watcher.note(SessionId::default(), &Note::new("more-flaws").arg("count", more));
+    }
 }
 
 /// Whether a file begins as captures do: pcap in either order of bytes, with micro- or nanoseconds, or pcapng.
@@ -80,7 +114,7 @@ pub(crate) fn from_store(store: &Store, ids: &[u64], name: &str) -> Result<Sourc
     let mut transcript = Transcript::new(target::transcript(&about));
     store.events(ids, |event| transcript.event(event, &mut text))?;
     transcript.end(&mut text);
-    Ok(Source { path: name.into(), text: text.into() })
+    Ok(Source::new(name, &text))
 }
 
 /// A file that somebody named.

@@ -5,26 +5,27 @@ mod load;
 mod target;
 mod views;
 
-use std::path::PathBuf;
+use std::collections::HashSet;
+use std::fs;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
+use crate::given::{self, Params};
+use crate::views::Views;
 use sockeye_core::quantity::Span;
 use sockeye_core::{Code, Fault};
 use sockeye_record::recorder::BOUND;
 use sockeye_record::store::{Scribe, Store, usual_path};
-use sockeye_record::{Recorder, Report, Target};
-use sockeye_script::transcript::Subject;
-
-use crate::given::{self, Params};
-use crate::views::Views;
+use sockeye_record::{Recorder, Report, Sink, Target};
 use views::{Tee, Told, Watched};
 
 pub use load::text;
-pub(crate) use load::{file, is_capture, no_session, opened};
+pub(crate) use load::{Capture, file, is_capture, no_session, opened, tell};
 pub use sockeye_record::WhenFull;
 pub use sockeye_record::store::{About, Keep, Sync};
 pub use sockeye_script::program::Source;
+pub use sockeye_script::transcript::Subject;
 pub(crate) use target::transcript;
 pub use target::{Kind, open};
 
@@ -57,15 +58,18 @@ impl Recording {
     pub fn start(request: &Request, about: &About, views: &Views) -> Result<Self, Fault> {
         let mut targets = Vec::new();
         let told = Arc::new(Told(views.clone()));
-        let mut names = request.targets.clone();
-        names.dedup();
-        let kinds = names.iter().map(|name| Kind::of(name)).collect::<Result<Vec<_>, _>>()?;
-        for (name, kind) in names.iter().zip(kinds) {
-            let sink = match kind {
-                Kind::Store => Box::new(scribe(request, about, &told)?),
-                kind => open(kind, name, about)?,
+        // All are looked at before any is opened, and each is opened once, however often and in whichever way it is named.
+        let kinds = request.targets.iter().map(|name| Kind::of(name)).collect::<Result<Vec<_>, _>>()?;
+        let mut seen = HashSet::new();
+        for (name, kind) in request.targets.iter().zip(kinds) {
+            let (sink, place): (Box<dyn Sink>, _) = match kind {
+                Kind::Store if seen.contains(Path::new(name)) => continue,
+                Kind::Store => (Box::new(scribe(request, about, &told)?), PathBuf::from(name)),
+                kind => (open(kind, name, about)?, fs::canonicalize(name).unwrap_or_else(|_| name.into())),
             };
-            targets.push(Target { name: name.clone(), sink });
+            if seen.insert(place) {
+                targets.push(Target { name: name.clone(), sink });
+            }
         }
         if targets.is_empty() {
             return Ok(Self { recorder: None, views: views.clone() });

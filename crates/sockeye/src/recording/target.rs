@@ -38,7 +38,9 @@ impl Kind {
             return Ok(*kind);
         }
         let typed = if ending.is_empty() { name } else { ending };
-        let near = nearest(typed, KINDS.iter().map(|(word, _)| *word)).unwrap_or_default();
+        // An ending with no name before it, or with a slash behind, is no slip of the hand.
+        let near = nearest(&typed.to_lowercase(), KINDS.iter().map(|(word, _)| *word));
+        let near = near.filter(|near| !typed.starts_with(near)).unwrap_or_default();
         Err(Fault::new(Code::BadRecording, "").arg("value", name).arg("near", near))
     }
 }
@@ -78,7 +80,9 @@ mod tests {
             ("a.pcap", ".pcapng"),
             ("a.json", ".jsonl"),
             ("a", ""),
-            (".skt", ".skt"),
+            (".skt", ""),
+            ("dir.skt/", ""),
+            ("a.SKT", ".skt"),
             ("", ""),
         ] {
             let fault = Kind::of(name).unwrap_err();

@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use sockeye_core::{Direction, Endpoint, Fault, Kind, PEER, SessionId};
-use sockeye_script::transcript::Subject;
+use sockeye_record::store::Store;
+use sockeye_script::transcript::{Subject, as_client};
 use sockeye_wire::Charset;
 use sockeye_wire::notation::to_hex;
 
@@ -12,54 +13,60 @@ use super::export::Origin;
 
 /// A line for each session, its end included. Where nothing was said, it only connects.
 pub(super) fn lines(origin: &Origin) -> Result<Vec<String>, Fault> {
+    // Sessions of several runs may have been seen from either side.
+    let mut clients = BTreeMap::<SessionId, Option<String>>::new();
+    if let Origin::Store(store, ids) = origin {
+        for id in ids {
+            clients.insert(SessionId(*id), told(store, *id)?);
+        }
+    }
     let mut sessions = BTreeMap::<SessionId, Said>::new();
-    let by_client = match origin.about()?.subject {
-        Subject::Client { .. } => Direction::Out,
-        _ => Direction::In,
-    };
-    let speaker = |direction| if direction == by_client { Speaker::Client } else { Speaker::Server };
     origin.events(|event| match event.kind {
         Kind::Accepted { transport, local, .. } => {
             sessions.entry(event.session).or_default().endpoint = format!("{transport}://{local}");
         }
         Kind::Connecting { leg: PEER, transport, remote } => {
-            sessions.entry(event.session).or_default().endpoint = format!("{transport}://{remote}");
+            let said = sessions.entry(event.session).or_default();
+            (said.endpoint, said.is_clients) = (format!("{transport}://{remote}"), true);
         }
         Kind::Message { leg: PEER, direction, data } => {
-            sessions.entry(event.session).or_default().message(speaker(direction), data);
+            sessions.entry(event.session).or_default().message(direction, data);
         }
         _ => {}
     })?;
-    let mut lines = Vec::with_capacity(sessions.len());
-    for (session, said) in sessions {
-        let told = match origin {
-            Origin::Store(store, _) => store.session(session.0)?.map(|it| it.target.unwrap_or(it.endpoint)),
-            _ => None,
-        };
-        let endpoint = told.filter(|told| !told.is_empty()).unwrap_or(said.endpoint);
-        lines.push(command(&endpoint, &said.asked, &said.replies));
-    }
-    Ok(lines)
+    let line = |(session, said): (SessionId, Said)| {
+        let told = clients.get(&session).cloned().flatten();
+        command(&told.unwrap_or(said.endpoint), &said.asked, &said.replies)
+    };
+    Ok(sessions.into_iter().map(line).collect())
 }
 
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Speaker {
-    Client,
-    Server,
+/// The endpoint that a client says a session of the store at, if it is known.
+fn told(store: &Store, id: u64) -> Result<Option<String>, Fault> {
+    Ok(match (store.subject(id)?, store.session(id)?) {
+        (Subject::Client { endpoint: told } | Subject::Proxy { target: told }, _) => Some(told),
+        (_, Some(session)) => {
+            let listener = session.endpoint.parse().ok();
+            listener.map(|listener| as_client(&listener, session.local.parse().ok()).to_string())
+        }
+        (_, None) => None,
+    })
 }
 
 /// What was said in one session.
 #[derive(Default)]
 struct Said {
     endpoint: String,
+    /// Whether we were the client.
+    is_clients: bool,
     asked: Vec<Vec<u8>>,
     /// Messages that came between each of them and the next.
     replies: Vec<u64>,
 }
 
 impl Said {
-    fn message(&mut self, speaker: Speaker, data: &[u8]) {
-        if speaker == Speaker::Client {
+    fn message(&mut self, direction: Direction, data: &[u8]) {
+        if (direction == Direction::Out) == self.is_clients {
             self.asked.push(data.to_vec());
             self.replies.push(0);
         } else if let Some(count) = self.replies.last_mut() {

@@ -14,8 +14,9 @@ use sockeye_script::program::Source;
 use sockeye_script::transcript::Subject;
 use sockeye_wire::Hexdump;
 
-use super::{command, numbers};
-use crate::recording::{self, file, is_capture, opened, transcript};
+use super::{Session, command, numbers};
+use crate::recording::{self, Capture, file, is_capture, opened, tell, transcript};
+use crate::views::Watcher;
 
 /// The forms.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -61,21 +62,36 @@ impl Format {
     }
 }
 
-/// Writes recordings to `out`: sessions of the store by their numbers and ranges of them, all together; or one file, a
-/// capture or a conversation.
+/// Which recordings are wanted.
+#[derive(Clone, Debug, Default)]
+pub struct Recordings {
+    /// Sessions of the store by their numbers and ranges of them, all together; or one file, a capture or a conversation.
+    pub names: Vec<String>,
+    /// Only those with this in an address of either end.
+    pub peer: Option<String>,
+    /// The store, where it is not the usual one.
+    pub store: Option<String>,
+}
+
+/// Writes recordings to `out`.
 pub fn export(
-    names: &[String],
+    wanted: &Recordings,
     format: Format,
-    store: Option<&str>,
     out: Box<dyn Write + Send>,
+    watcher: &dyn Watcher,
 ) -> Result<(), Fault> {
-    write(&Origin::of(names, store)?, format, Out { to: out, path: "-".to_owned() })
+    write(&Origin::of(wanted, watcher)?, format, Out { to: out, path: "-".to_owned() })
 }
 
 /// Writes recordings to a file, which is its owner's alone; one that is there is overwritten.
-pub fn export_to(names: &[String], format: Format, store: Option<&str>, path: &str) -> Result<(), Fault> {
+pub fn export_to(
+    wanted: &Recordings,
+    format: Format,
+    path: &str,
+    watcher: &dyn Watcher,
+) -> Result<(), Fault> {
     // Nothing is overwritten by what cannot be read.
-    let origin = Origin::of(names, store)?;
+    let origin = Origin::of(wanted, watcher)?;
     write(&origin, format, Out { to: Box::new(files::create(path)?), path: path.to_owned() })
 }
 
@@ -103,35 +119,44 @@ pub(super) enum Origin {
     /// Sessions of the store.
     Store(Box<Store>, Vec<u64>),
     /// A capture.
-    Capture(Vec<u8>),
+    Capture(Capture, import::Options),
     /// A conversation file, which is one already.
     Text(Source),
 }
 
 impl Origin {
-    /// Finds what was named: one file, or numbers of sessions.
-    fn of(names: &[String], store: Option<&str>) -> Result<Self, Fault> {
-        if let [name] = names
+    /// Finds what is wanted: one file, or numbers of sessions. What a capture lacks is told.
+    fn of(wanted: &Recordings, watcher: &dyn Watcher) -> Result<Self, Fault> {
+        if let [name] = &*wanted.names
             && name.contains(['.', '/'])
         {
             let bytes = file(name)?;
-            return if is_capture(&bytes) {
-                Ok(Self::Capture(bytes))
-            } else {
-                recording::text(name, store).map(Self::Text)
-            };
+            if !is_capture(&bytes) {
+                return recording::text(name, None, watcher).map(Self::Text);
+            }
+            let capture = Capture { path: name.clone(), bytes };
+            let options = import::Options { peer: wanted.peer.clone(), title: capture.title() };
+            let mut count = 0_u64;
+            let see =
+                &mut |event: &Event<'_>| count += u64::from(matches!(event.kind, Kind::Accepted { .. }));
+            tell(&import::read(&capture.bytes, &options, see)?, watcher);
+            return if count > 0 { Ok(Self::Capture(capture, options)) } else { Err(none_of(wanted)) };
         }
-        let store = opened(store)?;
-        let ids = numbers(names, &store)?;
-        Ok(Self::Store(Box::new(store), ids))
+        let store = opened(wanted.store.as_deref())?;
+        let mut ids = numbers(&wanted.names, &store)?;
+        if let Some(peer) = &wanted.peer {
+            let is_with = |session: &Session| session.remote.contains(peer) || session.local.contains(peer);
+            ids.retain(|id| store.session(*id).is_ok_and(|it| it.as_ref().is_some_and(is_with)));
+        }
+        if ids.is_empty() { Err(none_of(wanted)) } else { Ok(Self::Store(Box::new(store), ids)) }
     }
 
     /// Shows the events; gives back when time zero was, in nanoseconds since 1970-01-01T00:00:00Z.
     pub(super) fn events(&self, mut see: impl FnMut(&Event<'_>)) -> Result<u64, Fault> {
         match self {
             Self::Store(store, ids) => store.events(ids, see),
-            Self::Capture(bytes) => {
-                let summary = import::read(bytes, &import::Options::default(), &mut see)?;
+            Self::Capture(capture, options) => {
+                let summary = import::read(&capture.bytes, options, &mut see)?;
                 Ok(summary.began.unwrap_or(0))
             }
             // Refused before: a conversation file has no events.
@@ -139,14 +164,21 @@ impl Origin {
         }
     }
 
-    /// Whose events they are. Where they are of several runs, the first tells.
-    pub(super) fn about(&self) -> Result<About, Fault> {
+    /// Whose events they are. Those of servers and clients, or of several servers, are not one conversation.
+    fn about(&self) -> Result<About, Fault> {
         let (verb, subject) = match self {
             Self::Store(store, ids) => {
                 let first = ids.first().copied().unwrap_or_default();
-                (store.session(first)?.map_or_else(String::new, |it| it.verb), store.subject(first)?)
+                let subject = store.subject(first)?;
+                for id in ids {
+                    if store.subject(*id)? != subject {
+                        let name = format!("{first}, {id}");
+                        return Err(Fault::new(Code::NoSession, "").arg("what", "mixed").arg("name", name));
+                    }
+                }
+                (store.session(first)?.map_or_else(String::new, |it| it.verb), subject)
             }
-            Self::Capture(_) | Self::Text(_) => (String::from("export"), Subject::Capture),
+            Self::Capture(..) | Self::Text(_) => (String::from("export"), Subject::Capture),
         };
         Ok(About { verb, subject, seed: None })
     }
@@ -177,7 +209,11 @@ fn script(origin: &Origin, mut out: Out) -> Result<(), Fault> {
         out.write(source.text.as_bytes())?;
         return out.end();
     }
-    let mut transcript = Transcript::new(transcript(&origin.about()?));
+    let mut options = transcript(&origin.about()?);
+    if let Origin::Capture(_, import) = origin {
+        options.title.clone_from(&import.title);
+    }
+    let mut transcript = Transcript::new(options);
     let (mut text, mut written) = (String::new(), Ok(()));
     origin.events(|event| {
         transcript.event(event, &mut text);
@@ -213,6 +249,15 @@ fn hex(event: &Event<'_>, text: &mut String) {
     // Writing to a String cannot fail.
     let _ = writeln!(text, "# session {session} at {at} {} {size} bytes", direction.word());
     Hexdump::new(0).push(data, text);
+}
+
+/// The fault of a file or of numbers among which none is wanted.
+fn none_of(wanted: &Recordings) -> Fault {
+    let name = wanted.names.join(" ");
+    match &wanted.peer {
+        Some(peer) => Fault::new(Code::NoSession, "").arg("what", "peer").arg("name", peer).arg("path", name),
+        None => Fault::new(Code::BadCapture, name).arg("what", "nothing"),
+    }
 }
 
 /// Where it goes.

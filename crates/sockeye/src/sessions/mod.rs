@@ -11,7 +11,7 @@ use sockeye_wire::notation;
 
 use crate::recording::{no_session, now, opened};
 
-pub use export::{Format, export, export_to};
+pub use export::{Format, Recordings, export, export_to};
 pub use moment::{age, utc};
 pub use sockeye_record::store::{Hit, Removed, Session};
 

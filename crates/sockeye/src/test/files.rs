@@ -6,6 +6,8 @@ use std::path::{Path, PathBuf};
 
 use sockeye_core::{Code, Fault};
 
+use crate::bounds::bad_value;
+
 /// The most files of one run.
 const MOST: usize = 100_000;
 
@@ -20,6 +22,10 @@ const ENDING: &str = "skt";
 pub(super) fn find(paths: &[String]) -> Result<Vec<String>, Fault> {
     let mut found = Found::default();
     for path in paths {
+        // Names in it and reports of it would lead nowhere. A file of that name is `./-`.
+        if path == "-" {
+            return Err(bad_value("FILE", path).detail("FILE.skt, DIR"));
+        }
         // What is not there is told as the file's own result: the others are run.
         match fs::metadata(path) {
             Ok(about) if about.is_dir() => found.directory(Path::new(path), 0)?,
@@ -97,6 +103,7 @@ mod tests {
     #[test]
     fn no_file_is_a_slip() {
         let scratch = Scratch::new();
+        assert_eq!(find(&["-".to_owned()]).unwrap_err().code, Code::BadValue);
         assert_eq!(find(&[scratch.path().display().to_string()]).unwrap_err().code, Code::NoTests);
     }
 }

@@ -3,6 +3,7 @@
 //! [`run`] finds the files, plays each on a thread of its own with every peer in it, and gives a [`Summary`]: plain data,
 //! from which reports are written. Read [`Request`] first.
 
+mod artifacts;
 mod files;
 pub mod format;
 pub(crate) mod play;
@@ -10,6 +11,7 @@ mod pool;
 mod report;
 mod witness;
 
+use std::path::Path;
 use std::time::Duration;
 
 use sockeye_core::Fault;
@@ -40,7 +42,7 @@ pub struct Request {
     pub timeout: Option<Duration>,
     /// Bounds of the sessions.
     pub bounds: Bounds,
-    /// A directory for what a file that fails leaves behind: transcript and packets.
+    /// A directory for what a file that fails leaves behind: events and packets.
     pub artifacts: Option<String>,
 }
 
@@ -58,5 +60,8 @@ pub enum Until {
 /// A signal ends what is under way within a moment, and the summary says what was not run.
 pub fn run(request: &Request, watch: &dyn Watch, views: &Views) -> Result<Summary, Fault> {
     let files = files::find(&request.paths)?;
+    if let Some(directory) = &request.artifacts {
+        artifacts::make(Path::new(directory))?;
+    }
     Ok(pool::run(request, &files, watch, views))
 }

@@ -9,6 +9,7 @@ use sockeye_net::client;
 use sockeye_script::play::{self, Ended, Options, Pace, Part, Play};
 
 use super::Request;
+use super::artifacts::Artifacts;
 use super::report::{Report, Verdict};
 use super::witness::Witness;
 use crate::script::{self, Program, Unreadable};
@@ -30,7 +31,29 @@ pub(crate) struct Setup<'a> {
 }
 
 /// Plays a file from beginning to end.
-pub(super) fn file(request: &Request, path: &str, signal: &Arc<AtomicI32>, views: &Views) -> Report {
+pub(super) fn file(
+    request: &Request,
+    path: &str,
+    attempt: u32,
+    signal: &Arc<AtomicI32>,
+    views: &Views,
+) -> Report {
+    let start = |directory: &String| Artifacts::start(directory, path, attempt, request.seed, views);
+    let artifacts = request.artifacts.as_ref().map(start).transpose().unwrap_or_else(|fault| {
+        // The file is played all the same: that is what was asked for first.
+        views.watcher.warning(&fault);
+        None
+    });
+    let mut report = attempted(request, path, signal, artifacts.as_ref().map_or(views, Artifacts::views));
+    match (artifacts, &report.verdict) {
+        (Some(artifacts), Verdict::Failed(_)) => report.kept = artifacts.keep(),
+        (Some(artifacts), _) => artifacts.discard(),
+        (None, _) => {}
+    }
+    report
+}
+
+fn attempted(request: &Request, path: &str, signal: &Arc<AtomicI32>, views: &Views) -> Report {
     let options = Options {
         part: Part::All,
         pace: Pace::Fast,

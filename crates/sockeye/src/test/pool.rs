@@ -19,6 +19,9 @@ pub const MOST_JOBS: usize = 256;
 /// Files played at once unless told otherwise, where there are few processors: what takes time is waiting.
 const FEW_JOBS: usize = 4;
 
+/// Failures of a file before its last attempt that are kept.
+const EARLIER: usize = 8;
+
 /// How often the run looks whether it is to end.
 const GLANCE: Duration = Duration::from_millis(50);
 
@@ -108,6 +111,26 @@ fn start(request: &Request, files: &[String], signal: &Arc<AtomicI32>, views: &V
     Ongoing { news, next }
 }
 
+/// Plays a file until it passes, as often as it may be.
+fn attempts(request: &Request, file: &str, signal: &Arc<AtomicI32>, views: &Views) -> Report {
+    let (mut earlier, mut kept) = (Vec::new(), Vec::new());
+    let mut attempt = 1;
+    loop {
+        let mut report = play::file(request, file, attempt, signal, views);
+        kept.append(&mut report.kept);
+        let is_last = attempt > request.retries || signal.load(Ordering::Relaxed) != 0;
+        match report.verdict {
+            Verdict::Failed(failure) if !is_last => {
+                if earlier.len() < EARLIER {
+                    earlier.push(failure);
+                }
+                attempt += 1;
+            }
+            verdict => return Report { verdict, attempts: attempt, earlier, kept, ..report },
+        }
+    }
+}
+
 fn work(
     request: &Request,
     files: &[String],
@@ -121,16 +144,7 @@ fn work(
         let Some(file) = files.get(index) else { return };
         // Nobody listens any more only when the run is over.
         let _ = tell.send(News::Began(index));
-        let mut attempts = 1;
-        let report = loop {
-            let mut report = play::file(request, file, signal, views);
-            report.attempts = attempts;
-            let again = matches!(report.verdict, Verdict::Failed(_)) && attempts <= request.retries;
-            if !again || signal.load(Ordering::Relaxed) != 0 {
-                break report;
-            }
-            attempts += 1;
-        };
+        let report = attempts(request, file, signal, views);
         let _ = tell.send(News::Ended(index, Box::new(report)));
     }
 }

@@ -21,6 +21,8 @@ pub struct Report {
     pub elapsed: Duration,
     /// How often it was played.
     pub attempts: u32,
+    /// How the attempts before the last one failed, the first eight of them.
+    pub earlier: Vec<Box<Failure>>,
     /// Who took part, in the order of the file.
     pub parties: Vec<Party>,
     /// Files that were written about it.
@@ -28,6 +30,11 @@ pub struct Report {
 }
 
 impl Report {
+    /// Whether it passed, and not at once: the same file gave different results.
+    pub const fn is_flaky(&self) -> bool {
+        matches!(self.verdict, Verdict::Passed) && self.attempts > 1
+    }
+
     /// A report of a file that was not played yet.
     pub(crate) fn of(file: &str) -> Self {
         Self {
@@ -37,6 +44,7 @@ impl Report {
             of: 0,
             elapsed: Duration::ZERO,
             attempts: 1,
+            earlier: Vec::new(),
             parties: Vec::new(),
             kept: Vec::new(),
         }
@@ -91,6 +99,11 @@ pub struct Summary {
 }
 
 impl Summary {
+    /// How many files passed after they had failed; they are among those that passed.
+    pub fn flaky(&self) -> usize {
+        self.reports.iter().filter(|report| report.is_flaky()).count()
+    }
+
     /// How many files came to a verdict of this [word](Verdict::word).
     pub fn count(&self, word: &str) -> usize {
         self.reports.iter().filter(|report| report.verdict.word() == word).count()
