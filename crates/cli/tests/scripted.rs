@@ -109,12 +109,10 @@ c <eof
     played.args(["test", "client.skt", "--var", &url]).run("").ok();
 }
 
-/// What each side of a recording comes to is told by session, and the parameters of the recorded client are not the mock's.
 #[test]
 fn a_replay_tells_of_each_session() {
     let program = sockeye();
-    let file = TWO.replace("?frame=line", "?frame=line&ttl=9");
-    std::fs::write(program.home().join("two.skt"), file).unwrap();
+    std::fs::write(program.home().join("two.skt"), TWO).unwrap();
     let mock = program.args(["replay", "two.skt", "--as", "server", "tcp://127.0.0.1:0"]).start();
     for (asks, gets) in [("get two\n", "2\nand more\n"), ("get one\n", "1\n")] {
         let mut stream = call(&mock);
@@ -125,6 +123,16 @@ fn a_replay_tells_of_each_session() {
     mock.says("two.skt c2");
     mock.says("two.skt c1");
     mock.ends_by_itself().ok();
+}
+
+/// Whom the recorded client trusted means nothing to who plays its server.
+#[test]
+fn a_mock_leaves_out_what_was_the_clients() {
+    let program = sockeye();
+    let file = TWO.replace("tcp://127.0.0.1:1?", "tls://127.0.0.1:0?insecure&");
+    std::fs::write(program.home().join("two.skt"), file).unwrap();
+    let mock = program.args(["replay", "two.skt", "--as", "server", "--self-signed"]).start();
+    assert!(mock.ready().starts_with("tls://127.0.0.1:"));
 }
 
 #[test]
