@@ -20,7 +20,7 @@ finish() {
 }
 trap finish EXIT
 
-# A loopback address of its own, so that the server's usual port is free there.
+# A loopback address of its own, so that the port is free there.
 host=127.0.$((RANDOM % 250 + 1)).$((RANDOM % 250 + 1))
 port=$(<"$example/port")
 frame=$([[ -f $example/frame ]] && printf '?frame=%s' "$(<"$example/frame")" || true)

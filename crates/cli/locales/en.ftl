@@ -790,6 +790,7 @@ cert-section = { $label } (line { $line })
 
 note-reconnecting = the connection is lost; another one is tried after { $after }
 note-reconnected = connected again to { $remote }
+note-gone-through = { $path } was gone through
 note-cert-wrote = wrote { $path }
 note-cert-wrote-key = wrote { $path } (private: you alone can read it)
 note-cert-long = a server's certificate for more than { $days } days, yesterday counted, is refused by Apple's systems

@@ -829,6 +829,7 @@ cert-section = { $label }（第 { $line } 行）
 
 note-reconnecting = 连接已断开，{ $after } 后重试
 note-reconnected = 已重新连接到 { $remote }
+note-gone-through = { $path } 已走完
 note-cert-wrote = 已写入 { $path }
 note-cert-wrote-key = 已写入 { $path }（私钥，只有你能读）
 note-cert-long = 有效期超过 { $days } 天（提前的一天也算在内）的服务端证书，苹果的系统不接受

@@ -69,7 +69,7 @@ fn request(desk: &Desk<'_>, matches: &ArgMatches) -> Result<Request, Fault> {
     let (_, side) = side.ok_or_else(|| bad_value("--as", &word).detail("client, server"))?;
     let number = |value: &String| {
         let number = value.parse().ok().filter(|number| *number > 0);
-        number.ok_or_else(|| bad_value("--session", value))
+        number.ok_or_else(|| bad_value("--session", value).detail("1, 2, 3…"))
     };
     let sessions = read::values(matches, "session").iter().map(number).collect::<Result<_, _>>()?;
     let timeout = read::value(matches, "timeout").map(|value| sockeye::bounds::span("--timeout", value));

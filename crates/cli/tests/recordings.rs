@@ -48,7 +48,7 @@ impl Example {
         Program::new(self.folder().join(name)).env("PYTHON", python).patience(LONG)
     }
 
-    /// The real server, on its usual port of an address of its own.
+    /// The real server, on its port of an address of its own: most of the five do not tell which port they were given.
     fn server(&self) -> (Running, String) {
         let host = quiet_address();
         let port = fs::read_to_string(self.folder().join("port")).unwrap();

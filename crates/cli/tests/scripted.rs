@@ -79,6 +79,62 @@ fn what_was_not_recorded_fails_with_what_differs() {
     server.says("mock.skt:6: step 1 of 5: the peer ended its side before");
 }
 
+/// What a client draws for itself is taken as it comes, and said again: in decimal, in JSON and in bytes.
+#[test]
+fn captures_answer_with_what_the_client_sent() {
+    let text = "\
+@frame line
+peer c connect tcp://127.0.0.1:9000
+c > json($.op == \"submit\", $.id as id) like \"{\\\"op\\\":\\\"submit\\\",\\\"id\\\":7}\"
+c < \"{\\\"id\\\":{{id}},\\\"state\\\":\\\"queued\\\"}\"
+c > /^SEQ (?<n>[0-9]+)$/ like \"SEQ 4\"
+c < \"ACK {{n}}\"
+c > hex:01 seq:u16be like hex:01 u16be(5)
+c < \"A\" u16be({{seq}} + 1)
+c fin
+c <eof
+";
+    let server = mock("tcp://127.0.0.1:0", text);
+    let mut stream = call(&server);
+    stream.write_all(b"{\"id\": 991, \"op\": \"submit\"}\nSEQ 0019\n\x01\x41\x42\n").unwrap();
+    stream.shutdown(std::net::Shutdown::Write).unwrap();
+    let answer = "{\"id\":991,\"state\":\"queued\"}\nACK 0019\nAAC\n";
+    assert_eq!(rest(&mut stream), (answer.to_owned(), true));
+
+    // The same file is a client that says what its messages are like.
+    let url = format!("server={}", server.ready());
+    let played = sockeye();
+    let file = text.replace("tcp://127.0.0.1:9000", "{{server}}");
+    std::fs::write(played.home().join("client.skt"), file).unwrap();
+    played.args(["test", "client.skt", "--var", &url]).run("").ok();
+}
+
+#[test]
+fn a_replay_tells_of_each_session() {
+    let program = sockeye();
+    std::fs::write(program.home().join("two.skt"), TWO).unwrap();
+    let mock = program.args(["replay", "two.skt", "--as", "server", "tcp://127.0.0.1:0"]).start();
+    for (asks, gets) in [("get two\n", "2\nand more\n"), ("get one\n", "1\n")] {
+        let mut stream = call(&mock);
+        stream.write_all(asks.as_bytes()).unwrap();
+        stream.shutdown(std::net::Shutdown::Write).unwrap();
+        assert_eq!(rest(&mut stream), (gets.to_owned(), true));
+    }
+    mock.says("two.skt c2");
+    mock.says("two.skt c1");
+    mock.ends_by_itself().ok();
+}
+
+/// Whom the recorded client trusted means nothing to who plays its server.
+#[test]
+fn a_mock_leaves_out_what_was_the_clients() {
+    let program = sockeye();
+    let file = TWO.replace("tcp://127.0.0.1:1?", "tls://127.0.0.1:0?insecure&");
+    std::fs::write(program.home().join("two.skt"), file).unwrap();
+    let mock = program.args(["replay", "two.skt", "--as", "server", "--self-signed"]).start();
+    assert!(mock.ready().starts_with("tls://127.0.0.1:"));
+}
+
 #[test]
 fn datagrams_are_answered_too() {
     let server = mock("udp://127.0.0.1:0", "peer c connect udp://127.0.0.1:1\nc > \"join a\"\nc < \"ok\"\n");

@@ -84,6 +84,11 @@ impl Pattern {
         if self.like.is_some() { None } else { self.message.open() }
     }
 
+    /// Whether one message alone matches, once its variables are known.
+    pub(crate) fn is_plain(&self) -> bool {
+        self.message.open().is_none()
+    }
+
     /// What is said in its place by a mock.
     pub fn like(&self) -> Option<&Data> {
         self.like.as_deref()

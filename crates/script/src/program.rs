@@ -133,6 +133,8 @@ pub struct Step {
 pub enum Op {
     /// `>`: send one message.
     Send(Data),
+    /// `>` with `like`: send what it is like. Whoever plays the other side takes whatever matches.
+    Say(Pattern),
     /// `<`: the next message must match.
     Expect(Pattern),
     /// `<~`: skip messages until one matches.

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use sockeye_script::error::{Noun, What};
+use sockeye_script::pattern::Extent;
 use sockeye_script::program::{Op, Role};
 use sockeye_script::{Errors, Program, Vars, Wanted, read};
 
@@ -268,4 +269,17 @@ fn everything_is_bounded() {
     };
     let errors = read("a", "include \"x0\"\n", &Vars::default(), &mut load).unwrap_err();
     assert!(matches!(errors.list[0].what, What::Limit { noun: Noun::File, .. }));
+}
+
+/// What is sent may be written as what it might be: then `like` says what is sent.
+#[test]
+fn what_is_sent_may_be_a_pattern_with_a_sample() {
+    let program = program("> hex:01 id:u16be like hex:01 u16be(7)\n< hex:81 u16be({{id}})\n");
+    let Op::Say(pattern) = &program.steps[0].op else { panic!() };
+    let mut out = Vec::new();
+    pattern.sample(&Vars::default(), &mut out).unwrap();
+    assert_eq!(out, b"\x01\x00\x07");
+    let mut captured = Vars::default();
+    pattern.matches(b"\x01\x01\x02", &Vars::default(), Extent::Whole, &mut captured);
+    assert_eq!(captured.get("id"), Some(&b"258"[..]));
 }

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicI32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use sockeye_core::endpoint::{Host, Place};
+use sockeye_core::endpoint::{Host, Params, Place};
 use sockeye_core::{Code, Endpoint, Fault, Note, SessionId};
 use sockeye_net::server::{Listener, Options as Serving, Server};
 use sockeye_net::transport::Role as Transporting;
@@ -17,7 +17,7 @@ use sockeye_script::transcript::Subject;
 use sockeye_script::{Program, Vars};
 
 use crate::bounds::Bounds;
-use crate::given::{self, Params};
+use crate::given;
 use crate::recording::{self, About};
 use crate::script::{self, Unreadable};
 use crate::test::play::{Setup, run as play};
@@ -39,7 +39,7 @@ pub struct Request {
     /// Where, instead of where it was recorded.
     pub endpoint: Option<String>,
     /// Endpoint parameters given as flags.
-    pub params: Params,
+    pub params: given::Params,
     /// How fast.
     pub pace: Pace,
     /// Which of its sessions, from 1. None: all.
@@ -125,17 +125,10 @@ fn client(
     watch: &dyn Watch,
     views: &Views,
 ) -> Result<Summary, Unreadable> {
-    if let Some(to) = &request.endpoint {
-        let to = given::endpoint(to, &request.params)?;
+    if request.endpoint.is_some() || !request.params.is_empty() {
         for index in 0..program.peers.len() {
-            let mut to = to.clone();
-            // How messages are cut is the recording's business, unless it is told.
-            if let Ok(before) = recorded(&program, index, &request.vars) {
-                to.params.frame = to.params.frame.or(before.params.frame);
-                to.params.enc = to.params.enc.or(before.params.enc);
-            }
             if program.peers[index].role == Role::Connect {
-                program.peers[index].endpoint = to.to_string().into();
+                program.peers[index].endpoint = target(request, &program, index)?.to_string().into();
             }
         }
     }
@@ -156,6 +149,21 @@ fn client(
     watch.ended(&report);
     let signal = Some(signal.load(Ordering::Relaxed)).filter(|number| *number != 0);
     Ok(Summary { elapsed: report.elapsed, reports: vec![report], seed: request.seed, signal })
+}
+
+/// Where a recorded client connects to now.
+fn target(request: &Request, program: &Program, index: usize) -> Result<Endpoint, Fault> {
+    let before = recorded(program, index, &request.vars);
+    let Some(to) = &request.endpoint else {
+        return given::endpoint(&before?.to_string(), &request.params);
+    };
+    let mut to = given::endpoint(to, &request.params)?;
+    // How messages are cut is the recording's business, unless it is told.
+    if let Ok(before) = before {
+        to.params.frame = to.params.frame.or(before.params.frame);
+        to.params.enc = to.params.enc.or(before.params.enc);
+    }
+    Ok(to)
 }
 
 fn server(
@@ -228,11 +236,14 @@ fn listening(request: &Request, program: &Program) -> Result<Endpoint, Fault> {
     let mut endpoint = if let Some(at) = &request.endpoint {
         given::endpoint(at, &request.params)?
     } else {
-        let mut before = before.clone()?;
+        let mut before = before?;
         if let Place::Host { host, .. } = &mut before.place {
             *host = Host::Ip(std::net::Ipv4Addr::LOCALHOST.into());
         }
-        before
+        // What else was recorded (whom to trust, who to be) is the client's.
+        let Params { frame, enc, subprotocol, .. } = before.params;
+        before.params = Params { frame, enc, subprotocol, ..Params::default() };
+        given::endpoint(&before.to_string(), &request.params)?
     };
     let framing = mock::framing(program, &request.vars);
     endpoint.params.frame = endpoint.params.frame.or(framing);
@@ -241,7 +252,7 @@ fn listening(request: &Request, program: &Program) -> Result<Endpoint, Fault> {
 
 /// What came of one session of a mock.
 fn session(request: &Request, program: &Program, played: Played) -> Report {
-    let mut report = Report::of(&request.recording);
+    let mut report = Report::of(&named(request, program, played.peer));
     report.parties =
         program.peers.iter().map(|peer| Party { name: peer.name.clone(), addresses: None }).collect();
     report.steps = played.ended.steps;
@@ -251,6 +262,15 @@ fn session(request: &Request, program: &Program, played: Played) -> Report {
         Err(failure) => Verdict::Failed(failure),
     };
     report
+}
+
+/// What a session is called: as the recording, and where that has several, as its peer too.
+fn named(request: &Request, program: &Program, peer: Option<u16>) -> String {
+    let peer = peer.and_then(|peer| program.peers.get(usize::from(peer)));
+    match peer.filter(|_| program.peers.len() > 1) {
+        Some(peer) => format!("{} {}", request.recording, peer.name),
+        None => request.recording.clone(),
+    }
 }
 
 /// A mock's front: what went wrong is told as the report of its session.

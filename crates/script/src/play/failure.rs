@@ -91,12 +91,14 @@ impl Failure {
     /// The failure in one line, for whoever has room for no more.
     pub fn fault(&self) -> Fault {
         let place = format!("{}:{}", self.spot.path, self.spot.line);
+        // What came too late is told by how long it was waited for, not by when somebody looked.
+        let after = self.patience.filter(|_| self.kind == Kind::Timeout).unwrap_or(self.elapsed);
         let mut fault = Fault::new(Code::Unscripted, "")
             .arg("place", place)
             .arg("step", self.step)
             .arg("of", self.of)
             .arg("what", self.kind.word())
-            .arg("after", Span(self.elapsed));
+            .arg("after", Span(after));
         let (expected, actual) = self.mismatch.as_ref().map_or((&[][..], &[][..]), Mismatch::around);
         let part = self.mismatch.as_ref().and_then(|mismatch| mismatch.part.as_deref()).unwrap_or_default();
         let expected = if expected.is_empty() { part.to_owned() } else { shown(expected) };

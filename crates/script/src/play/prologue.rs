@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use sockeye_core::{Conversation, Effect, Input, OPERATOR, Outbox, PEER, Tick};
+use sockeye_core::{Conversation, Effect, Input, Note, OPERATOR, Outbox, PEER, Tick};
 
 use super::engine::{Ending, Play};
 use super::outcome::Outcome;
@@ -21,6 +21,8 @@ pub struct Prologue {
     then: Box<dyn Conversation>,
     is_done: bool,
     words: Vec<Box<str>>,
+    /// The file, for people.
+    path: Arc<str>,
 }
 
 /// A program that was found fit for a prologue, for any number of sessions.
@@ -40,13 +42,16 @@ impl Login {
     /// A session's prologue to `then`.
     pub fn before(&self, then: Box<dyn Conversation>) -> (Prologue, Outcome) {
         let (play, outcome) = Play::new(Arc::clone(&self.score), self.options.clone(), Ending::HandOver);
-        (Prologue { play, then, is_done: false, words: Vec::new() }, outcome)
+        let path =
+            self.score.program.sources.first().map_or_else(|| "".into(), |source| Arc::clone(&source.path));
+        (Prologue { play, then, is_done: false, words: Vec::new(), path }, outcome)
     }
 }
 
 impl Prologue {
     fn hand_over(&mut self, now: Tick, out: &mut Outbox) {
         self.is_done = true;
+        out.note(Note::new("gone-through").arg("path", &self.path));
         let (came, end) = self.play.left();
         out.effect(Effect::Read { leg: PEER, on: true });
         out.effect(Effect::Read { leg: OPERATOR, on: true });

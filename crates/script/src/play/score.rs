@@ -167,6 +167,7 @@ impl Score {
         }
         match act {
             Act::Send(_) => self.answers.get(index).and_then(Option::as_ref).map_or(Act::Pass, Act::Expect),
+            Act::Sample(pattern) => Act::Expect(pattern),
             Act::Expect(pattern) | Act::Skip(pattern) => Act::Sample(pattern),
             Act::Maybe(_) | Act::Never(_) => Act::Pass,
             Act::Eof => Act::Fin,
@@ -283,6 +284,7 @@ const fn is_nobodys(op: &Op) -> bool {
 fn written(op: &Op) -> Act<'_> {
     match op {
         Op::Send(data) => Act::Send(data),
+        Op::Say(pattern) => Act::Sample(pattern),
         Op::Expect(pattern) => Act::Expect(pattern),
         Op::Skip(pattern) => Act::Skip(pattern),
         Op::Maybe(pattern) => Act::Maybe(pattern),
@@ -303,7 +305,7 @@ fn written(op: &Op) -> Act<'_> {
 /// An operation as it is written.
 pub(super) const fn word(op: &Op) -> &'static str {
     match op {
-        Op::Send(_) => ">",
+        Op::Send(_) | Op::Say(_) => ">",
         Op::Expect(_) => "<",
         Op::Skip(_) => "<~",
         Op::Maybe(_) => "<?",

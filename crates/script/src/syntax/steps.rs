@@ -25,6 +25,14 @@ struct Modifiers {
     like: Option<Box<Data>>,
 }
 
+/// Where the word `like` stands.
+fn like_of(step: &Step) -> Option<Span> {
+    step.modifiers.iter().find_map(|modifier| match modifier {
+        Modifier::Like(span, _) => Some(*span),
+        _ => None,
+    })
+}
+
 impl Reader<'_, '_> {
     pub(super) fn steps(&mut self, lines: &[(u16, Line)]) {
         let mut open: Vec<usize> = Vec::new();
@@ -43,6 +51,11 @@ impl Reader<'_, '_> {
             let Modifiers { within, after, label, like } = modifiers;
             let Some(op) = self.op(*source, peer, step, like) else { continue };
             let op = match op {
+                program::Op::Say(pattern) if pattern.is_plain() => {
+                    // Who sends one thing and says that it is like another has mistaken one for the other.
+                    self.error(*source, like_of(step).unwrap_or(line.span), What::Misplaced("like".into()));
+                    continue;
+                }
                 program::Op::Repeat { .. } if open.len() >= DEEPEST => {
                     self.error(*source, line.span, What::Limit { noun: Noun::Depth, most: DEEPEST as u64 });
                     continue;
@@ -128,7 +141,10 @@ impl Reader<'_, '_> {
                 Modifier::After(word) => read.after = self.duration(source, "after", word),
                 Modifier::As(word) => read.label = Some(word.text.clone()),
                 Modifier::Like(_, nodes) => {
-                    if matches!(step.op, Op::Match(Arrow::Expect | Arrow::Skip | Arrow::Maybe, _)) {
+                    if matches!(
+                        step.op,
+                        Op::Send(_) | Op::Match(Arrow::Expect | Arrow::Skip | Arrow::Maybe, _)
+                    ) {
                         read.like = self.data(source, peer, nodes).map(Box::new);
                     } else {
                         self.error(source, span, What::Misplaced(name.into()));
@@ -162,12 +178,23 @@ impl Reader<'_, '_> {
         self.message(source, nodes, charset, Noun::Data).map(Data::of)
     }
 
+    fn pattern(
+        &mut self,
+        source: u16,
+        peer: u16,
+        nodes: &[Node],
+        like: Option<Box<Data>>,
+    ) -> Option<Pattern> {
+        let charset = self.charsets.get(usize::from(peer)).copied().unwrap_or_default();
+        self.message(source, nodes, charset, Noun::Match).map(|message| Pattern::of(message, like))
+    }
+
     fn op(&mut self, source: u16, peer: u16, step: &Step, like: Option<Box<Data>>) -> Option<program::Op> {
         Some(match &step.op {
+            Op::Send(nodes) if like.is_some() => program::Op::Say(self.pattern(source, peer, nodes, like)?),
             Op::Send(nodes) => program::Op::Send(self.data(source, peer, nodes)?),
             Op::Match(arrow, nodes) => {
-                let charset = self.charsets.get(usize::from(peer)).copied().unwrap_or_default();
-                let pattern = Pattern::of(self.message(source, nodes, charset, Noun::Match)?, like);
+                let pattern = self.pattern(source, peer, nodes, like)?;
                 match arrow {
                     Arrow::Expect => program::Op::Expect(pattern),
                     Arrow::Skip => program::Op::Skip(pattern),

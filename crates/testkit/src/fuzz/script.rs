@@ -71,7 +71,11 @@ fn play(program: &Program, came: &[u8]) {
     for step in program.steps.iter().take(100) {
         match &step.op {
             Op::Send(data) => build(data, &vars),
-            Op::Expect(pattern) | Op::Skip(pattern) | Op::Maybe(pattern) | Op::Never(pattern) => {
+            Op::Say(pattern)
+            | Op::Expect(pattern)
+            | Op::Skip(pattern)
+            | Op::Maybe(pattern)
+            | Op::Never(pattern) => {
                 meet(pattern, came, &mut vars);
             }
             _ => {}
