@@ -209,7 +209,7 @@ fn sentence(words: &Words, errors: &Errors, error: &Error) -> (String, Option<St
             args.push(("found", short(found)));
         }
         What::Unknown { noun, word, .. } => {
-            args.extend([("noun", name(words, *noun)), ("word", short(word))])
+            args.extend([("noun", name(words, *noun)), ("word", short(word))]);
         }
         What::Duplicate { noun, word, first } => {
             let line = errors.source(*first).map_or(1, |source| source.position(first.start).0);

@@ -26,7 +26,7 @@ pub(crate) fn run(desk: &Desk<'_>, matches: &ArgMatches, recording: &Current) ->
     // All clients of a recording are one session here, which is no conversation of one peer: packets and events of it can
     // be had, and a file would say what the recording says.
     let records = read::values(matches, "record");
-    if request.side == Side::Client && records.iter().any(is_conversation) {
+    if request.side == Side::Client && records.iter().any(|to| is_conversation(to)) {
         return Err(refuse::usage("replay", "conflict", "--record store|FILE.skt"));
     }
     let about = || sockeye::replay::about(&request);
@@ -53,7 +53,7 @@ pub(crate) fn run(desk: &Desk<'_>, matches: &ArgMatches, recording: &Current) ->
 }
 
 /// Whether a recording is of one peer's conversation.
-fn is_conversation(to: &String) -> bool {
+fn is_conversation(to: &str) -> bool {
     matches!(Kind::of(to), Ok(Kind::Store | Kind::Script))
 }
 

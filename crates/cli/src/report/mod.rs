@@ -147,14 +147,14 @@ impl Told<'_> {
 
     /// How the attempts before the last one failed, a line each.
     fn earlier(&self, report: &Report) -> Vec<String> {
-        let line = |(number, failure): (usize, &Box<Failure>)| {
+        let line = |(number, failure): (usize, &Failure)| {
             let spot = safe(&failure.spot.to_string());
             let why = failure::sentence(self.words, failure);
             let number = (number + 1).to_string();
             let args = [("attempt", number.as_str()), ("spot", &spot), ("why", &why)];
             format!("  {}", self.words.say("test-earlier", &args))
         };
-        report.earlier.iter().enumerate().map(line).collect()
+        report.earlier.iter().map(|failure| &**failure).enumerate().map(line).collect()
     }
 
     /// The command line that runs a file again.
