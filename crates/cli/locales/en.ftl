@@ -1096,6 +1096,7 @@ html-nothing = nothing fits the filter
 ## What is wrong with a conversation file
 
 error-bad-script = { $path }:{ $line }:{ $value }: { $what ->
+    [events] these are events, a line of JSON each, and no conversation: name the .skt, the .pcapng or the number of the session
     [refused] this cannot be played
    *[mistakes] mistakes in the file: { $name }
   }

@@ -1135,6 +1135,7 @@ html-nothing = 没有符合筛选条件的文件
 ## 会话文件哪里写错了
 
 error-bad-script = { $path }:{ $line }:{ $value }：{ $what ->
+    [events] 这是一行一个 JSON 的事件，不是会话：请给出 .skt、.pcapng，或会话的编号
     [refused] 这里无法播放
    *[mistakes] 文件有 { $name } 处错误
   }

@@ -232,6 +232,7 @@ fn odd_files_are_refused_in_a_few_words() {
     files.write("huge.skt", &vec![b'#'; (16 << 20) + 1]);
     files.write("order.skt", "\u{feff}c <never\r\nc < json($.a = 1)\r\n".as_bytes());
     files.write("zero.skt", b"c > \0\n");
+    files.write("events.skt", b"{\"v\":1}\n{\"v\":1}\n");
     for (name, code, says) in [
         ("empty.skt", 3, "there is no step in it"),
         ("folder.skt", 2, "no conversation file in"),
@@ -241,6 +242,7 @@ fn odd_files_are_refused_in_a_few_words() {
         ("order.skt", 3, "order.skt:1:9"),
         ("order.skt", 3, "`==` or `as` or `,` or `)` is expected here, not ="),
         ("zero.skt", 3, "\\x00"),
+        ("events.skt", 3, "these are events"),
         ("missing.skt", 3, "there is no file"),
     ] {
         let text = said(files.test(name), code);

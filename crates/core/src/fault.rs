@@ -213,8 +213,8 @@ codes! {
     /// `line`, `name` (a label of PEM), `max`.
     BadCertificate = "bad-certificate", File, Here, File;
     /// Mistakes in a conversation file. Arguments: `path`, `line` and `value` (the column) of the first, `name` (how many),
-    /// `text` (the file that was read, where `path` is one that it includes), `what` (`mistakes`, or `refused`: it is well
-    /// written and cannot be played).
+    /// `text` (the file that was read, where `path` is one that it includes), `what` (`mistakes`; `refused`: it is well
+    /// written and cannot be played; `events`: it is lines of JSON).
     BadScript = "bad-script", File, Here, File;
     /// A certificate without its key, or a key without its certificate. Arguments: `what` (`key` or `certificate`: what
     /// is missing), `path`.

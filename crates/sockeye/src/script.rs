@@ -77,6 +77,7 @@ pub fn text(path: &str) -> Result<String, Unreadable> {
 fn script_of(path: &str) -> Result<String, Unreadable> {
     let bytes = there(path)?;
     if !recording::is_capture(&bytes) {
+        recording::not_events(path, &bytes)?;
         return utf8(path, bytes);
     }
     let capture = recording::Capture { path: path.to_owned(), bytes };

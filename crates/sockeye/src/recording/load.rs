@@ -31,9 +31,22 @@ pub fn text(name: &str, store: Option<&str>, watcher: &dyn Watcher) -> Result<So
         tell(&summary, watcher);
         return Ok(Source::new(name, &text));
     }
+    not_events(name, &bytes)?;
     let text = String::from_utf8(bytes);
     let text = text.map_err(|_| Fault::new(Code::BadFile, "").arg("path", name).detail("not UTF-8"))?;
     Ok(Source::new(name, &text))
+}
+
+/// Refuses the events of a recording, lines of JSON, where a conversation is wanted.
+pub(crate) fn not_events(path: &str, bytes: &[u8]) -> Result<(), Fault> {
+    if !bytes.starts_with(b"{\"") {
+        return Ok(());
+    }
+    Err(Fault::new(Code::BadScript, "")
+        .arg("path", path)
+        .arg("line", 1)
+        .arg("value", 1)
+        .arg("what", "events"))
 }
 
 /// What another program captured.

@@ -21,7 +21,7 @@ use sockeye_record::{Recorder, Report, Sink, Target};
 use views::{Tee, Told, Watched};
 
 pub use load::text;
-pub(crate) use load::{Capture, file, is_capture, no_session, opened, tell};
+pub(crate) use load::{Capture, file, is_capture, no_session, not_events, opened, tell};
 pub use sockeye_record::WhenFull;
 pub use sockeye_record::store::{About, Keep, Sync};
 pub use sockeye_script::program::Source;
