@@ -596,9 +596,9 @@ verb-cert-all-long = six files at once, or none; the server's names as with `cer
 verb-cert-show = show what is in files, or what a server shows
 verb-cert-show-long = each certificate in its order: names, days left, use, key, pin, fingerprint. Of keys only that they are there. Nothing is verified: use it to look, not to trust
 verb-sessions = list, search, export and remove recorded sessions
-verb-sessions-long = what --record store has kept: every event and byte of every session. Times are UTC; a number that is told never means another session
+verb-sessions-long = what --record store has kept: every event and byte of every session. Times are UTC; the number of a session is never given to another one
 verb-sessions-list = list recorded sessions, the newest first
-verb-sessions-list-long = filters can be joined, and all must hold; --text may stand several times
+verb-sessions-list-long = conditions may be combined, and all must hold; --text may stand several times
 verb-sessions-show = show what happened in a session
 verb-sessions-show-long = its facts, then its events in order. Long messages are cut: --hex shows them whole, and export has every byte
 verb-sessions-search = find sessions by what was said in them
@@ -606,7 +606,7 @@ verb-sessions-search-long = every TEXT must have been said somewhere in the sess
 verb-sessions-export = write recorded sessions as a file
 verb-sessions-export-long = sessions are named by number or range (3-7). Without -o it goes to stdout; -o also tells the form by its ending, and a file that is there is overwritten
 verb-sessions-rm = remove sessions, and what they take on the disk
-verb-sessions-rm-long = names, or one of the flags. What is removed is overwritten in the store's file; sessions that are being recorded stay
+verb-sessions-rm-long = by number or range, or by one of the flags. What is removed is overwritten in the store's file; sessions that are being recorded stay
 verb-user = keep the file of those who may log in
 verb-user-long = who may come in through the layer auth. The file keeps verifiers and digests, from which nobody can log in; a server reads it again when it changes
 verb-user-add = add a user, or give one a new password or token
@@ -661,7 +661,7 @@ flag-keepalive = find out within this time that a silent TCP peer is gone: 30s; 
 flag-max-message = the longest message a framing takes, as in 64k or 1m
 flag-record = record the sessions, as often as given: store (see `sockeye sessions`), FILE.skt (a conversation file: test, mock), FILE.pcapng (for Wireshark) or FILE.jsonl (events); a file that is there is overwritten
 flag-store = the store of recorded sessions (default: $SOCKEYE_STORE, or sockeye/sessions.db in $XDG_DATA_HOME)
-flag-durable = have the store wait for the disk with every batch, so that a power cut loses nothing told saved either
+flag-durable = have the store wait for the disk with every batch, so that not even a power cut loses a session that was told saved
 flag-record-lossy = leave events out of recordings, and count them, rather than slow sessions down when more comes than can be written
 flag-keep-age = before recording, remove sessions from the store that ended longer ago: 12h, 30d
 flag-keep-size = before recording, remove the oldest sessions until the store's are no more than this: 500m, 2g
@@ -861,7 +861,7 @@ service-discard = takes everything, answers nothing (RFC 863)
 service-chargen = sends characters without end (RFC 864)
 service-daytime = says the time in words (RFC 867)
 service-time = says the time in four bytes (RFC 868)
-service-script = answer as a conversation file says: a recording as a server
+service-script = answers as a conversation file says: a recording as a server
 service-script-var = give a variable of the file this value
 service-script-pace = fast (as soon as it can), recorded, or so many times as fast as recorded: 2x, 0.5x
 service-chat-on-connect = let each peer go through this conversation file before it may talk
@@ -1005,7 +1005,7 @@ note-chat-template-too-long = not sent: the template made { $size } bytes, at mo
 
 ## `test`: what came of a run
 
-word-test-file = conversation files (.skt), and directories of them
+word-test-file = conversation files (.skt), captures (pcap, pcapng), and directories of conversation files
 flag-var = a variable of the files; the value may be text, hex:… or b64:…; wins over theirs
 flag-report = a report besides the text on stderr; tap and json go to stdout unless =FILE follows
 flag-jobs = files played at once (default: twice the processors, at least 4)
@@ -1017,7 +1017,7 @@ flag-check = with --fmt: change nothing, and exit 1 if a file is written otherwi
 verb-test = run conversation files
 verb-test-long =
   Plays every peer of each .skt file and compares every message, byte for byte. Files are played in parallel. Exit code
-  0: all passed; 1: one failed; 3: a file could not be read. The language is in docs/skt.md
+  0: all passed; 1: one failed or was not run; 3: a file could not be read. The language is in docs/skt.md
 test-mark-passed = ok
 test-mark-failed = FAIL
 test-mark-bad = BAD

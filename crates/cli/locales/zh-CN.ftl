@@ -900,7 +900,7 @@ service-discard = 来者不拒，从不回答（RFC 863）
 service-chargen = 不停地发送字符（RFC 864）
 service-daytime = 用文字报时（RFC 867）
 service-time = 用四个字节报时（RFC 868）
-service-script = 按会话文件作答：把录制的会话当作服务器
+service-script = 按会话文件回答：用录制的会话顶替服务端
 service-script-var = 给文件中的变量赋值
 service-script-pace = fast（尽快）、recorded（按录制时的节奏），或其倍速：2x、0.5x
 service-chat-on-connect = 对端先走完这个会话文件，才能聊天
@@ -1044,7 +1044,7 @@ note-chat-template-too-long = 未发送：模板生成了 { $size } 字节，最
 
 ## `test`：一次运行的结果
 
-word-test-file = 会话文件（.skt），或存放它们的目录
+word-test-file = 会话文件（.skt）、抓包文件（pcap、pcapng），或存放会话文件的目录
 flag-var = 给文件中的变量赋值；值可以是文本、hex:… 或 b64:…；优先于文件里写的
 flag-report = 除 stderr 上的文本外再写一份报告；tap 和 json 写到 stdout，后接 =FILE 时写到文件
 flag-jobs = 同时运行的文件数（默认：处理器数的两倍，至少 4）
@@ -1055,8 +1055,8 @@ flag-fmt = 不运行，只把文件改写成规范格式
 flag-check = 与 --fmt 同用：不改文件，有不规范的文件时以 1 退出
 verb-test = 运行会话文件
 verb-test-long =
-  运行每个 .skt 文件中的所有端，逐字节比对每条消息。文件并行运行。退出码 0：全部通过；1：有失败；3：有文件无法读取。
-  语法见 docs/skt.zh-CN.md
+  扮演每个 .skt 文件里的所有参与者，逐字节比较每条消息。文件并行运行。退出码 0：全部通过；1：有失败或未运行的；
+  3：有文件无法读取。语法见 docs/skt.zh-CN.md
 test-mark-passed = 通过
 test-mark-failed = 失败
 test-mark-bad = 有误
@@ -1210,13 +1210,13 @@ refusal-empty = 文件中没有步骤：什么都不做总是会通过
 
 ## `replay`
 
-word-recording = 会话文件、抓包文件（pcap、pcapng），或存储中会话的编号
+word-recording = 会话文件、抓包文件（pcap、pcapng），或会话库里会话的编号
 word-replay-endpoint = 连接或监听的位置，代替录制时的
 flag-as = 扮演哪一端：client 或 server
 flag-pace = 速度：fast（收到回答就继续）、recorded（按录制时的节奏），或 2x、0.5x
 flag-replay-session = 只用录制中的这一个会话，从 1 数起；可重复
 flag-loop = 作为 server：所有会话播放完后从头再来，而不是结束
-verb-replay = 重放录制中的一端
+verb-replay = 回放录制中的一端
 verb-replay-long =
-  作为 client 时，向服务器重放录制的内容，并比对每条消息；作为 server 时，像录制的服务器那样回答，直到所有会话播放完。
+  作为 client 时，对着服务端回放录制的内容，并比较每条消息；作为 server 时，像录制的服务端那样回答，直到所有会话播放完。
   录制中没有的内容会立即报告，退出码为 1
