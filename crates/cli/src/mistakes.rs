@@ -237,9 +237,11 @@ fn sentence(words: &Words, errors: &Errors, error: &Error) -> (String, Option<St
     let ends = matches!(what, What::Expected { found, .. } if found.is_empty());
     let key = if ends { "mistake-ends".to_owned() } else { format!("mistake-{}", what.word()) };
     let near = what.near().map(|near| words.say("mistake-near", &[("near", &short(near))]));
-    let unset = matches!(what, What::Unknown { noun: Noun::Variable, .. });
-    let own =
-        if unset { Some(words.say("mistake-unset", &args)) } else { words.attribute(&key, "hint", &args) };
+    let own = match what {
+        What::Unknown { noun: Noun::Variable, .. } => Some(words.say("mistake-unset", &args)),
+        What::Unknown { noun: Noun::Peer, .. } => Some(words.say("mistake-no-peer", &args)),
+        _ => words.attribute(&key, "hint", &args),
+    };
     (words.say(&key, &args), near.or(own))
 }
 

@@ -55,7 +55,7 @@ fn a_proxy_delays_and_resets_both_its_sides() {
     assert_eq!(kind(&mut client, &mut buffer), Some(ErrorKind::ConnectionReset));
     assert_eq!(kind(&mut server, &mut buffer), Some(ErrorKind::ConnectionReset));
     proxy.says("faults on purpose: latency:40ms reset:on=/LOG[A-Z]N/,dir=up (seed 7; --seed 7 repeats them)");
-    proxy.says("fault reset on what the peer sends: at byte 10");
+    proxy.says("fault reset on what the peer sends: byte=10");
     proxy.says("we cut the connection");
     let ended = proxy.stop();
     ended.ok();
@@ -109,7 +109,7 @@ fn faults_work_inside_tls() {
     let asked =
         |url: &str| sockeye(&["ask", url, "00000000000000000000", "--insecure", "--hex"]).run("").ok();
     let answer = asked(&url);
-    server.says("fault corrupt on what the peer sends: byte ");
+    server.says("fault corrupt on what the peer sends: byte=");
     server.says("fault latency on what we send: 30ms");
     assert!(answer.contains("00 00 00 80 00 00 00 04  00 00"), "{answer}");
     let (_again, url) = serve(&[&args[..], &faults].concat());
@@ -124,11 +124,11 @@ fn messages_of_a_websocket_come_whole_and_in_order() {
     let (server, url) = serve(&args);
     let answers = sockeye(&["ask", &url, "one", "two", "!!"]).run("").ok();
     assert!(answers.starts_with("ONE\nTWO\n") && answers.len() == 11, "{answers}");
-    server.says("fault corrupt on what we send: message 1, byte ");
+    server.says("fault corrupt on what we send: message=1 byte=");
     server.says("loss on a stream is delay");
     let (limited, url) = serve(&["serve", "ws://127.0.0.1:0", "echo", "--fault", "limit:5,dir=up", "-v"]);
     sockeye(&["ask", &url, "four", "more"]).run("").with_code(7);
-    limited.says("fault limit on what the peer sends: at byte 5");
+    limited.says("fault limit on what the peer sends: byte=5");
     let (_none, url) = serve(&["serve", "ws://127.0.0.1:0", "echo"]);
     sockeye(&["ask", &url, "x"]).run("").ok();
     assert!(

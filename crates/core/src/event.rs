@@ -181,7 +181,7 @@ pub enum Kind<'a> {
         direction: Direction,
         /// What: `latency`, `reset`, `loss`, ... as `--fault` names it.
         name: &'a str,
-        /// How much of it, in its own units: `200ms`, `at byte 65536`.
+        /// How much of it, in its own units: `200ms`, `byte=65536`.
         detail: &'a str,
     },
     /// One direction has ended with a FIN, or a WebSocket's with a Close.

@@ -224,7 +224,7 @@ fn datagrams_are_lost_as_the_seed_says_and_no_other_way() {
     let lost = |line: &&String| line.starts_with("in loss");
     assert_eq!((got.len(), events.iter().filter(lost).count()), (65, 35), "{events:?}");
     assert!(got.is_sorted());
-    assert_eq!(events.iter().find(lost).unwrap(), "in loss datagram 3, 12 bytes");
+    assert_eq!(events.iter().find(lost).unwrap(), "in loss datagram=3 bytes=12");
     assert_eq!(events[0], "note faults [(\"faults\", \"loss:0.3,dir=up\"), (\"seed\", \"7\")]");
 }
 
@@ -234,10 +234,10 @@ fn a_loss_is_told_as_it_happens() {
     let running = serve("udp", &["loss:1", "timeout:300ms,dir=down"], 7, limits);
     let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
     socket.send_to(b"hello", running.address).unwrap();
-    running.seen.wait("out timeout closed");
+    running.seen.wait("out timeout after");
     let events = ended(running);
     let at = |start: &str| events.iter().position(|line| line.starts_with(start));
-    assert!(at("in loss datagram 1, 5 bytes") < at("out timeout closed"), "{events:?}");
+    assert!(at("in loss datagram=1 bytes=5") < at("out timeout after"), "{events:?}");
     assert!(at("in loss").is_some());
 }
 
@@ -326,7 +326,7 @@ fn a_reset_is_an_rst_at_its_byte() {
     let events = ended(running);
     let told: Vec<&str> =
         events.iter().map(String::as_str).filter(|line| !line.starts_with("note")).collect();
-    assert_eq!(told[1..], ["out reset at byte 10", "reset out", "closed"]);
+    assert_eq!(told[1..], ["out reset byte=10", "reset out", "closed"]);
 }
 
 #[test]
@@ -337,7 +337,7 @@ fn a_reset_waits_for_its_word_across_reads() {
     stream.read_exact(&mut answer).unwrap();
     stream.write_all(b"IN lin").unwrap();
     assert_eq!(rest(&mut stream).1, Some(ErrorKind::ConnectionReset));
-    assert!(ended(running).contains(&"in reset at byte 8".to_owned()));
+    assert!(ended(running).contains(&"in reset byte=8".to_owned()));
 }
 
 #[test]
@@ -355,7 +355,7 @@ fn a_limit_closes_in_order_and_what_passed_is_answered() {
         assert_eq!(rest(&mut stream), (b"hello, wor".to_vec(), None), "{fault}");
         drop(stream);
         let events = ended(running);
-        assert!(events.iter().any(|line| line.ends_with("limit at byte 10")), "{events:?}");
+        assert!(events.iter().any(|line| line.ends_with("limit byte=10")), "{events:?}");
         assert!(!events.iter().any(|line| line.starts_with("error")), "{events:?}");
     }
 }
@@ -375,7 +375,7 @@ fn a_timeout_swallows_all_and_closes_after_its_time() {
 fn a_timeout_without_end_stays_until_the_peer_is_gone() {
     let (running, mut stream) = tcp(&["timeout"]);
     stream.write_all(b"hello").unwrap();
-    running.seen.wait("out timeout never");
+    running.seen.wait("out timeout after=never");
     socket2::SockRef::from(&stream).set_linger(Some(Duration::ZERO)).unwrap();
     drop(stream);
     assert!(ended(running).contains(&"reset in".to_owned()));
@@ -402,7 +402,7 @@ fn a_datagram_peer_meets_a_timeout_too() {
     let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
     socket.send_to(b"hello", running.address).unwrap();
     let events = ended(running);
-    assert!(events.contains(&"out timeout closed after 100ms".to_owned()), "{events:?}");
+    assert!(events.contains(&"out timeout after=100ms".to_owned()), "{events:?}");
 }
 
 #[test]

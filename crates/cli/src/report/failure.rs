@@ -41,7 +41,7 @@ pub(crate) fn head(words: &Words, failure: &Failure) -> String {
         ("state", &state),
     ];
     let key = if patience.is_some() { "failure-when" } else { "failure-when-patient" };
-    format!("{}  {}  ({})", safe(&failure.spot.to_string()), step.trim_start(), words.say(key, &args))
+    format!("{}  {}  {}", safe(&failure.spot.to_string()), step.trim_start(), words.say(key, &args))
 }
 
 /// What went wrong, in a sentence.

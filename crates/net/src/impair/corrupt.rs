@@ -31,7 +31,7 @@ impl Corrupt {
     fn flip(&mut self, byte: &mut u8) -> String {
         let before = *byte;
         *byte ^= 1 << self.chance.below(8);
-        format!("{before:02x} -> {byte:02x}")
+        format!("{before:02x}->{byte:02x}")
     }
 }
 
@@ -44,13 +44,13 @@ impl Stage for Corrupt {
                     let at = usize::try_from(self.chance.below(bytes.len() as u64)).unwrap_or_default();
                     let change = self.flip(&mut bytes[at]);
                     let what = if self.medium.is_datagrams() { "datagram" } else { "message" };
-                    out.tell(format!("{what} {}, byte {at}: {change}", self.seen));
+                    out.tell(format!("{what}={} byte={at} {change}", self.seen));
                 }
             } else {
                 for byte in bytes {
                     if self.odds.hits(&mut self.chance) {
                         let change = self.flip(byte);
-                        out.tell(format!("byte {}: {change}", self.seen));
+                        out.tell(format!("byte={} {change}", self.seen));
                     }
                     self.seen += 1;
                 }

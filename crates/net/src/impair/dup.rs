@@ -30,7 +30,7 @@ impl Stage for Dup {
         if let What::Data(bytes, _) = &piece.what {
             self.seen += 1;
             if self.odds.hits(&mut self.chance) {
-                out.tell(format!("datagram {}, {} bytes", self.seen, bytes.len()));
+                out.tell(format!("datagram={} bytes={}", self.seen, bytes.len()));
                 out.pieces.push(piece.clone());
             }
         }

@@ -37,6 +37,6 @@ impl Stage for Limit {
             bytes.truncate(usize::try_from(self.left).unwrap_or(usize::MAX));
             out.pieces.push(piece);
         }
-        out.pass(at, What::Cut(Cut::Close, ENTRY.name, format!("at byte {}", self.most)));
+        out.pass(at, What::Cut(Cut::Close, ENTRY.name, format!("byte={}", self.most)));
     }
 }

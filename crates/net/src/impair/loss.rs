@@ -45,7 +45,7 @@ impl Stage for Loss {
         self.bytes += bytes.len() as u64;
         if self.medium.is_datagrams() {
             if self.odds.hits(&mut self.chance) {
-                out.tell(format!("datagram {}, {} bytes", self.seen, bytes.len()));
+                out.tell(format!("datagram={} bytes={}", self.seen, bytes.len()));
             } else {
                 out.pass(piece.at, What::Data(bytes, mark));
             }
@@ -58,10 +58,10 @@ impl Stage for Loss {
         }
         if times > 0 {
             let place = match self.medium {
-                Medium::Bytes => format!("byte {from}"),
-                _ => format!("message {}", self.seen),
+                Medium::Bytes => format!("byte={from}"),
+                _ => format!("message={}", self.seen),
             };
-            out.tell(format!("{place}: {} late", Span(late)));
+            out.tell(format!("{place} late={}", Span(late)));
         }
         out.pass(piece.at + late, What::Data(bytes, mark));
     }

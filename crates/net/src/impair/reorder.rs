@@ -51,7 +51,7 @@ impl Stage for Reorder {
         let hit = self.odds.hits(&mut self.chance);
         self.give_up(piece.at, out);
         if let Some(late) = self.waiting.take() {
-            out.tell(format!("datagram {} after {}", self.seen - 1, self.seen));
+            out.tell(format!("datagram={} after={}", self.seen - 1, self.seen));
             let at = piece.at;
             out.pieces.push(piece);
             out.pass(at, late.what);

@@ -27,7 +27,7 @@ struct Reset {
 impl Stage for Reset {
     fn begin(&mut self, at: Tick, passed: u64, out: &mut Passed) {
         if self.after.is_zero() {
-            let detail = if passed == 0 { "at once".to_owned() } else { format!("at byte {passed}") };
+            let detail = format!("byte={passed}");
             out.pass(at, What::Cut(Cut::Reset, ENTRY.name, detail));
         } else {
             self.due = Some(at + self.after);
@@ -44,7 +44,7 @@ impl Stage for Reset {
 
     fn wake(&mut self, now: Tick, out: &mut Passed) {
         self.due = None;
-        let detail = format!("after {}", Span(self.after));
+        let detail = format!("after={}", Span(self.after));
         out.pass(now, What::Cut(Cut::Reset, ENTRY.name, detail));
     }
 }

@@ -251,10 +251,10 @@ fn loss_is_loss_of_datagrams_and_delay_of_a_stream() {
     let input: Vec<(u64, Option<&[u8]>)> = (0..1000).map(|at| (at, Some(&b"ping"[..]))).collect();
     let lost = up(&["loss:0.3"], Medium::Datagrams, &input);
     assert_eq!((lost.data().len(), lost.told.len()), (673, 327));
-    assert_eq!(lost.told[0], "loss: datagram 3, 4 bytes");
+    assert_eq!(lost.told[0], "loss: datagram=3 bytes=4");
     let late = up(&["loss:1"], Medium::Bytes, &[(0, Some(b"a")), (1, Some(b"b")), (2, None)]);
     assert_eq!((late.bytes(), late.millis()), (b"ab".to_vec(), vec![12_600, 12_601, 12_601]));
-    assert_eq!(late.told, ["loss: byte 0: 12600ms late", "loss: byte 1: 12600ms late"]);
+    assert_eq!(late.told, ["loss: byte=0 late=12600ms", "loss: byte=1 late=12600ms"]);
 }
 
 #[test]
@@ -263,7 +263,7 @@ fn reordered_datagrams_swap_with_the_next_or_wait_in_vain() {
         &[(0, Some(b"1")), (1, Some(b"2")), (2, Some(b"3")), (3, Some(b"4")), (4, Some(b"5"))];
     let run = up(&["reorder:1"], Medium::Datagrams, input);
     assert_eq!((run.bytes(), run.millis()), (b"21435".to_vec(), vec![1, 1, 3, 3, 104]));
-    assert_eq!(run.told, ["reorder: datagram 1 after 2", "reorder: datagram 3 after 4"]);
+    assert_eq!(run.told, ["reorder: datagram=1 after=2", "reorder: datagram=3 after=4"]);
     let slow = up(&["reorder:1"], Medium::Datagrams, &[(0, Some(b"1")), (500, Some(b"2"))]);
     assert_eq!((slow.bytes(), slow.millis(), slow.told.len()), (b"12".to_vec(), vec![100, 600], 0));
 }
@@ -276,7 +276,7 @@ fn duplicates_follow_at_once() {
 
 #[test]
 fn a_limit_cuts_a_stream_at_the_byte_and_messages_between_two() {
-    let closed = |at: u64| (at, Out::Cut(Cut::Close, "at byte 5".to_owned()));
+    let closed = |at: u64| (at, Out::Cut(Cut::Close, "byte=5".to_owned()));
     let input: Input<'_> = &[(0, Some(b"abc")), (0, Some(b"def")), (0, Some(b"g")), (0, None)];
     let stream = up(&["limit:5"], Medium::Bytes, input);
     assert_eq!((stream.bytes(), stream.out.last()), (b"abcde".to_vec(), Some(&closed(0))));
@@ -294,20 +294,20 @@ fn a_reset_comes_at_once_after_a_time_after_bytes_or_after_a_match() {
         (String::from_utf8(run.bytes()).unwrap(), at / 1_000_000, detail)
     };
     let wanted = |bytes: &str, at: u64, detail: &str| (bytes.to_owned(), at, detail.to_owned());
-    assert_eq!(cut("reset"), wanted("", 0, "at once"));
-    assert_eq!(cut("reset:20ms"), wanted("ab LO", 20, "after 20ms"));
-    assert_eq!(cut("reset:after=6"), wanted("ab LOG", 50, "at byte 6"));
-    assert_eq!(cut("reset:on=/LOGIN/"), wanted("ab LOGIN", 50, "at byte 8"));
-    assert_eq!(cut("reset:10ms,on=/LOGIN/"), wanted("ab LOGIN lin", 60, "after 10ms"));
+    assert_eq!(cut("reset"), wanted("", 0, "byte=0"));
+    assert_eq!(cut("reset:20ms"), wanted("ab LO", 20, "after=20ms"));
+    assert_eq!(cut("reset:after=6"), wanted("ab LOG", 50, "byte=6"));
+    assert_eq!(cut("reset:on=/LOGIN/"), wanted("ab LOGIN", 50, "byte=8"));
+    assert_eq!(cut("reset:10ms,on=/LOGIN/"), wanted("ab LOGIN lin", 60, "after=10ms"));
 }
 
 #[test]
 fn a_timeout_lets_nothing_pass_and_may_close() {
     let input: Input<'_> = &[(0, Some(b"ab")), (10, Some(b"c")), (20, None)];
     let forever = up(&["timeout"], Medium::Bytes, input);
-    assert_eq!((forever.out, forever.told), (vec![], vec!["timeout: never".to_owned()]));
+    assert_eq!((forever.out, forever.told), (vec![], vec!["timeout: after=never".to_owned()]));
     let run = up(&["timeout:2s,after=1"], Medium::Bytes, input);
-    let closed = Out::Cut(Cut::Close, "closed after 2s".to_owned());
+    let closed = Out::Cut(Cut::Close, "after=2s".to_owned());
     assert_eq!(run.out, [(0, Out::Data(b"a".to_vec())), (2_000_000_000, closed)]);
 }
 

@@ -28,7 +28,7 @@ struct Timeout {
 impl Stage for Timeout {
     fn begin(&mut self, at: Tick, _passed: u64, out: &mut Passed) {
         if self.after.is_zero() {
-            return out.tell("never");
+            return out.tell("after=never");
         }
         out.tell(Span(self.after).to_string());
         self.due = Some(at + self.after);
@@ -46,7 +46,7 @@ impl Stage for Timeout {
 
     fn wake(&mut self, now: Tick, out: &mut Passed) {
         self.due = None;
-        let detail = format!("closed after {}", Span(self.after));
+        let detail = format!("after={}", Span(self.after));
         out.pass(now, What::Cut(Cut::Close, ENTRY.name, detail));
     }
 }
