@@ -87,7 +87,8 @@ impl Hand {
             for (draft, listeners) in tasks {
                 let plan = draft.on(&world);
                 for listener in listeners {
-                    let listener = tokio::net::TcpListener::from_std(listener).map_err(|error| fault(&error))?;
+                    let listener =
+                        tokio::net::TcpListener::from_std(listener).map_err(|error| fault(&error))?;
                     let (plan, door) = (Rc::clone(&plan), door.clone());
                     tokio::task::spawn_local(accept::run(plan, Listener::Tcp(listener), door));
                 }

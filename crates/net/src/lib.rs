@@ -12,6 +12,7 @@ mod clock;
 mod complaints;
 mod crew;
 pub mod datagram;
+pub mod descriptors;
 pub mod dial;
 mod drive;
 mod entrant;

@@ -15,6 +15,7 @@ use tokio::sync::watch;
 use crate::accept;
 use crate::bind::{self, BACKLOG, Bound, Sockets};
 use crate::crew::{Crew, Hand};
+use crate::descriptors;
 use crate::drive::demux::Demux;
 use crate::front::Front;
 use crate::guard::Guard;
@@ -120,8 +121,10 @@ struct Place {
 }
 
 impl Server {
-    /// A server without listeners, of one thread.
+    /// A server without listeners, of one thread. The process may have as many descriptors as the system allows it from
+    /// now on, see [`descriptors::raise`].
     pub fn new(options: Options) -> Result<Self, Fault> {
+        descriptors::raise();
         Ok(Self {
             runtime: runtime()?,
             guard: Guard::new(options.limits.clone(), options.max_sessions),
@@ -142,8 +145,8 @@ impl Server {
         self.guard.seed(seed);
     }
 
-    /// On how many threads TCP peers are answered, in all. What is bound afterwards has so many; other transports stay on
-    /// the first thread. Limits, counts and what is shown are one over all of them.
+    /// On how many threads TCP peers are answered, in all. What is bound afterwards has so many; other transports, and
+    /// services that read the operator's lines, stay on the first thread. Limits, counts and what is shown are one over all of them.
     pub fn threads(&mut self, threads: NonZeroUsize) {
         self.threads = threads;
     }
@@ -175,7 +178,7 @@ impl Server {
         let layers = Layers::prepare(endpoint, Role::Listen)
             .map_err(|fault| fault.doing(format!("listen {}", endpoint.bare())))?;
         let bound = self.runtime.block_on(async { bind::bind(endpoint, BACKLOG) })?;
-        let further = self.further(endpoint, &bound)?;
+        let further = self.further(&listener, &bound)?;
         if self.signals.is_none() {
             self.signals = Some(self.runtime.block_on(async { Signals::listen() })?);
         }
@@ -186,6 +189,10 @@ impl Server {
             self.world.note(SessionId::default(), &note);
         }
         faults.announce(medium).iter().for_each(|note| self.world.note(SessionId::default(), note));
+        if further.is_empty() && self.threads > NonZeroUsize::MIN {
+            self.world
+                .note(SessionId::default(), &Note::new("one-thread").arg("service", service).arg("url", url));
+        }
         let mut desk = None;
         if listener.service.reads_operator() {
             desk = Some(self.desks.len());
@@ -206,9 +213,14 @@ impl Server {
         Ok(url)
     }
 
-    /// The sockets of the further threads at what was bound.
-    fn further(&self, endpoint: &Endpoint, bound: &Bound) -> Result<Vec<Vec<TcpListener>>, Fault> {
+    /// The sockets of the further threads at what was bound. A service with one operator has none: who speaks and what is
+    /// said are shown one after the other, and two threads would mix them.
+    fn further(&self, listener: &Listener, bound: &Bound) -> Result<Vec<Vec<TcpListener>>, Fault> {
+        let endpoint = &listener.endpoint;
         let Sockets::Streams(listeners) = &bound.sockets else { return Ok(Vec::new()) };
+        if bound.entry.name != tcp::ENTRY.name || listener.service.reads_operator() {
+            return Ok(Vec::new());
+        }
         let opened = (1..self.threads.get()).map(|_| tcp::siblings(endpoint, listeners, BACKLOG));
         opened.collect::<io::Result<_>>().map_err(|error| {
             Fault::new(Code::CannotConnect, format!("listen {}", endpoint.bare())).detail(error)

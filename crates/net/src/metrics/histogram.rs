@@ -46,7 +46,11 @@ impl<const N: usize> Histogram<N> {
         let counts = self.counts.iter().chain([&self.beyond]).map(|count| count.load(Ordering::Relaxed));
         let buckets: Vec<_> = self.bounds.iter().copied().chain([f64::INFINITY]).zip(counts).collect();
         let count = buckets.iter().map(|(_, count)| count).sum();
-        Reading { buckets, sum: Duration::from_nanos(self.nanos.load(Ordering::Relaxed)).as_secs_f64(), count }
+        Reading {
+            buckets,
+            sum: Duration::from_nanos(self.nanos.load(Ordering::Relaxed)).as_secs_f64(),
+            count,
+        }
     }
 }
 

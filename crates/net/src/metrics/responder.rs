@@ -15,8 +15,8 @@ use crate::bind::{self, Sockets};
 use crate::guard::Guard;
 use crate::metrics::http::{self, HEAD, Request, Status};
 use crate::metrics::{Snapshot, text};
-use crate::stream::{Listener, Stream};
 use crate::shared::Shared;
+use crate::stream::{Listener, Stream};
 
 /// Connections at once; more are closed at once.
 const MOST: usize = 16;
@@ -62,7 +62,12 @@ impl Responder {
     pub(crate) fn start(self, shared: &Arc<Shared>, guard: &Arc<Guard>) {
         let open = Rc::new(Cell::new(0));
         for listener in self.listeners {
-            tokio::task::spawn_local(accept(listener, Arc::clone(shared), Arc::clone(guard), Rc::clone(&open)));
+            tokio::task::spawn_local(accept(
+                listener,
+                Arc::clone(shared),
+                Arc::clone(guard),
+                Rc::clone(&open),
+            ));
         }
     }
 }

@@ -16,7 +16,7 @@ use crate::owner::{self, Table};
 use crate::resolve::{self, Source};
 use crate::stream::{Listener, Stream};
 
-pub(super) const ENTRY: Entry = Entry {
+pub(crate) const ENTRY: Entry = Entry {
     name: "tcp",
     carries: Carries::Streams,
     locus: Locus::Host,

@@ -63,9 +63,12 @@ pub(super) fn prepare(endpoint: &Endpoint) -> Prepared {
     };
     let known = read(path)?;
     // A file written by hand may have none; then it lasts as long as this server.
-    let secret =
-        known.all.decoy_secret().map_or_else(|| random::bytes().map(DecoySecret::new), Ok)?;
-    Ok(Box::new(Gatekeeper { path: path.clone(), secret, file: Mutex::new(UsersFile { known, useless: None }) }))
+    let secret = known.all.decoy_secret().map_or_else(|| random::bytes().map(DecoySecret::new), Ok)?;
+    Ok(Box::new(Gatekeeper {
+        path: path.clone(),
+        secret,
+        file: Mutex::new(UsersFile { known, useless: None }),
+    }))
 }
 
 /// Reads the users.
