@@ -26,8 +26,7 @@ pub struct Bounds {
 pub const THREADS: usize = 256;
 
 impl Default for Bounds {
-    /// One thread: it answers as fast as a plain loop in C, keeps a server's memory small, and leaves the other cores to
-    /// those it talks to.
+    /// One thread: it leaves the other cores to those it talks to.
     fn default() -> Self {
         Self {
             limits: Limits::default(),
