@@ -737,6 +737,8 @@ flag-max-waiting = bytes that may wait for one slow peer
 flag-max-memory = bytes that all sessions may hold: waiting, or of messages not whole yet; 256m
 flag-drain = how long sessions may go on after an interrupt
 flag-metrics = answer GET /metrics there, for Prometheus
+flag-threads = answer TCP peers on N threads, sharing the port; default 1, one more a core pays only when one is busy all the time
+flag-spin = ask for work without sleeping: answers sooner, and keeps a core a thread busy even when idle
 flag-fault = do this to the traffic on purpose (`sockeye list faults`); may stand several times
 flag-allow-exec = let sockeye.toml run programs
 
@@ -980,6 +982,7 @@ sessions-done = done
 sessions-cut = cut
 sessions-fact = { $name }: { $value }
 note-draining = stopping: { $sessions } still open, for at most { $limit }; interrupt again to end at once
+note-one-thread = { $service } on { $url } has one thread: --threads is for TCP, and not for a service with an operator
 note-refused = refused connections: { $count } ({ $reasons }); the last from { $remote }
 note-refused-in-all = refused connections in all: { $count } ({ $reasons })
 note-left-out = errors left out here, as they come too fast: { $count } ({ $codes })

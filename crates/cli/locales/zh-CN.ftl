@@ -776,6 +776,8 @@ flag-max-waiting = 一个慢的对端最多积压多少字节
 flag-max-memory = 所有会话合计最多占用多少字节：积压的，和没收完的消息；256m
 flag-drain = 收到中断后，会话还可以进行多久
 flag-metrics = 在此应答 GET /metrics，供 Prometheus 抓取
+flag-threads = 用 N 个线程共用端口应答 TCP 对端；默认 1，一个核跑满时才值得再加
+flag-spin = 不睡眠、不停地查有没有事做：应答更快，但每个线程空闲时也占满一个核
 flag-fault = 有意对流量制造这种故障（见 `sockeye list faults`）；可以写多次
 flag-allow-exec = 允许 sockeye.toml 运行程序
 
@@ -1019,6 +1021,7 @@ sessions-done = 正常
 sessions-cut = 中断
 sessions-fact = { $name }：{ $value }
 note-draining = 正在停止：{ $sessions } 个会话还可以进行 { $limit }；再按一次中断键立即结束
+note-one-thread = { $url } 上的 { $service } 只用一个线程：--threads 只对 TCP 有效，且不用于要读操作者输入的服务
 note-refused = 拒绝了 { $count } 个连接（{ $reasons }），最近一个来自 { $remote }
 note-refused-in-all = 一共拒绝了 { $count } 个连接（{ $reasons }）
 note-left-out = 错误来得太快，这里略去 { $count } 个（{ $codes }）

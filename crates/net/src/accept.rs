@@ -7,6 +7,8 @@ use std::rc::Rc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use tokio::sync::watch;
+
 use sockeye_core::event::Totals;
 use sockeye_core::{Address, Code, Fault, Kind, PEER, SessionId, Tick};
 
@@ -28,8 +30,8 @@ const PAUSE: Duration = Duration::from_millis(200);
 /// How often exhaustion is told.
 const TELL: Duration = Duration::from_secs(1);
 
-/// Lets peers in until told to stop.
-pub(crate) async fn run(plan: Rc<Plan>, listener: Listener) {
+/// Lets peers in until told to stop. Who waits for that waits for `_door` to be dropped.
+pub(crate) async fn run(plan: Rc<Plan>, listener: Listener, _door: watch::Receiver<()>) {
     let mut stop = plan.stop.subscribe();
     let mut told = None;
     loop {
@@ -143,7 +145,7 @@ async fn greet(plan: Rc<Plan>, id: SessionId, entrant: Entrant, link: Link) {
 /// Comes when no handshake is worth waiting for: the server ends, or no session may begin any more.
 async fn nobody_waits(plan: &Plan) {
     let mut stop = plan.stop.subscribe();
-    let mut ending = plan.world.ending.subscribe();
+    let mut ending = plan.world.shared.ending.subscribe();
     // Neither sender is dropped while its plan is there.
     let _ = stop.wait_for(|stop| *stop).await;
     if plan.guard.may_begin() {

@@ -1,8 +1,8 @@
 //! What goes wrong with a server's peers: each one an event, and for people a few a second. A scan or a flood must not
 //! fill a terminal or a log; what is not told is counted by code and told in one line.
 
-use std::cell::Cell;
 use std::rc::Rc;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::Duration;
 
 use sockeye_core::{Fault, Note, SessionId};
@@ -17,9 +17,9 @@ const TELL: Duration = Duration::from_secs(1);
 pub(crate) struct Complaints {
     /// So many are told in full each second.
     most: u32,
-    told: Cell<u32>,
+    told: AtomicU32,
     untold: Tally,
-    ticking: Cell<bool>,
+    ticking: AtomicBool,
 }
 
 /// Which kind.
@@ -33,7 +33,7 @@ pub(crate) enum About {
 
 impl Complaints {
     const fn new(most: u32) -> Self {
-        let (told, ticking) = (Cell::new(0), Cell::new(false));
+        let (told, ticking) = (AtomicU32::new(0), AtomicBool::new(false));
         Self { most, told, untold: Tally::new(), ticking }
     }
 
@@ -44,17 +44,17 @@ impl Complaints {
 
     /// Whether it may be told; it is counted otherwise.
     fn may_tell(&self, word: &'static str) -> bool {
-        if self.told.get() >= self.most {
+        let one_more = |told| (told < self.most).then_some(told + 1);
+        let may = self.told.fetch_update(Ordering::Relaxed, Ordering::Relaxed, one_more).is_ok();
+        if !may {
             self.untold.add(word);
-            return false;
         }
-        self.told.set(self.told.get() + 1);
-        true
+        may
     }
 
     /// What was left out, if something was. A new second begins.
     fn rest(&self) -> Option<Note> {
-        self.told.set(0);
+        self.told.store(0, Ordering::Relaxed);
         let counted = self.untold.take()?;
         Some(Note::new("left-out").arg("count", counted.count).arg("codes", counted.words))
     }
@@ -64,27 +64,32 @@ impl World {
     /// Tells people that something went wrong with a peer, unless that was told too often just now.
     #[cold]
     pub(crate) fn complain(self: &Rc<Self>, about: About, session: SessionId, fault: &Fault) {
-        let complaints = &self.complaints[about as usize];
+        let complaints = &self.shared.complaints[about as usize];
         if complaints.may_tell(fault.code.word()) {
             self.fault(session, fault);
         }
-        if !complaints.ticking.replace(true) {
+        if !complaints.ticking.swap(true, Ordering::AcqRel) {
             let world = Rc::clone(self);
             tokio::task::spawn_local(async move {
+                let complaints = &world.shared.complaints[about as usize];
                 loop {
                     tokio::time::sleep(TELL).await;
-                    if !world.tell_left_out(about) {
+                    if world.tell_left_out(about) {
+                        continue;
+                    }
+                    complaints.ticking.store(false, Ordering::Release);
+                    // Another thread may have complained meanwhile, and left the telling to us.
+                    if complaints.untold.is_empty() || complaints.ticking.swap(true, Ordering::AcqRel) {
                         break;
                     }
                 }
-                world.complaints[about as usize].ticking.set(false);
             });
         }
     }
 
     /// Tells what was left out. Whether there was something.
     pub(crate) fn tell_left_out(&self, about: About) -> bool {
-        let rest = self.complaints[about as usize].rest();
+        let rest = self.shared.complaints[about as usize].rest();
         if let Some(note) = &rest {
             self.front.note(SessionId::default(), note);
         }

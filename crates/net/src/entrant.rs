@@ -2,6 +2,7 @@
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::Duration;
 
 use sockeye_core::Address;
@@ -14,7 +15,7 @@ use crate::world::World;
 /// A newcomer, with its place among the pending until it settles or is dropped.
 pub(crate) struct Entrant {
     world: Rc<World>,
-    guard: Rc<Guard>,
+    guard: Arc<Guard>,
     place: RefCell<Option<Pending>>,
     remote: RefCell<Address>,
     refusal: Cell<Option<Reason>>,
@@ -22,10 +23,10 @@ pub(crate) struct Entrant {
 
 impl Entrant {
     /// Somebody who has a place.
-    pub(crate) fn new(world: &Rc<World>, guard: &Rc<Guard>, place: Pending, remote: Address) -> Self {
+    pub(crate) fn new(world: &Rc<World>, guard: &Arc<Guard>, place: Pending, remote: Address) -> Self {
         Self {
             world: Rc::clone(world),
-            guard: Rc::clone(guard),
+            guard: Arc::clone(guard),
             place: RefCell::new(Some(place)),
             remote: RefCell::new(remote),
             refusal: Cell::new(None),
@@ -70,7 +71,7 @@ impl Door for Entrant {
     }
 
     fn has_wrapped(&self, layer: &'static str, outcome: Outcome, took: Duration) {
-        if let Some(metrics) = self.world.metrics.get() {
+        if let Some(metrics) = self.world.shared.metrics.get() {
             metrics.handshake(layer, outcome, took);
         }
     }

@@ -1,7 +1,7 @@
 //! Sockets: transports, limits and the tokio drivers that run conversations on them.
 //!
 //! [`server::Server`] answers, [`client::run`] and [`client::pipe`] talk. Both block: the runtime is theirs, and every
-//! session stays on its thread. Read `drive/session.rs` for how a conversation meets a socket.
+//! session stays on the thread that accepted it. Read `drive/session.rs` for how a conversation meets a socket.
 
 mod accept;
 mod address;
@@ -10,7 +10,9 @@ mod chance;
 pub mod client;
 mod clock;
 mod complaints;
+mod crew;
 pub mod datagram;
+pub mod descriptors;
 pub mod dial;
 mod drive;
 mod entrant;
@@ -19,6 +21,7 @@ pub mod eyeballs;
 pub mod front;
 mod guard;
 pub mod impair;
+mod inbox;
 mod interface;
 pub mod layer;
 mod leg;
@@ -35,6 +38,7 @@ pub mod random;
 mod refusals;
 mod resolve;
 pub mod server;
+mod shared;
 pub mod signals;
 pub mod socket_file;
 pub mod stdio;

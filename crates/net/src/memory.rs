@@ -1,7 +1,8 @@
 //! How much all sessions hold together, and who holds most of it: when it is too much, that one goes.
 
-use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use sockeye_core::SessionId;
 
@@ -12,10 +13,10 @@ const NOTABLE: usize = 16 * 1024;
 #[derive(Debug)]
 pub(crate) struct Memory {
     most: usize,
-    total: Cell<usize>,
-    /// Of these, what sessions hold that were told to go.
-    leaving: Cell<usize>,
-    holders: RefCell<HashMap<SessionId, Holder>>,
+    total: AtomicUsize,
+    /// Of these, what sessions hold that were told to go. Changed under the lock of `holders`.
+    leaving: AtomicUsize,
+    holders: Mutex<HashMap<SessionId, Holder>>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -27,7 +28,7 @@ struct Holder {
 impl Memory {
     /// At most `most` bytes.
     pub(crate) fn new(most: usize) -> Self {
-        Self { most, total: Cell::new(0), leaving: Cell::new(0), holders: RefCell::default() }
+        Self { most, total: AtomicUsize::new(0), leaving: AtomicUsize::new(0), holders: Mutex::default() }
     }
 
     /// What may be held in all.
@@ -37,23 +38,36 @@ impl Memory {
 
     /// What is held in all.
     pub(crate) fn total(&self) -> usize {
-        self.total.get()
+        self.total.load(Ordering::Relaxed)
+    }
+
+    fn leaving(&self) -> usize {
+        self.leaving.load(Ordering::Relaxed)
+    }
+
+    fn holders(&self) -> MutexGuard<'_, HashMap<SessionId, Holder>> {
+        self.holders.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The session holds `now` bytes, where it held `before`.
     pub(crate) fn book(&self, session: SessionId, before: usize, now: usize) {
-        self.total.set(self.total.get() - before + now);
+        // Several threads add and take: each its own difference, so that none is lost.
+        if now >= before {
+            self.total.fetch_add(now - before, Ordering::Relaxed);
+        } else {
+            self.total.fetch_sub(before - now, Ordering::Relaxed);
+        }
         if before.max(now) < NOTABLE {
             return;
         }
-        let mut holders = self.holders.borrow_mut();
+        let mut holders = self.holders();
         let leaves = holders.get(&session).is_some_and(|holder| holder.leaves);
         if leaves {
-            self.leaving.set(self.leaving.get() - before.max(NOTABLE) + now.max(NOTABLE));
+            self.leaving.store(self.leaving() - before.max(NOTABLE) + now.max(NOTABLE), Ordering::Relaxed);
         }
         if now < NOTABLE {
             if leaves {
-                self.leaving.set(self.leaving.get() - NOTABLE);
+                self.leaving.store(self.leaving() - NOTABLE, Ordering::Relaxed);
             }
             holders.remove(&session);
         } else {
@@ -65,21 +79,25 @@ impl Memory {
     /// twice, and nobody while those who were named are still to go.
     #[inline]
     pub(crate) fn who_goes(&self, asking: SessionId) -> Option<SessionId> {
-        let staying = self.total.get().saturating_sub(self.leaving.get());
-        if staying <= self.most { None } else { Some(self.choose(asking)) }
+        let staying = self.total().saturating_sub(self.leaving());
+        if staying <= self.most { None } else { self.choose(asking) }
     }
 
     #[cold]
-    fn choose(&self, asking: SessionId) -> SessionId {
-        let mut holders = self.holders.borrow_mut();
+    fn choose(&self, asking: SessionId) -> Option<SessionId> {
+        let mut holders = self.holders();
+        // Another thread may have named one meanwhile.
+        if self.total().saturating_sub(self.leaving()) <= self.most {
+            return None;
+        }
         let staying = holders.iter_mut().filter(|(_, holder)| !holder.leaves);
         let Some((session, holder)) = staying.max_by_key(|(session, holder)| (holder.bytes, session.0))
         else {
-            return asking;
+            return Some(asking);
         };
         holder.leaves = true;
-        self.leaving.set(self.leaving.get() + holder.bytes);
-        *session
+        self.leaving.store(self.leaving() + holder.bytes, Ordering::Relaxed);
+        Some(*session)
     }
 }
 
@@ -100,7 +118,7 @@ mod tests {
         assert_eq!(memory.who_goes(SessionId(3)), Some(SessionId(2)));
         assert_eq!(memory.who_goes(SessionId(3)), None, "it is still to go");
         memory.book(SessionId(2), 500 * K, 0);
-        assert_eq!((memory.total(), memory.leaving.get()), (600 * K, 0));
+        assert_eq!((memory.total(), memory.leaving()), (600 * K, 0));
         assert_eq!(memory.who_goes(SessionId(3)), None);
     }
 
@@ -112,8 +130,8 @@ mod tests {
         for (before, now) in [(150, 160), (160, 20), (20, 3), (3, 0)] {
             memory.book(SessionId(1), before * K, now * K);
         }
-        assert_eq!((memory.total(), memory.leaving.get()), (0, 0));
-        assert!(memory.holders.borrow().is_empty());
+        assert_eq!((memory.total(), memory.leaving()), (0, 0));
+        assert!(memory.holders().is_empty());
     }
 
     #[test]

@@ -79,7 +79,7 @@ pub(crate) async fn attend(world: &World, desks: &[Arc<dyn Service>], source: So
         match &typed {
             Typed::Line(line) => match std::str::from_utf8(line) {
                 Ok(line) => {
-                    if let Some(desk) = desks.get(world.desk.get()) {
+                    if let Some(desk) = desks.get(world.shared.desk()) {
                         desk.operator(Said::Line(line), &mut orders);
                     }
                 }

@@ -1,5 +1,6 @@
-//! What a listener does with a peer: the same for streams and datagrams.
+//! What a listener does with a peer: the same for streams and datagrams, and on every thread.
 
+use std::ops::Deref;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,19 +13,25 @@ use crate::impair::Impairments;
 use crate::layer::Layers;
 use crate::world::World;
 
-/// One listener's plan.
+/// One listener's plan on one thread.
 pub(crate) struct Plan {
     pub(crate) world: Rc<World>,
-    pub(crate) guard: Rc<Guard>,
+    pub(crate) draft: Draft,
+}
+
+/// One listener's plan, whatever thread carries it out.
+#[derive(Clone)]
+pub(crate) struct Draft {
+    pub(crate) guard: Arc<Guard>,
     pub(crate) service: Arc<dyn Service>,
     /// Which of the services that read the operator's lines this is.
     pub(crate) desk: Option<usize>,
     /// What peers must put on before they are let in.
-    pub(crate) layers: Layers,
+    pub(crate) layers: Arc<Layers>,
     pub(crate) lane: Lane,
     pub(crate) idle: Option<Duration>,
     /// What a bad network does to its sessions, if anything.
-    pub(crate) faults: Option<Impairments>,
+    pub(crate) faults: Option<Arc<Impairments>>,
     /// Becomes true when nobody is to be let in any more.
     pub(crate) stop: watch::Sender<bool>,
 }
@@ -36,6 +43,21 @@ pub(crate) struct Caller {
     pub(crate) local: Address,
     pub(crate) remote: Address,
     pub(crate) user: Option<Box<str>>,
+}
+
+impl Draft {
+    /// The plan on one thread.
+    pub(crate) fn on(self, world: &Rc<World>) -> Rc<Plan> {
+        Rc::new(Plan { world: Rc::clone(world), draft: self })
+    }
+}
+
+impl Deref for Plan {
+    type Target = Draft;
+
+    fn deref(&self) -> &Draft {
+        &self.draft
+    }
 }
 
 impl Plan {

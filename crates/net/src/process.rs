@@ -17,6 +17,7 @@ use tokio::process::{Child, ChildStdin, ChildStdout, Command};
 use tokio::runtime::Handle;
 use tokio::time::timeout;
 
+use crate::descriptors;
 use crate::stream::Stream;
 
 /// How long a group may take to end after SIGTERM.
@@ -39,6 +40,7 @@ pub fn spawn(command: &[String], peer: &Peer) -> Result<Stream, Fault> {
         .spawn()
         .map_err(|error| fault().detail(error))?;
     let id = child.id().and_then(|id| i32::try_from(id).ok()).ok_or_else(fault)?;
+    descriptors::give_back(id);
     let (stdin, stdout) = (child.stdin.take(), child.stdout.take());
     let group = Group { id: Pid::from_raw(id), child: Some(child) };
     let Some(stdout) = stdout else { return Err(fault()) };

@@ -1,7 +1,8 @@
 //! Who was turned away: each one an event, and for people one line a second at most, with the reasons counted.
 
-use std::cell::{Cell, RefCell};
 use std::rc::Rc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use sockeye_core::{Address, Kind, Note, SessionId};
@@ -16,22 +17,23 @@ const TELL: Duration = Duration::from_secs(1);
 /// How many were turned away, by reason.
 #[derive(Default)]
 pub(crate) struct Refusals {
-    counts: [Cell<u64>; Reason::ALL.len()],
+    counts: [AtomicU64; Reason::ALL.len()],
     untold: Tally,
-    last: RefCell<Option<Address>>,
-    ticking: Cell<bool>,
+    last: Mutex<Option<Address>>,
+    ticking: AtomicBool,
 }
 
 impl Refusals {
     /// How many there were, by reason.
     pub(crate) fn counts(&self) -> impl Iterator<Item = (Reason, u64)> + '_ {
-        Reason::ALL.into_iter().map(|reason| (reason, self.counts[reason as usize].get()))
+        Reason::ALL.into_iter().map(|reason| (reason, self.counts[reason as usize].load(Ordering::Relaxed)))
     }
 
     /// What people are to be told, if there is something.
     fn news(&self) -> Option<Note> {
         let counted = self.untold.take()?;
-        let last = self.last.take().map(|last| last.to_string()).unwrap_or_default();
+        let last = self.last.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let last = last.map(|last| last.to_string()).unwrap_or_default();
         let note = Note::new("refused").arg("count", counted.count).arg("reasons", counted.words);
         Some(note.arg("remote", last))
     }
@@ -52,29 +54,33 @@ impl World {
     #[cold]
     pub(crate) fn refuse(self: &Rc<Self>, session: SessionId, remote: &Address, reason: Reason) {
         self.show(session, Kind::Refused { remote, reason: reason.word() });
-        let refusals = &self.refusals;
-        let count = &refusals.counts[reason as usize];
-        count.set(count.get() + 1);
+        let refusals = &self.shared.refusals;
+        refusals.counts[reason as usize].fetch_add(1, Ordering::Relaxed);
+        *refusals.last.lock().unwrap_or_else(PoisonError::into_inner) = Some(remote.clone());
         refusals.untold.add(reason.word());
-        refusals.last.replace(Some(remote.clone()));
-        if !refusals.ticking.replace(true) {
+        if !refusals.ticking.swap(true, Ordering::AcqRel) {
             self.tell_refusals();
             let world = Rc::clone(self);
             tokio::task::spawn_local(async move {
+                let refusals = &world.shared.refusals;
                 loop {
                     tokio::time::sleep(TELL).await;
-                    if !world.tell_refusals() {
+                    if world.tell_refusals() {
+                        continue;
+                    }
+                    refusals.ticking.store(false, Ordering::Release);
+                    // Another thread may have refused somebody meanwhile, and left the telling to us.
+                    if refusals.untold.is_empty() || refusals.ticking.swap(true, Ordering::AcqRel) {
                         break;
                     }
                 }
-                world.refusals.ticking.set(false);
             });
         }
     }
 
     /// Tells what was not told yet. Whether there was something.
     pub(crate) fn tell_refusals(&self) -> bool {
-        let news = self.refusals.news();
+        let news = self.shared.refusals.news();
         if let Some(note) = &news {
             self.front.note(SessionId::default(), note);
         }
@@ -84,7 +90,7 @@ impl World {
     /// Tells at the end how many were turned away in all, to those who want to know more.
     pub(crate) fn sum_up_refusals(&self) {
         if self.observer.is_some()
-            && let Some(note) = self.refusals.sum()
+            && let Some(note) = self.shared.refusals.sum()
         {
             self.front.note(SessionId::default(), &note);
         }
@@ -102,8 +108,8 @@ mod tests {
         }
         let refusals = Refusals::default();
         assert_eq!(refusals.sum(), None);
-        refusals.counts[Reason::Rate as usize].set(100);
-        refusals.counts[Reason::Pending as usize].set(20);
+        refusals.counts[Reason::Rate as usize].store(100, Ordering::Relaxed);
+        refusals.counts[Reason::Pending as usize].store(20, Ordering::Relaxed);
         let sum = refusals.sum().unwrap();
         assert!(sum.args.contains(&("reasons", "rate 100, pending 20".to_owned())));
         assert!(sum.args.contains(&("count", "120".to_owned())));

@@ -1,5 +1,8 @@
 //! A server: listeners, the sessions on them, and the end.
 
+use std::io;
+use std::net::TcpListener;
+use std::num::NonZeroUsize;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,6 +14,8 @@ use tokio::sync::watch;
 
 use crate::accept;
 use crate::bind::{self, BACKLOG, Bound, Sockets};
+use crate::crew::{Crew, Hand};
+use crate::descriptors;
 use crate::drive::demux::Demux;
 use crate::front::Front;
 use crate::guard::Guard;
@@ -19,15 +24,17 @@ use crate::layer::Layers;
 use crate::metrics::Metrics;
 use crate::metrics::responder::Responder;
 use crate::operator::{self, Source};
-use crate::plan::Plan;
+use crate::plan::{Draft, Plan};
 use crate::post::Letter;
 use crate::signals::Signals;
-use crate::timer;
-use crate::transport::{self, Role};
+use crate::transport::{self, Role, tcp};
 use crate::world::World;
 
 /// After the drain, sessions get this long to be closed.
 const CLOSE: Duration = Duration::from_secs(2);
+
+/// How long it may take until other threads have told their sessions to stop. It bounds what a thread that hangs costs.
+const HEARD: Duration = Duration::from_millis(100);
 
 /// What to answer where.
 pub struct Listener {
@@ -53,6 +60,31 @@ pub struct Options {
     pub observer: Option<Arc<dyn Observer>>,
 }
 
+/// How threads wait for something to happen.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Wait {
+    /// They sleep until the kernel wakes them.
+    #[default]
+    Asleep,
+    /// They ask again and again (busy polling): nothing waits for a thread to wake up, and each keeps a core busy all the
+    /// time.
+    Spinning,
+}
+
+impl Wait {
+    /// Makes this thread's runtime wait so, until it ends.
+    pub(crate) fn start(self) {
+        if self == Self::Spinning {
+            // A task that is always ready: the runtime asks the kernel without waiting, every time it has no other.
+            tokio::task::spawn_local(async {
+                loop {
+                    tokio::task::yield_now().await;
+                }
+            });
+        }
+    }
+}
+
 /// How a run ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum End {
@@ -68,24 +100,38 @@ pub enum End {
 pub struct Server {
     runtime: LocalRuntime,
     world: Rc<World>,
-    guard: Rc<Guard>,
+    guard: Arc<Guard>,
     stop: watch::Sender<bool>,
+    threads: NonZeroUsize,
+    wait: Wait,
     operator: Option<Source>,
     desks: Vec<Arc<dyn Service>>,
-    bound: Vec<(Rc<Plan>, Bound)>,
+    bound: Vec<Place>,
     /// Taken over before the first listener is said to be ready: who reads that line may signal at once.
     signals: Option<Signals>,
     responder: Option<Responder>,
 }
 
+/// Where one listener's plan is carried out.
+struct Place {
+    draft: Draft,
+    bound: Bound,
+    /// The sockets of the further threads, where there are any.
+    further: Vec<Vec<TcpListener>>,
+}
+
 impl Server {
-    /// A server without listeners.
+    /// A server without listeners, of one thread. The process may have as many descriptors as the system allows it from
+    /// now on, see [`descriptors::raise`].
     pub fn new(options: Options) -> Result<Self, Fault> {
+        descriptors::raise();
         Ok(Self {
             runtime: runtime()?,
             guard: Guard::new(options.limits.clone(), options.max_sessions),
             world: World::new(options.limits, options.front, options.observer),
             stop: watch::Sender::new(false),
+            threads: NonZeroUsize::MIN,
+            wait: Wait::default(),
             operator: options.operator,
             desks: Vec::new(),
             bound: Vec::new(),
@@ -99,11 +145,22 @@ impl Server {
         self.guard.seed(seed);
     }
 
+    /// On how many threads TCP peers are answered, in all. What is bound afterwards has so many; other transports, and
+    /// services that read the operator's lines, stay on the first thread. Limits, counts and what is shown are one over all of them.
+    pub fn threads(&mut self, threads: NonZeroUsize) {
+        self.threads = threads;
+    }
+
+    /// How its threads wait.
+    pub fn wait(&mut self, wait: Wait) {
+        self.wait = wait;
+    }
+
     /// Counts, and answers who asks for the counts at this endpoint: a plain stream. Where that is, is told when the
     /// server runs.
     pub fn metrics(&mut self, endpoint: &Endpoint) -> Result<(), Fault> {
         self.responder = Some(self.runtime.block_on(async { Responder::bind(endpoint) })?);
-        self.world.metrics.get_or_init(Metrics::new);
+        self.world.shared.metrics.get_or_init(Metrics::new);
         Ok(())
     }
 
@@ -121,6 +178,7 @@ impl Server {
         let layers = Layers::prepare(endpoint, Role::Listen)
             .map_err(|fault| fault.doing(format!("listen {}", endpoint.bare())))?;
         let bound = self.runtime.block_on(async { bind::bind(endpoint, BACKLOG) })?;
+        let further = self.further(&listener, &bound)?;
         if self.signals.is_none() {
             self.signals = Some(self.runtime.block_on(async { Signals::listen() })?);
         }
@@ -131,53 +189,98 @@ impl Server {
             self.world.note(SessionId::default(), &note);
         }
         faults.announce(medium).iter().for_each(|note| self.world.note(SessionId::default(), note));
+        if further.is_empty() && self.threads > NonZeroUsize::MIN {
+            self.world
+                .note(SessionId::default(), &Note::new("one-thread").arg("service", service).arg("url", url));
+        }
         let mut desk = None;
         if listener.service.reads_operator() {
             desk = Some(self.desks.len());
             self.desks.push(Arc::clone(&listener.service));
         }
-        let plan = Plan {
-            world: Rc::clone(&self.world),
-            guard: Rc::clone(&self.guard),
+        let draft = Draft {
+            guard: Arc::clone(&self.guard),
             service: listener.service,
             desk,
-            layers,
+            layers: Arc::new(layers),
             lane: endpoint.lane(bound.medium),
             idle: endpoint.params.idle.or(self.world.limits.idle),
-            faults: Some(faults).filter(|faults| !faults.is_empty()),
+            faults: Some(faults).filter(|faults| !faults.is_empty()).map(Arc::new),
             stop: self.stop.clone(),
         };
         let url = bound.url.clone();
-        self.bound.push((Rc::new(plan), bound));
+        self.bound.push(Place { draft, bound, further });
         Ok(url)
+    }
+
+    /// The sockets of the further threads at what was bound. A service with one operator has none: who speaks and what is
+    /// said are shown one after the other, and two threads would mix them.
+    fn further(&self, listener: &Listener, bound: &Bound) -> Result<Vec<Vec<TcpListener>>, Fault> {
+        let endpoint = &listener.endpoint;
+        let Sockets::Streams(listeners) = &bound.sockets else { return Ok(Vec::new()) };
+        if bound.entry.name != tcp::ENTRY.name || listener.service.reads_operator() {
+            return Ok(Vec::new());
+        }
+        let opened = (1..self.threads.get()).map(|_| tcp::siblings(endpoint, listeners, BACKLOG));
+        opened.collect::<io::Result<_>>().map_err(|error| {
+            Fault::new(Code::CannotConnect, format!("listen {}", endpoint.bare())).detail(error)
+        })
+    }
+
+    /// What each further thread is to do.
+    fn hands(&mut self) -> Vec<Hand> {
+        let hand = |at: usize| Hand {
+            shared: Arc::clone(&self.world.shared),
+            limits: self.world.limits.clone(),
+            front: Arc::clone(&self.world.front),
+            observer: self.world.observer.clone(),
+            wait: self.wait,
+            tasks: self
+                .bound
+                .iter_mut()
+                .filter_map(|place| Some((place.draft.clone(), std::mem::take(place.further.get_mut(at)?))))
+                .collect(),
+        };
+        (0..self.threads.get() - 1).map(hand).collect()
     }
 
     /// Serves until a signal, or until the sessions asked for have ended. A session over stdin and stdout that failed is
     /// the server's own failure.
-    pub fn run(self) -> Result<End, Fault> {
-        let Self { runtime, world, guard, stop, operator, desks, bound, signals, responder } = self;
+    pub fn run(mut self) -> Result<End, Fault> {
+        let hands = self.hands();
+        let Self { runtime, world, guard, stop, wait, operator, desks, bound, signals, responder, .. } = self;
+        let (doors, door) = watch::channel(());
+        let crew = Crew::start(hands, &stop, &door)?;
         let end = runtime.block_on(async {
             let mut signals = signals.map_or_else(Signals::listen, Ok)?;
-            tokio::task::spawn_local(timer::run(Rc::clone(&world)));
+            world.run_errands();
+            wait.start();
             if let Some(responder) = responder {
                 world.note(SessionId::default(), &Note::new("metrics").arg("url", &responder.url));
-                responder.start(&world, &guard);
+                responder.start(&world.shared, &guard);
             }
-            let mut loops = Vec::new();
-            for (plan, bound) in bound {
-                start(&plan, bound, &mut loops);
+            for Place { draft, bound, .. } in bound {
+                start(&draft.on(&world), bound, &door);
             }
+            drop(door);
             if let Some(source) = operator.filter(|_| !desks.is_empty()) {
                 let world = Rc::clone(&world);
                 tokio::task::spawn_local(async move { operator::attend(&world, &desks, source).await });
             }
-            let end = serve(&world, &guard, &stop, loops, &mut signals).await;
-            world.tell_rest();
-            Ok(end)
+            Ok(serve(&world, &guard, &stop, &doors, &mut signals).await)
         });
+        let joined = match end {
+            // Who signals twice waits for nobody.
+            Ok(End::Signal(_)) => {
+                crew.leave();
+                Ok(())
+            }
+            _ => crew.join(),
+        };
+        world.tell_rest();
         let outcome = world.outcome.take();
         runtime.shutdown_background();
-        outcome.map_or(end, |fault| Err(*fault))
+        outcome.map_or(joined.and(end), |fault| Err(*fault))
     }
 }
 
@@ -190,11 +293,11 @@ pub(crate) fn runtime() -> Result<LocalRuntime, Fault> {
 }
 
 /// Starts what answers on the sockets.
-fn start(plan: &Rc<Plan>, bound: Bound, loops: &mut Vec<tokio::task::JoinHandle<()>>) {
+fn start(plan: &Rc<Plan>, bound: Bound, door: &watch::Receiver<()>) {
     match bound.sockets {
         Sockets::Streams(listeners) => {
             for listener in listeners {
-                loops.push(tokio::task::spawn_local(accept::run(Rc::clone(plan), listener)));
+                tokio::task::spawn_local(accept::run(Rc::clone(plan), listener, door.clone()));
             }
         }
         Sockets::Datagrams(sockets) => {
@@ -208,9 +311,9 @@ fn start(plan: &Rc<Plan>, bound: Bound, loops: &mut Vec<tokio::task::JoinHandle<
 /// Waits for the end: the sessions asked for are over, or somebody wants the server to stop.
 async fn serve(
     world: &Rc<World>,
-    guard: &Rc<Guard>,
+    guard: &Guard,
     stop: &watch::Sender<bool>,
-    loops: Vec<tokio::task::JoinHandle<()>>,
+    doors: &watch::Sender<()>,
     signals: &mut Signals,
 ) -> End {
     let mut stopped = stop.subscribe();
@@ -219,12 +322,11 @@ async fn serve(
         _ = stopped.wait_for(|stop| *stop) => None,
     };
     stop.send_replace(true);
-    for accepting in loops {
-        let _ = accepting.await;
-    }
+    // Every accept loop of every thread has a receiver.
+    doors.closed().await;
     if signalled.is_none() {
         tokio::select! {
-            () = all_ended(world, guard) => return End::Done,
+            () = guard.all_ended() => return End::Done,
             _ = signals.next() => {}
         }
     }
@@ -232,10 +334,11 @@ async fn serve(
 }
 
 /// Lets sessions finish, then closes them; a further signal ends all at once.
-async fn drain(world: &Rc<World>, guard: &Rc<Guard>, signals: &mut Signals) -> End {
-    world.tell_all(&Letter::Stop);
-    world.ending.send_replace(true);
+async fn drain(world: &Rc<World>, guard: &Guard, signals: &mut Signals) -> End {
+    let heard = world.tell_all(&Letter::Stop);
+    world.shared.ending.send_replace(true);
     tokio::task::yield_now().await;
+    let _ = tokio::time::timeout(HEARD, heard.closed()).await;
     let limit = world.limits.drain;
     if guard.live() > 0 && !limit.is_zero() {
         let span = sockeye_core::quantity::Span(limit);
@@ -243,22 +346,15 @@ async fn drain(world: &Rc<World>, guard: &Rc<Guard>, signals: &mut Signals) -> E
         world.note(SessionId::default(), &note);
     }
     tokio::select! {
-        () = all_ended(world, guard) => return End::Stopped,
+        () = guard.all_ended() => return End::Stopped,
         () = tokio::time::sleep(limit) => {}
         signal = signals.next() => return End::Signal(signal),
     }
     world.tell_all(&Letter::Close);
     tokio::select! {
-        () = all_ended(world, guard) => {}
+        () = guard.all_ended() => {}
         () = tokio::time::sleep(CLOSE) => {}
         signal = signals.next() => return End::Signal(signal),
     }
     End::Stopped
-}
-
-async fn all_ended(world: &World, guard: &Guard) {
-    // A handshake under way may still become a session, unless enough have begun.
-    while guard.live() > 0 || (guard.pending() > 0 && guard.may_begin()) {
-        world.ended.notified().await;
-    }
 }

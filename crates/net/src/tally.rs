@@ -1,11 +1,11 @@
 //! Counts of what happens too often to be told each time, by word. Not a metric: what was told is forgotten.
 
-use std::cell::RefCell;
 use std::fmt::Write as _;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// Counts by word, in the order in which the words first came. The words are few: codes and reasons.
 #[derive(Debug, Default)]
-pub(crate) struct Tally(RefCell<Vec<(&'static str, u64)>>);
+pub(crate) struct Tally(Mutex<Vec<(&'static str, u64)>>);
 
 /// What was counted.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -18,7 +18,7 @@ pub(crate) struct Counted {
 
 impl Tally {
     pub(crate) const fn new() -> Self {
-        Self(RefCell::new(Vec::new()))
+        Self(Mutex::new(Vec::new()))
     }
 
     /// Counts one.
@@ -28,7 +28,7 @@ impl Tally {
 
     /// Counts so many, which may be none.
     pub(crate) fn add_many(&self, word: &'static str, more: u64) {
-        let mut counts = self.0.borrow_mut();
+        let mut counts = self.counts();
         match counts.iter_mut().find(|(known, _)| *known == word) {
             Some((_, count)) => *count += more,
             None if more > 0 => counts.push((word, more)),
@@ -36,9 +36,18 @@ impl Tally {
         }
     }
 
+    /// Whether nothing was counted since the last time.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.counts().is_empty()
+    }
+
+    fn counts(&self) -> MutexGuard<'_, Vec<(&'static str, u64)>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// What was counted since the last time, if anything was.
     pub(crate) fn take(&self) -> Option<Counted> {
-        let counts = self.0.take();
+        let counts = std::mem::take(&mut *self.counts());
         if counts.is_empty() {
             return None;
         }

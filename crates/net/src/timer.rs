@@ -50,7 +50,7 @@ pub(crate) async fn run(world: Rc<World>) {
     loop {
         let next = world.timer.pop(world.clock.now(), &mut ready);
         for session in ready.drain(..) {
-            world.tell(session, Letter::Due);
+            world.hand_over(session, Letter::Due);
         }
         match next {
             Some(when) => {

@@ -1,6 +1,6 @@
 //! What all sessions of one thread share: the people's side, the clock, the timer, the lent buffers, and who is there.
 
-use std::cell::{Cell, OnceCell, RefCell};
+use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -8,19 +8,18 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use sockeye_core::{Event, Fault, How, Kind, Leg, Limits, Note, Observer, Outbox, SessionId};
-use tokio::sync::{Notify, watch};
+use tokio::sync::watch;
 
 use crate::clock::{Clock, wall};
-use crate::complaints::{About, Complaints};
+use crate::complaints::About;
 use crate::dial::Target;
 use crate::front::Front;
+use crate::inbox::{self, Inbox};
 use crate::layer::Layers;
-use crate::memory::Memory;
-use crate::metrics::Metrics;
 use crate::post::{Letter, Post};
-use crate::refusals::Refusals;
+use crate::shared::Shared;
 use crate::tap::Tap;
-use crate::timer::Timer;
+use crate::timer::{self, Timer};
 use crate::transport::{self, Role};
 
 /// How much one read may bring: 64 KiB, the most a UDP datagram can carry, and what measured best for streams.
@@ -48,27 +47,15 @@ pub(crate) struct World {
     pub(crate) timer: Timer,
     /// Lent to one session at a time, for one poll.
     pub(crate) lent: RefCell<Lent>,
-    /// Bytes waiting to be written, in all sessions.
-    pub(crate) waiting: Cell<usize>,
-    /// What sessions hold, and who holds it.
-    pub(crate) memory: Memory,
+    /// What it shares with the other threads.
+    pub(crate) shared: Arc<Shared>,
+    /// Letters from the other threads.
+    pub(crate) inbox: Arc<Inbox>,
     /// How much one read of a stream may bring, and how long the answers to it may grow before they are written: so much
     /// that neither takes a peer that reads over its bound.
     pub(crate) burst: usize,
-    /// What is counted, if somebody wants to know.
-    pub(crate) metrics: OnceCell<Metrics>,
-    /// Who was turned away.
-    pub(crate) refusals: Refusals,
-    /// What went wrong with peers, by [`crate::complaints::About`].
-    pub(crate) complaints: [Complaints; 2],
-    /// Which of the services that read the operator's lines was heard last.
-    pub(crate) desk: Cell<usize>,
     /// What went wrong in the session over stdin and stdout: where there is one, it is what the program was run for.
     pub(crate) outcome: Cell<Option<Box<Fault>>>,
-    /// Becomes true when the server ends: handshakes are given up then.
-    pub(crate) ending: watch::Sender<bool>,
-    /// Told whenever a session ends.
-    pub(crate) ended: Notify,
     posts: RefCell<HashMap<SessionId, Rc<Post>>>,
     targets: RefCell<HashMap<Box<str>, Rc<Target>>>,
     upgrades: RefCell<HashMap<Box<str>, Rc<Layers>>>,
@@ -81,7 +68,19 @@ pub(crate) struct Lent {
 }
 
 impl World {
+    /// The world of a run that has one thread, or of its first.
     pub(crate) fn new(
+        limits: Limits,
+        front: Arc<dyn Front>,
+        observer: Option<Arc<dyn Observer>>,
+    ) -> Rc<Self> {
+        let shared = Shared::new(&limits);
+        Self::of(shared, limits, front, observer)
+    }
+
+    /// The world of a further thread.
+    pub(crate) fn of(
+        shared: Arc<Shared>,
         limits: Limits,
         front: Arc<dyn Front>,
         observer: Option<Arc<dyn Observer>>,
@@ -90,20 +89,14 @@ impl World {
             front,
             wants_wire: observer.as_deref().is_some_and(Observer::wants_wire),
             observer,
-            memory: Memory::new(limits.memory),
+            inbox: shared.join(),
             burst: (limits.waiting_per_peer / 2).clamp(1, BURST),
-            metrics: OnceCell::new(),
-            refusals: Refusals::default(),
-            complaints: Complaints::all(),
             limits,
-            clock: Clock::start(),
+            clock: shared.clock,
+            shared,
             timer: Timer::default(),
             lent: RefCell::new(Lent { buffer: vec![0; READ].into_boxed_slice(), out: Outbox::new(wall) }),
-            waiting: Cell::new(0),
-            desk: Cell::new(0),
             outcome: Cell::default(),
-            ending: watch::Sender::new(false),
-            ended: Notify::new(),
             posts: RefCell::default(),
             targets: RefCell::default(),
             upgrades: RefCell::default(),
@@ -167,19 +160,46 @@ impl World {
     /// The session is over.
     pub(crate) fn forget(&self, session: SessionId) {
         self.posts.borrow_mut().remove(&session);
-        self.ended.notify_one();
     }
 
-    /// Sends a letter; one to a session that has ended is lost, as it should be.
+    /// Starts what runs beside the sessions of this thread: its timer, and its letters from other threads.
+    pub(crate) fn run_errands(self: &Rc<Self>) {
+        tokio::task::spawn_local(timer::run(Rc::clone(self)));
+        tokio::task::spawn_local(inbox::run(Rc::clone(self)));
+    }
+
+    fn post(&self, session: SessionId) -> Option<Rc<Post>> {
+        self.posts.borrow().get(&session).map(Rc::clone)
+    }
+
+    /// Sends a letter to a session of any thread; one to a session that has ended is lost, as it should be.
     pub(crate) fn tell(&self, session: SessionId, letter: Letter) {
-        let post = self.posts.borrow().get(&session).map(Rc::clone);
-        if let Some(post) = post {
+        match self.post(session) {
+            Some(post) => post.send(session, letter),
+            None => self.shared.forward(&self.inbox, session, &letter),
+        }
+    }
+
+    /// Sends a letter to a session, if it is on this thread.
+    pub(crate) fn hand_over(&self, session: SessionId, letter: Letter) {
+        if let Some(post) = self.post(session) {
             post.send(session, letter);
         }
     }
 
-    /// Sends a letter to every session.
-    pub(crate) fn tell_all(&self, letter: &Letter) {
+    /// Sends a letter to every session of every thread. The receivers of what is given back are dropped by the other
+    /// threads once their sessions have acted upon it.
+    pub(crate) fn tell_all(&self, letter: &Letter) -> watch::Sender<()> {
+        let heard = watch::Sender::new(());
+        for inbox in self.shared.others(&self.inbox) {
+            inbox.put_all(letter.clone(), heard.subscribe());
+        }
+        self.hand_over_to_all(letter);
+        heard
+    }
+
+    /// Sends a letter to every session of this thread.
+    pub(crate) fn hand_over_to_all(&self, letter: &Letter) {
         let all: Vec<_> = self.posts.borrow().iter().map(|(id, post)| (*id, Rc::clone(post))).collect();
         for (session, post) in all {
             post.send(session, letter.clone());
@@ -214,7 +234,7 @@ impl World {
     /// A datagram from a peer was lost here.
     #[cold]
     pub(crate) fn dropped_in(&self) {
-        if let Some(metrics) = self.metrics.get() {
+        if let Some(metrics) = self.shared.metrics.get() {
             metrics.dropped_in();
         }
     }
@@ -222,7 +242,7 @@ impl World {
     /// A datagram to a peer was lost here.
     #[cold]
     pub(crate) fn dropped_out(&self) {
-        if let Some(metrics) = self.metrics.get() {
+        if let Some(metrics) = self.shared.metrics.get() {
             metrics.dropped_out();
         }
     }

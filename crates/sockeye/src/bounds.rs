@@ -1,12 +1,14 @@
 //! The bounds that flags and `sockeye.toml` set by the same names.
 
+use std::num::NonZeroUsize;
 use std::time::Duration;
 
 use sockeye_core::limits::WAITING;
 use sockeye_core::{Code, Endpoint, Fault, Limits, Network, quantity};
+use sockeye_net::server::Wait;
 
 /// Bounds of a run, set by name.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Bounds {
     /// Bounds of sessions.
     pub limits: Limits,
@@ -14,6 +16,26 @@ pub struct Bounds {
     pub max_sessions: Option<u64>,
     /// Where metrics are to be had.
     pub metrics: Option<Endpoint>,
+    /// On how many threads TCP peers are answered, at most [`THREADS`].
+    pub threads: NonZeroUsize,
+    /// How threads wait.
+    pub wait: Wait,
+}
+
+/// The most threads that a server may have.
+pub const THREADS: usize = 256;
+
+impl Default for Bounds {
+    /// One thread: it leaves the other cores to those it talks to.
+    fn default() -> Self {
+        Self {
+            limits: Limits::default(),
+            max_sessions: None,
+            metrics: None,
+            threads: NonZeroUsize::MIN,
+            wait: Wait::default(),
+        }
+    }
 }
 
 impl Bounds {
@@ -38,9 +60,11 @@ impl Bounds {
         "max-memory",
         "drain",
         "metrics",
+        "threads",
+        "spin",
     ];
 
-    /// Sets one bound. `once` takes `true` or `false`; counts, sizes and time-outs are at least 1 of their unit; networks have
+    /// Sets one bound. `once` and `spin` take `true` or `false`; counts, sizes and time-outs are at least 1 of their unit; networks have
     /// commas between them.
     pub fn set(&mut self, name: &str, value: &str) -> Result<(), Fault> {
         let bad = || bad_value(name, value);
@@ -82,6 +106,15 @@ impl Bounds {
             "max-memory" => self.limits.memory = size(name, value)?,
             "drain" => self.limits.drain = span(name, value)?,
             "metrics" => self.metrics = Some(value.parse()?),
+            "threads" => {
+                let threads = value.parse().ok().filter(|threads: &NonZeroUsize| threads.get() <= THREADS);
+                self.threads = threads.ok_or_else(|| bad().detail(format!("1..={THREADS}")))?;
+            }
+            "spin" => match value {
+                "true" => self.wait = Wait::Spinning,
+                "false" => {}
+                _ => return Err(bad()),
+            },
             _ => return Err(bad()),
         }
         Ok(())
@@ -147,6 +180,8 @@ mod tests {
             ("max-session-time", "1h"),
             ("max-rate", "64k"),
             ("metrics", ":9464"),
+            ("threads", "4"),
+            ("spin", "true"),
         ] {
             bounds.set(name, value).unwrap();
         }
@@ -165,6 +200,7 @@ mod tests {
         assert_eq!(bounds.limits.frame_time, Some(Duration::from_secs(30)));
         assert_eq!(bounds.limits.session_time, Some(Duration::from_hours(1)));
         assert_eq!(bounds.limits.rate, Some(65_536));
+        assert_eq!((bounds.threads.get(), bounds.wait), (4, Wait::Spinning));
         assert_eq!(bounds.metrics.unwrap().to_string(), "tcp://:9464");
     }
 
@@ -185,5 +221,8 @@ mod tests {
         }
         assert!(Bounds::default().set("max-sessions", "0").is_err());
         assert!(Bounds::default().set("max-message", "0").is_err());
+        for threads in ["0", "257", "-1"] {
+            assert!(Bounds::default().set("threads", threads).is_err(), "{threads}");
+        }
     }
 }

@@ -95,6 +95,8 @@ pub fn run(request: &Request, operator: impl FnOnce() -> Source, views: &Views) 
         observer: views.observer.clone(),
     })?;
     server.seed(request.seed);
+    server.threads(plan.bounds.threads);
+    server.wait(plan.bounds.wait);
     if let Some(endpoint) = &plan.bounds.metrics {
         server.metrics(endpoint)?;
     }

@@ -121,6 +121,8 @@ pub(crate) const SERVE: &[Flag] = &[
     value("max-memory", "SIZE", "flag-max-memory"),
     value("drain", "TIME", "flag-drain"),
     value("metrics", "ENDPOINT", "flag-metrics"),
+    value("threads", "N", "flag-threads"),
+    switch("spin", "flag-spin"),
     values("fault", "KIND[:VALUE][,KEY=VALUE]", "flag-fault"),
 ];
 

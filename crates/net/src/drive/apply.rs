@@ -51,7 +51,7 @@ impl Session {
                 Op::Print(end) => {
                     self.prints = true;
                     if let Some(desk) = self.desk {
-                        self.world.desk.set(usize::from(desk));
+                        self.world.shared.heard(usize::from(desk));
                     }
                     self.world.front.print(self.id, &lent.out.printed()[printed..*end]);
                     printed = *end;

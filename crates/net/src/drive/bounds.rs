@@ -28,12 +28,12 @@ impl Session {
 
     #[cold]
     fn book(&mut self, held: usize) {
-        self.world.memory.book(self.id, self.booked, held);
+        self.world.shared.memory.book(self.id, self.booked, held);
         self.booked = held;
     }
 
     fn must_go(&self) -> bool {
-        match self.world.memory.who_goes(self.id) {
+        match self.world.shared.memory.who_goes(self.id) {
             None => false,
             Some(session) if session == self.id => true,
             Some(session) => {
@@ -57,7 +57,7 @@ impl Session {
         let fault = if waiting > max {
             Fault::new(Code::Overflow, self.subject(PEER)).arg("waiting", waiting).arg("max", max)
         } else {
-            let most = self.world.memory.most();
+            let most = self.world.shared.memory.most();
             Fault::new(Code::Hoards, self.subject(PEER)).arg("size", self.booked).arg("max", most)
         };
         let code = fault.code;

@@ -94,7 +94,7 @@ impl Known {
     /// Tells the metrics, where there are any, what is new.
     fn measure(&mut self, world: &World) {
         let totals = self.totals();
-        let (Some(metrics), Some(meter)) = (world.metrics.get(), &mut self.meter) else { return };
+        let (Some(metrics), Some(meter)) = (world.shared.metrics.get(), &mut self.meter) else { return };
         if let Some(after) = meter.answered(world.clock.now(), self.bytes_out) {
             metrics.answered(after);
         }
@@ -300,7 +300,7 @@ impl Demux {
             bytes_out: 0,
             slot: Some(slot),
             strict: Strict::new(&self.plan.world.limits, now),
-            meter: self.plan.world.metrics.get().map(|_| Box::new(Meter::new(now))),
+            meter: self.plan.world.shared.metrics.get().map(|_| Box::new(Meter::new(now))),
             tap: self.plan.world.tap(id, PEER).map(Box::new),
         };
         self.peers.insert(address.clone(), Entry::Here(Box::new(known)));
@@ -372,7 +372,7 @@ impl Demux {
                 }
                 Op::Print(end) => {
                     if let Some(desk) = self.plan.desk {
-                        self.plan.world.desk.set(desk);
+                        self.plan.world.shared.heard(desk);
                     }
                     self.prints = true;
                     self.plan.world.front.print(id, &out.printed()[printed..*end]);
@@ -488,7 +488,7 @@ impl Demux {
         }
         let totals = known.totals();
         known.measure(&self.plan.world);
-        if let (Some(metrics), Some(meter)) = (self.plan.world.metrics.get(), &known.meter) {
+        if let (Some(metrics), Some(meter)) = (self.plan.world.shared.metrics.get(), &known.meter) {
             metrics.session_ended(meter, self.plan.world.clock.now());
         }
         self.plan.world.show(known.id, Kind::Closed { totals });

@@ -28,7 +28,7 @@ impl Session {
     }
 
     fn measure_answer(&mut self) {
-        let (Some(metrics), Some(meter)) = (self.world.metrics.get(), &mut self.meter) else { return };
+        let (Some(metrics), Some(meter)) = (self.world.shared.metrics.get(), &mut self.meter) else { return };
         if let Some(after) = meter.answered(self.world.clock.now(), self.peer.bytes_out) {
             metrics.answered(after);
         }
@@ -39,7 +39,7 @@ impl Session {
     pub(super) fn measure(&mut self) {
         self.measure_answer();
         let totals = self.totals();
-        let (Some(metrics), Some(meter)) = (self.world.metrics.get(), &mut self.meter) else { return };
+        let (Some(metrics), Some(meter)) = (self.world.shared.metrics.get(), &mut self.meter) else { return };
         metrics.session(meter, totals);
         // What waits for a peer that does not read is still to be answered; anything else is answered by a later event.
         if self.peer.queue.is_empty() {
@@ -51,7 +51,7 @@ impl Session {
     pub(super) fn measure_end(&mut self) {
         self.measure();
         let now = self.world.clock.now();
-        if let (Some(metrics), Some(meter)) = (self.world.metrics.get(), &self.meter) {
+        if let (Some(metrics), Some(meter)) = (self.world.shared.metrics.get(), &self.meter) {
             metrics.session_ended(meter, now);
         }
     }

@@ -29,7 +29,7 @@ impl Queue {
 
     /// Adds bytes of a stream.
     pub(crate) fn push(&mut self, bytes: &[u8], world: &World) {
-        world.waiting.set(world.waiting.get() + bytes.len());
+        world.shared.waits(bytes.len());
         self.bytes.extend_from_slice(bytes);
     }
 
@@ -47,7 +47,7 @@ impl Queue {
 
     /// `count` bytes of [`Queue::front`] are written.
     pub(crate) fn written(&mut self, count: usize, world: &World) {
-        world.waiting.set(world.waiting.get().saturating_sub(count));
+        world.shared.waits_no_longer(count);
         self.at += count;
         if self.ends.front() == Some(&self.at) {
             self.ends.pop_front();
@@ -65,7 +65,7 @@ impl Queue {
 
     /// Drops everything.
     pub(crate) fn clear(&mut self, world: &Rc<World>) {
-        world.waiting.set(world.waiting.get().saturating_sub(self.len()));
+        world.shared.waits_no_longer(self.len());
         *self = Self::default();
     }
 }

@@ -124,7 +124,7 @@ impl Session {
             booked: 0,
             strict: Strict::new(&world.limits, world.clock.now()),
             legs: None,
-            meter: world.metrics.get().map(|_| Box::new(Meter::new(world.clock.now()))),
+            meter: world.shared.metrics.get().map(|_| Box::new(Meter::new(world.clock.now()))),
             _slot: slot,
         }
     }

@@ -85,7 +85,7 @@ impl Session {
     /// Says which code the Close of each leg will have, now that the session ends.
     pub(super) fn part(&mut self) {
         let fault = self.fault.as_deref().map(|fault| fault.code);
-        let code = if *self.world.ending.borrow() && fault.is_none() {
+        let code = if *self.world.shared.ending.borrow() && fault.is_none() {
             close::GOING_AWAY
         } else {
             fault.map_or(close::NORMAL, close::code_of)

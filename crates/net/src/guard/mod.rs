@@ -20,11 +20,11 @@ mod pending;
 mod rate;
 mod source;
 
-use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
-use std::rc::Rc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use sockeye_core::{Address, Limits, Tick};
+use tokio::sync::Notify;
 
 use self::backoff::Backoff;
 use self::pending::Lots;
@@ -76,18 +76,27 @@ impl Reason {
     }
 }
 
-/// Counts the sessions and handshakes of one server.
+/// Counts the sessions and handshakes of one server, on all its threads: each question is asked, and each place taken,
+/// under one lock, so that no bound is passed by one.
 #[derive(Debug)]
 pub(crate) struct Guard {
     limits: Limits,
     /// So many sessions may begin, in all.
     most: Option<u64>,
-    live: Cell<usize>,
-    begun: Cell<u64>,
-    pending: Cell<usize>,
-    held: RefCell<HashMap<Source, Held>>,
-    rate: RefCell<Rate>,
-    backoff: RefCell<Backoff>,
+    counts: Mutex<Counts>,
+    /// Told whenever a place is given up.
+    freed: Notify,
+}
+
+/// Who is in.
+#[derive(Debug)]
+struct Counts {
+    live: usize,
+    begun: u64,
+    pending: usize,
+    held: HashMap<Source, Held>,
+    rate: Rate,
+    backoff: Backoff,
     lots: Lots,
 }
 
@@ -110,152 +119,185 @@ pub(crate) enum Logins {
 /// A place in the server; given up when dropped.
 #[derive(Debug)]
 pub(crate) struct Slot {
-    guard: Rc<Guard>,
+    guard: Arc<Guard>,
     from: Option<Source>,
 }
 
 /// A place for the time of the handshakes; given up when dropped.
 #[derive(Debug)]
 pub(crate) struct Pending {
-    guard: Rc<Guard>,
+    guard: Arc<Guard>,
     from: Option<Source>,
     logins: Logins,
 }
 
 impl Guard {
     /// A guard that lets at most `most` sessions begin.
-    pub(crate) fn new(limits: Limits, most: Option<u64>) -> Rc<Self> {
-        Rc::new(Self {
-            most,
-            live: Cell::new(0),
-            begun: Cell::new(0),
-            pending: Cell::new(0),
-            held: RefCell::default(),
-            rate: RefCell::new(Rate::new(limits.rate_per_address)),
-            backoff: RefCell::new(Backoff::new()),
+    pub(crate) fn new(limits: Limits, most: Option<u64>) -> Arc<Self> {
+        let counts = Counts {
+            live: 0,
+            begun: 0,
+            pending: 0,
+            held: HashMap::new(),
+            rate: Rate::new(limits.rate_per_address),
+            backoff: Backoff::new(),
             lots: Lots::new(0),
-            limits,
-        })
+        };
+        Arc::new(Self { limits, most, counts: Mutex::new(counts), freed: Notify::new() })
     }
 
     /// Where chance begins.
     pub(crate) fn seed(&self, seed: u64) {
-        self.lots.begin_at(seed);
+        self.counts().lots.begin_at(seed);
     }
 
     /// A place for a peer that has no handshakes to make.
-    pub(crate) fn enter(self: &Rc<Self>, remote: &Address, now: Tick) -> Result<Slot, Reason> {
-        self.ask(remote, Logins::Nowhere, now)?;
-        self.begin(Source::of(remote))
+    pub(crate) fn enter(self: &Arc<Self>, remote: &Address, now: Tick) -> Result<Slot, Reason> {
+        let source = Source::of(remote);
+        let mut counts = self.counts();
+        self.ask(&mut counts, remote, Logins::Nowhere, now)?;
+        self.begin(&mut counts, source)
     }
 
     /// A place for the time of the handshakes. `None`: a layer will tell who the peer is.
     pub(crate) fn greet(
-        self: &Rc<Self>,
+        self: &Arc<Self>,
         remote: Option<&Address>,
         logins: Logins,
         now: Tick,
     ) -> Result<Pending, Reason> {
+        let mut counts = self.counts();
         if let Some(remote) = remote {
-            self.ask(remote, logins, now)?;
+            self.ask(&mut counts, remote, logins, now)?;
         }
         let from = remote.and_then(Source::of);
-        if !self.has_share(from) || !pending::admits(&self.limits.pending, self.pending.get(), &self.lots) {
+        if !self.has_share(&counts, from)
+            || !pending::admits(&self.limits.pending, counts.pending, &mut counts.lots)
+        {
             return Err(Reason::Pending);
         }
-        self.pending.set(self.pending.get() + 1);
-        self.hold(from, |held| held.pending += 1);
-        Ok(Pending { guard: Rc::clone(self), from, logins })
+        counts.pending += 1;
+        counts.hold(from, |held| held.pending += 1);
+        Ok(Pending { guard: Arc::clone(self), from, logins })
     }
 
     /// Sessions that are open now.
     pub(crate) fn live(&self) -> usize {
-        self.live.get()
+        self.counts().live
     }
 
     /// Handshakes under way.
     pub(crate) fn pending(&self) -> usize {
-        self.pending.get()
+        self.counts().pending
     }
 
     /// Sessions that began so far.
     pub(crate) fn begun(&self) -> u64 {
-        self.begun.get()
+        self.counts().begun
     }
 
     /// Whether another session may begin at all.
     pub(crate) fn may_begin(&self) -> bool {
-        self.most.is_none_or(|most| self.begun.get() < most)
+        self.most.is_none_or(|most| self.begun() < most)
+    }
+
+    /// Waits until somebody is gone: no session is open, and no handshake may become one any more.
+    pub(crate) async fn all_ended(&self) {
+        loop {
+            let freed = self.freed.notified();
+            let is_empty = {
+                let counts = self.counts();
+                // A handshake under way may still become a session, unless enough have begun.
+                counts.live == 0 && (counts.pending == 0 || !self.has_begin(&counts))
+            };
+            if is_empty {
+                return;
+            }
+            freed.await;
+        }
     }
 
     /// A login from there has failed.
     pub(crate) fn failed(&self, remote: &Address, now: Tick) {
         if let Some(source) = Source::of(remote) {
-            self.backoff.borrow_mut().failed(source, now);
+            self.counts().backoff.failed(source, now);
         }
     }
 
     /// Whether who comes from there has to wait, because of logins that failed.
     pub(crate) fn is_barred(&self, remote: &Address, now: Tick) -> bool {
-        Source::of(remote).is_some_and(|source| self.backoff.borrow().is_barred(source, now))
+        self.counts().is_barred(Source::of(remote), now)
+    }
+
+    fn counts(&self) -> MutexGuard<'_, Counts> {
+        self.counts.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// What depends on the address.
-    fn ask(&self, remote: &Address, logins: Logins, now: Tick) -> Result<(), Reason> {
+    fn ask(&self, counts: &mut Counts, remote: &Address, logins: Logins, now: Tick) -> Result<(), Reason> {
         if let Address::Ip(remote) = remote
             && !cidr::admits(&self.limits, remote.ip().to_canonical())
         {
             return Err(Reason::Denied);
         }
-        if logins == Logins::Here && self.is_barred(remote, now) {
+        let source = Source::of(remote);
+        if logins == Logins::Here && counts.is_barred(source, now) {
             return Err(Reason::Backoff);
         }
-        let source = Source::of(remote);
-        self.has_place(source)?;
+        self.has_place(counts, source)?;
         match source {
-            Some(source) if !self.rate.borrow_mut().admits(source, now) => Err(Reason::Rate),
+            Some(source) if !counts.rate.admits(source, now) => Err(Reason::Rate),
             _ => Ok(()),
         }
     }
 
-    fn has_place(&self, source: Option<Source>) -> Result<(), Reason> {
-        if self.live.get() >= self.limits.sessions {
+    fn has_place(&self, counts: &Counts, source: Option<Source>) -> Result<(), Reason> {
+        if counts.live >= self.limits.sessions {
             return Err(Reason::Sessions);
         }
         let most = self.limits.sessions_per_address;
-        if most != usize::MAX && source.is_some_and(|source| self.held(source).sessions >= most) {
+        if most != usize::MAX && source.is_some_and(|source| counts.held(source).sessions >= most) {
             return Err(Reason::PerAddress);
         }
         Ok(())
     }
 
     /// Whether the source may hold one more place among the pending.
-    fn has_share(&self, source: Option<Source>) -> bool {
-        source.is_none_or(|source| self.held(source).pending < self.limits.pending.share())
+    fn has_share(&self, counts: &Counts, source: Option<Source>) -> bool {
+        source.is_none_or(|source| counts.held(source).pending < self.limits.pending.share())
     }
 
-    fn begin(self: &Rc<Self>, source: Option<Source>) -> Result<Slot, Reason> {
-        if !self.may_begin() {
+    fn has_begin(&self, counts: &Counts) -> bool {
+        self.most.is_none_or(|most| counts.begun < most)
+    }
+
+    fn begin(self: &Arc<Self>, counts: &mut Counts, source: Option<Source>) -> Result<Slot, Reason> {
+        if !self.has_begin(counts) {
             return Err(Reason::MaxSessions);
         }
         let from = source.filter(|_| self.limits.sessions_per_address != usize::MAX);
-        self.hold(from, |held| held.sessions += 1);
-        self.live.set(self.live.get() + 1);
-        self.begun.set(self.begun.get() + 1);
-        Ok(Slot { guard: Rc::clone(self), from })
+        counts.hold(from, |held| held.sessions += 1);
+        counts.live += 1;
+        counts.begun += 1;
+        Ok(Slot { guard: Arc::clone(self), from })
+    }
+}
+
+impl Counts {
+    fn is_barred(&self, source: Option<Source>, now: Tick) -> bool {
+        source.is_some_and(|source| self.backoff.is_barred(source, now))
     }
 
     fn held(&self, source: Source) -> Held {
-        self.held.borrow().get(&source).copied().unwrap_or_default()
+        self.held.get(&source).copied().unwrap_or_default()
     }
 
-    fn hold(&self, source: Option<Source>, change: impl FnOnce(&mut Held)) {
+    fn hold(&mut self, source: Option<Source>, change: impl FnOnce(&mut Held)) {
         let Some(source) = source else { return };
-        let mut all = self.held.borrow_mut();
-        let held = all.entry(source).or_default();
+        let held = self.held.entry(source).or_default();
         change(held);
         if *held == Held::default() {
-            all.remove(&source);
+            self.held.remove(&source);
         }
     }
 }
@@ -263,36 +305,45 @@ impl Guard {
 impl Pending {
     /// A layer has told who the peer is: the questions about the address are asked now.
     pub(crate) fn is_really(&mut self, remote: &Address, now: Tick) -> Result<(), Reason> {
-        let guard = &self.guard;
-        guard.ask(remote, self.logins, now)?;
-        guard.hold(self.from.take(), |held| held.pending -= 1);
+        let mut counts = self.guard.counts();
+        self.guard.ask(&mut counts, remote, self.logins, now)?;
+        counts.hold(self.from.take(), |held| held.pending -= 1);
         let from = Source::of(remote);
-        if !guard.has_share(from) {
+        if !self.guard.has_share(&counts, from) {
             return Err(Reason::Pending);
         }
-        guard.hold(from, |held| held.pending += 1);
+        counts.hold(from, |held| held.pending += 1);
         self.from = from;
         Ok(())
     }
 
     /// The handshakes are done: a place as a session.
     pub(crate) fn settle(self) -> Result<Slot, Reason> {
-        self.guard.has_place(self.from)?;
-        self.guard.begin(self.from)
+        let mut counts = self.guard.counts();
+        self.guard.has_place(&counts, self.from)?;
+        self.guard.begin(&mut counts, self.from)
     }
 }
 
+// Whoever waits for the last one is told once the place is free: it may wait on another thread, and look at once.
+
 impl Drop for Pending {
     fn drop(&mut self) {
-        self.guard.pending.set(self.guard.pending.get() - 1);
-        self.guard.hold(self.from, |held| held.pending -= 1);
+        let mut counts = self.guard.counts();
+        counts.pending -= 1;
+        counts.hold(self.from, |held| held.pending -= 1);
+        drop(counts);
+        self.guard.freed.notify_one();
     }
 }
 
 impl Drop for Slot {
     fn drop(&mut self) {
-        self.guard.live.set(self.guard.live.get() - 1);
-        self.guard.hold(self.from, |held| held.sessions -= 1);
+        let mut counts = self.guard.counts();
+        counts.live -= 1;
+        counts.hold(self.from, |held| held.sessions -= 1);
+        drop(counts);
+        self.guard.freed.notify_one();
     }
 }
 
@@ -307,7 +358,7 @@ mod tests {
         Address::Ip(text.parse().unwrap())
     }
 
-    fn guard(limits: Limits) -> Rc<Guard> {
+    fn guard(limits: Limits) -> Arc<Guard> {
         Guard::new(limits, None)
     }
 
@@ -375,7 +426,7 @@ mod tests {
         assert_eq!(two.settle().unwrap_err(), Reason::MaxSessions);
         assert_eq!((guard.pending(), guard.live(), guard.begun()), (0, 1, 1));
         drop(slot);
-        assert!(guard.held.borrow().is_empty(), "nobody is kept who has nothing");
+        assert!(guard.counts().held.is_empty(), "nobody is kept who has nothing");
     }
 
     #[test]
@@ -420,6 +471,6 @@ mod tests {
         assert_eq!([1, 2, 3].map(told), [Ok(()), Ok(()), Err(Reason::Pending)]);
         drop(places);
         assert_eq!(guard.pending(), 0);
-        assert!(guard.held.borrow().is_empty());
+        assert!(guard.counts().held.is_empty());
     }
 }

@@ -1,33 +1,31 @@
 //! Chance at the door: how many of those who have not made their handshakes yet may come in.
 
-use std::cell::RefCell;
-
 use sockeye_core::limits::Pending;
 
 use crate::chance::Chance;
 
 /// Draws lots, the same ones for the same seed.
 #[derive(Debug)]
-pub(crate) struct Lots(RefCell<Chance>);
+pub(crate) struct Lots(Chance);
 
 impl Lots {
     pub(crate) const fn new(seed: u64) -> Self {
-        Self(RefCell::new(Chance::new(seed)))
+        Self(Chance::new(seed))
     }
 
     /// Begins anew.
-    pub(crate) fn begin_at(&self, seed: u64) {
-        self.0.replace(Chance::new(seed));
+    pub(crate) fn begin_at(&mut self, seed: u64) {
+        self.0 = Chance::new(seed);
     }
 
     /// A number from 0 to 99.
-    fn draw(&self) -> usize {
-        usize::try_from(self.0.borrow_mut().bits() % 100).unwrap_or_default()
+    fn draw(&mut self) -> usize {
+        usize::try_from(self.0.bits() % 100).unwrap_or_default()
     }
 }
 
 /// Whether one more may come while there are so many: all up to `start`, then ever fewer, and none from `full` on.
-pub(crate) fn admits(bound: &Pending, there: usize, lots: &Lots) -> bool {
+pub(crate) fn admits(bound: &Pending, there: usize, lots: &mut Lots) -> bool {
     if there < bound.start {
         return true;
     }
@@ -44,8 +42,8 @@ mod tests {
     use super::*;
 
     fn of_a_thousand(bound: &str, there: usize) -> usize {
-        let (bound, lots) = (bound.parse().unwrap(), Lots::new(7));
-        (0..1000).filter(|_| admits(&bound, there, &lots)).count()
+        let (bound, mut lots) = (bound.parse().unwrap(), Lots::new(7));
+        (0..1000).filter(|_| admits(&bound, there, &mut lots)).count()
     }
 
     #[test]
@@ -64,7 +62,7 @@ mod tests {
     #[test]
     fn lots_repeat_with_their_seed() {
         let draws = |seed| {
-            let lots = Lots::new(seed);
+            let mut lots = Lots::new(seed);
             (0..20).map(|_| lots.draw()).collect::<Vec<_>>()
         };
         assert_eq!(draws(1), draws(1));

@@ -3,7 +3,7 @@
 //!
 //! Everything in this folder is a pure state machine: bytes, datagrams and ticks go in, pieces with the tick of their
 //! release come out, and chance is drawn from a seed. A [`Spec`] is what `--fault` says; [`Impairments`] are all of one
-//! listener; a `Line` is one direction of one session, a chain of [`Stage`]s and what is under way. The driver's half
+//! listener; a `Line` is one direction of one session, a chain of `Stage`s and what is under way. The driver's half
 //! is `drive/impaired.rs`.
 //!
 //! On a stream nothing is lost, made up or put out of order, whatever is asked for, except by an end that was asked for
@@ -27,7 +27,7 @@ mod tests;
 mod timeout;
 mod trigger;
 
-use std::cell::Cell;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use sockeye_core::fault::nearest;
 use sockeye_core::{Code, Fault, Medium, Note};
@@ -101,13 +101,13 @@ pub(crate) enum Way {
 pub struct Impairments {
     specs: Vec<Spec>,
     seed: u64,
-    sessions: Cell<u64>,
+    sessions: AtomicU64,
 }
 
 impl Impairments {
     /// These faults, in this order.
     pub const fn new(specs: Vec<Spec>, seed: u64) -> Self {
-        Self { specs, seed, sessions: Cell::new(0) }
+        Self { specs, seed, sessions: AtomicU64::new(0) }
     }
 
     /// Whether there are none.
@@ -136,8 +136,7 @@ impl Impairments {
     /// Both directions, up and down, of the next session. Each holds at most `room` bytes. Sessions are numbered from 1
     /// as they begin, so that the same traffic has the same faults when it is run again.
     pub(crate) fn begin(&self, medium: Medium, room: usize) -> [Line; 2] {
-        let session = self.sessions.get() + 1;
-        self.sessions.set(session);
+        let session = self.sessions.fetch_add(1, Ordering::Relaxed) + 1;
         [Way::Up, Way::Down].map(|way| self.line(medium, session, way, room))
     }
 

@@ -159,7 +159,7 @@ impl Door for Open {
 pub(crate) type Wrapping<'a> = Pin<Box<dyn Future<Output = Result<Link, Fault>> + 'a>>;
 
 /// A layer that is ready to be put on connections.
-pub(crate) trait Layer {
+pub(crate) trait Layer: Send + Sync {
     /// Its word, for people.
     fn name(&self) -> &'static str;
 

@@ -1,6 +1,6 @@
 //! How often something took how long, in a few buckets.
 
-use std::cell::Cell;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 /// Counts of durations, each in the first bucket that it does not exceed.
@@ -8,10 +8,10 @@ use std::time::Duration;
 pub(crate) struct Histogram<const N: usize> {
     /// Upper bounds in seconds, ascending.
     bounds: &'static [f64; N],
-    counts: [Cell<u64>; N],
+    counts: [AtomicU64; N],
     /// What exceeds all bounds.
-    beyond: Cell<u64>,
-    nanos: Cell<u64>,
+    beyond: AtomicU64,
+    nanos: AtomicU64,
 }
 
 /// A histogram at one moment.
@@ -27,8 +27,8 @@ pub(crate) struct Reading {
 
 impl<const N: usize> Histogram<N> {
     pub(crate) fn new(bounds: &'static [f64; N]) -> Self {
-        let counts = std::array::from_fn(|_| Cell::new(0));
-        Self { bounds, counts, beyond: Cell::new(0), nanos: Cell::new(0) }
+        let counts = std::array::from_fn(|_| AtomicU64::new(0));
+        Self { bounds, counts, beyond: AtomicU64::new(0), nanos: AtomicU64::new(0) }
     }
 
     /// Counts one.
@@ -36,17 +36,21 @@ impl<const N: usize> Histogram<N> {
         let seconds = took.as_secs_f64();
         let bucket = self.bounds.iter().position(|bound| seconds <= *bound);
         let count = bucket.map_or(&self.beyond, |at| &self.counts[at]);
-        count.set(count.get() + 1);
-        let nanos = u64::try_from(took.as_nanos()).unwrap_or(u64::MAX);
-        self.nanos.set(self.nanos.get().saturating_add(nanos));
+        count.fetch_add(1, Ordering::Relaxed);
+        // Wraps after 584 years of sessions.
+        self.nanos.fetch_add(u64::try_from(took.as_nanos()).unwrap_or(u64::MAX), Ordering::Relaxed);
     }
 
     /// How it stands.
     pub(crate) fn read(&self) -> Reading {
-        let counted = self.bounds.iter().copied().zip(self.counts.iter().map(Cell::get));
-        let buckets: Vec<_> = counted.chain([(f64::INFINITY, self.beyond.get())]).collect();
+        let counts = self.counts.iter().chain([&self.beyond]).map(|count| count.load(Ordering::Relaxed));
+        let buckets: Vec<_> = self.bounds.iter().copied().chain([f64::INFINITY]).zip(counts).collect();
         let count = buckets.iter().map(|(_, count)| count).sum();
-        Reading { buckets, sum: Duration::from_nanos(self.nanos.get()).as_secs_f64(), count }
+        Reading {
+            buckets,
+            sum: Duration::from_nanos(self.nanos.load(Ordering::Relaxed)).as_secs_f64(),
+            count,
+        }
     }
 }
 

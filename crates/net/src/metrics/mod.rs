@@ -1,6 +1,6 @@
 //! What a server counts for those who watch it: read by Prometheus at `--metrics`, and nothing at all without it.
 //!
-//! Counters are plain cells of the thread's world. A session adds what has come and gone since it last did at the end
+//! Counters are shared by all threads, without locks. A session adds what has come and gone since it last did at the end
 //! of each poll, so a message touches no counter, takes no lock and allocates nothing. No series is about one peer: their
 //! number does not grow with the peers'. [`text`] writes them down, [`responder`] answers who asks.
 
@@ -9,7 +9,8 @@ mod http;
 pub(crate) mod responder;
 mod text;
 
-use std::cell::{Cell, RefCell};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use sockeye_core::Tick;
@@ -18,7 +19,7 @@ use sockeye_core::event::Totals;
 use self::histogram::{Histogram, Reading};
 use crate::clock::wall;
 use crate::guard::{Guard, Reason};
-use crate::world::World;
+use crate::shared::Shared;
 
 /// Buckets for handshakes, up to the longest that is waited for by default.
 const HANDSHAKE: [f64; 13] = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0];
@@ -35,19 +36,22 @@ const SERVICE: [f64; 12] =
 pub(crate) struct Metrics {
     /// When the server came into being, in seconds since 1970.
     started: f64,
-    totals: Cell<Totals>,
-    dropped_in: Cell<u64>,
-    dropped_out: Cell<u64>,
+    messages_in: AtomicU64,
+    messages_out: AtomicU64,
+    bytes_in: AtomicU64,
+    bytes_out: AtomicU64,
+    dropped_in: AtomicU64,
+    dropped_out: AtomicU64,
     session_seconds: Histogram<9>,
     service_seconds: Histogram<12>,
-    layers: RefCell<Vec<Layer>>,
+    layers: Mutex<Vec<Layer>>,
 }
 
 /// The handshakes of one layer.
 #[derive(Debug)]
 struct Layer {
     name: &'static str,
-    outcomes: [Cell<u64>; Outcome::ALL.len()],
+    outcomes: [AtomicU64; Outcome::ALL.len()],
     seconds: Histogram<13>,
 }
 
@@ -104,27 +108,50 @@ impl Meter {
 
 impl Metrics {
     pub(crate) fn new() -> Self {
-        let zero = || Cell::new(0);
+        let zero = || AtomicU64::new(0);
         Self {
             started: Duration::from_nanos(wall()).as_secs_f64(),
-            totals: Cell::default(),
+            messages_in: zero(),
+            messages_out: zero(),
+            bytes_in: zero(),
+            bytes_out: zero(),
             dropped_in: zero(),
             dropped_out: zero(),
             session_seconds: Histogram::new(&SESSION),
             service_seconds: Histogram::new(&SERVICE),
-            layers: RefCell::default(),
+            layers: Mutex::default(),
         }
     }
 
     /// A session stands here now.
     pub(crate) fn session(&self, meter: &mut Meter, now: Totals) {
         let told = std::mem::replace(&mut meter.told, now);
-        let mut all = self.totals.get();
-        all.messages_in += now.messages_in - told.messages_in;
-        all.messages_out += now.messages_out - told.messages_out;
-        all.bytes_in += now.bytes_in - told.bytes_in;
-        all.bytes_out += now.bytes_out - told.bytes_out;
-        self.totals.set(all);
+        for (count, now, told) in [
+            (&self.messages_in, now.messages_in, told.messages_in),
+            (&self.messages_out, now.messages_out, told.messages_out),
+            (&self.bytes_in, now.bytes_in, told.bytes_in),
+            (&self.bytes_out, now.bytes_out, told.bytes_out),
+        ] {
+            // Most polls bring nothing new of some, and a line that is not written stays in every core's cache.
+            if now != told {
+                count.fetch_add(now - told, Ordering::Relaxed);
+            }
+        }
+    }
+
+    /// What has come and gone in all sessions.
+    fn totals(&self) -> Totals {
+        let read = |count: &AtomicU64| count.load(Ordering::Relaxed);
+        Totals {
+            messages_in: read(&self.messages_in),
+            messages_out: read(&self.messages_out),
+            bytes_in: read(&self.bytes_in),
+            bytes_out: read(&self.bytes_out),
+        }
+    }
+
+    fn layers(&self) -> MutexGuard<'_, Vec<Layer>> {
+        self.layers.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// A session is over.
@@ -139,24 +166,23 @@ impl Metrics {
 
     /// A datagram from a peer was lost here.
     pub(crate) fn dropped_in(&self) {
-        self.dropped_in.set(self.dropped_in.get() + 1);
+        self.dropped_in.fetch_add(1, Ordering::Relaxed);
     }
 
     /// A datagram to a peer was lost here.
     pub(crate) fn dropped_out(&self) {
-        self.dropped_out.set(self.dropped_out.get() + 1);
+        self.dropped_out.fetch_add(1, Ordering::Relaxed);
     }
 
     /// A handshake of this layer has ended.
     pub(crate) fn handshake(&self, name: &'static str, outcome: Outcome, took: Duration) {
-        let mut layers = self.layers.borrow_mut();
+        let mut layers = self.layers();
         let at = layers.iter().position(|layer| layer.name == name).unwrap_or_else(|| {
-            let outcomes = std::array::from_fn(|_| Cell::new(0));
+            let outcomes = std::array::from_fn(|_| AtomicU64::new(0));
             layers.push(Layer { name, outcomes, seconds: Histogram::new(&HANDSHAKE) });
             layers.len() - 1
         });
-        let count = &layers[at].outcomes[outcome as usize];
-        count.set(count.get() + 1);
+        layers[at].outcomes[outcome as usize].fetch_add(1, Ordering::Relaxed);
         layers[at].seconds.observe(took);
     }
 }
@@ -181,10 +207,10 @@ pub(crate) struct Snapshot {
 
 impl Snapshot {
     /// How a server stands.
-    pub(crate) fn of(metrics: &Metrics, world: &World, guard: &Guard) -> Self {
-        let layers = metrics.layers.borrow();
+    pub(crate) fn of(metrics: &Metrics, shared: &Shared, guard: &Guard) -> Self {
+        let layers = metrics.layers();
         let outcomes = layers.iter().flat_map(|layer| {
-            let counts = layer.outcomes.iter().map(Cell::get);
+            let counts = layer.outcomes.iter().map(|count| count.load(Ordering::Relaxed));
             Outcome::ALL.iter().zip(counts).map(|((_, word), count)| (layer.name, *word, count))
         });
         Self {
@@ -192,11 +218,14 @@ impl Snapshot {
             sessions_open: guard.live(),
             sessions: guard.begun(),
             pending: guard.pending(),
-            waiting: world.waiting.get(),
-            memory: world.memory.total(),
-            totals: metrics.totals.get(),
-            dropped: [("in", metrics.dropped_in.get()), ("out", metrics.dropped_out.get())],
-            refused: world.refusals.counts().collect(),
+            waiting: shared.waiting(),
+            memory: shared.memory.total(),
+            totals: metrics.totals(),
+            dropped: [
+                ("in", metrics.dropped_in.load(Ordering::Relaxed)),
+                ("out", metrics.dropped_out.load(Ordering::Relaxed)),
+            ],
+            refused: shared.refusals.counts().collect(),
             handshakes: outcomes.collect(),
             handshake_seconds: layers.iter().map(|layer| (layer.name, layer.seconds.read())).collect(),
             session_seconds: metrics.session_seconds.read(),
@@ -217,9 +246,9 @@ mod tests {
             metrics.session(&mut meter, now);
         }
         let sum = Totals { messages_in: 3, messages_out: 0, bytes_in: 30, bytes_out: 7 };
-        assert_eq!(metrics.totals.get(), sum);
+        assert_eq!(metrics.totals(), sum);
         metrics.session(&mut Meter::new(Tick::ZERO), sum);
-        assert_eq!(metrics.totals.get().bytes_in, 60);
+        assert_eq!(metrics.totals().bytes_in, 60);
     }
 
     #[test]

@@ -4,6 +4,7 @@ use std::cell::Cell;
 use std::future::poll_fn;
 use std::io;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::Duration;
 
 use sockeye_core::{Code, Endpoint, Fault};
@@ -14,8 +15,8 @@ use crate::bind::{self, Sockets};
 use crate::guard::Guard;
 use crate::metrics::http::{self, HEAD, Request, Status};
 use crate::metrics::{Snapshot, text};
+use crate::shared::Shared;
 use crate::stream::{Listener, Stream};
-use crate::world::World;
 
 /// Connections at once; more are closed at once.
 const MOST: usize = 16;
@@ -58,23 +59,28 @@ impl Responder {
     }
 
     /// Answers until the runtime ends.
-    pub(crate) fn start(self, world: &Rc<World>, guard: &Rc<Guard>) {
+    pub(crate) fn start(self, shared: &Arc<Shared>, guard: &Arc<Guard>) {
         let open = Rc::new(Cell::new(0));
         for listener in self.listeners {
-            tokio::task::spawn_local(accept(listener, Rc::clone(world), Rc::clone(guard), Rc::clone(&open)));
+            tokio::task::spawn_local(accept(
+                listener,
+                Arc::clone(shared),
+                Arc::clone(guard),
+                Rc::clone(&open),
+            ));
         }
     }
 }
 
-async fn accept(listener: Listener, world: Rc<World>, guard: Rc<Guard>, open: Rc<Cell<usize>>) {
+async fn accept(listener: Listener, shared: Arc<Shared>, guard: Arc<Guard>, open: Rc<Cell<usize>>) {
     loop {
         match poll_fn(|cx| listener.poll_accept(cx)).await {
             Ok((stream, _)) if open.get() < MOST => {
                 let place = Place::take(&open);
-                let (world, guard) = (Rc::clone(&world), Rc::clone(&guard));
+                let (shared, guard) = (Arc::clone(&shared), Arc::clone(&guard));
                 tokio::task::spawn_local(async move {
                     // Whoever asks and goes away has had no need of the answer.
-                    let _ = answer(stream, &world, &guard).await;
+                    let _ = answer(stream, &shared, &guard).await;
                     drop(place);
                 });
             }
@@ -101,13 +107,13 @@ impl Drop for Place {
     }
 }
 
-async fn answer(mut stream: Stream, world: &World, guard: &Guard) -> io::Result<()> {
+async fn answer(mut stream: Stream, shared: &Shared, guard: &Guard) -> io::Result<()> {
     let Ok(request) = timeout(PATIENCE, request(&mut stream)).await else { return Ok(()) };
     let Some(request) = request? else { return Ok(()) };
     let bytes = match request {
         Request::Refused(status, body) => http::refused(status, body),
         Request::Metrics(body) => {
-            let snapshot = world.metrics.get().map(|metrics| Snapshot::of(metrics, world, guard));
+            let snapshot = shared.metrics.get().map(|metrics| Snapshot::of(metrics, shared, guard));
             match snapshot.and_then(text::write) {
                 Some(text) => http::found(text::TYPE, &text, body),
                 None => http::refused(Status::Failed, body),

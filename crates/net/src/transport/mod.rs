@@ -4,7 +4,7 @@
 //! of it is always a [`Stream`](crate::Stream), [`Listener`](crate::Listener) or [`Datagram`](crate::Datagram).
 
 mod stdio;
-mod tcp;
+pub(crate) mod tcp;
 mod udp;
 mod unix;
 mod unixgram;

@@ -4,7 +4,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use socket2::{Domain, Protocol, Socket, TcpKeepalive, Type};
+use socket2::{Domain, Protocol, SockRef, Socket, TcpKeepalive, Type};
 use sockeye_core::{Address, Code, Endpoint, Fault, Kind, Params};
 use tokio::net::{TcpListener, TcpSocket};
 
@@ -16,7 +16,7 @@ use crate::owner::{self, Table};
 use crate::resolve::{self, Source};
 use crate::stream::{Listener, Stream};
 
-pub(super) const ENTRY: Entry = Entry {
+pub(crate) const ENTRY: Entry = Entry {
     name: "tcp",
     carries: Carries::Streams,
     locus: Locus::Host,
@@ -58,6 +58,39 @@ fn socket(address: SocketAddr, params: &Params) -> io::Result<Socket> {
         set_ttl(&socket, address, ttl)?;
     }
     Ok(socket)
+}
+
+/// Further listening sockets at the addresses of `listeners`, for another thread: the kernel spreads newcomers over all
+/// sockets of an address. The first was bound alone, so that a port that somebody else listens at is never shared by
+/// accident; it is opened to the others here. The system lets only sockets of the same user share a port.
+pub(crate) fn siblings(
+    endpoint: &Endpoint,
+    listeners: &[Listener],
+    backlog: u32,
+) -> io::Result<Vec<std::net::TcpListener>> {
+    let tcp = listeners.iter().filter_map(|listener| match listener {
+        Listener::Tcp(listener) => Some(listener),
+        Listener::Unix(..) | Listener::Stdio(_) => None,
+    });
+    let sibling = |first: &TcpListener| {
+        SockRef::from(first).set_reuse_port(true)?;
+        let address = first.local_addr()?;
+        let socket = socket(address, &endpoint.params)?;
+        socket.set_reuse_port(true)?;
+        listen(&socket, address, backlog)?;
+        Ok(socket.into())
+    };
+    tcp.map(sibling).collect()
+}
+
+fn listen(socket: &Socket, address: SocketAddr, backlog: u32) -> io::Result<()> {
+    if address.is_ipv6() {
+        socket.set_only_v6(true)?;
+    }
+    // Connections in TIME-WAIT do not hold the port; a listener still does, and its owner is named.
+    socket.set_reuse_address(true)?;
+    socket.bind(&address.into())?;
+    socket.listen(listen_backlog(backlog))
 }
 
 /// Sets how many routers a packet may pass: TTL (RFC 791) or hop limit (RFC 8200), 1 to 255.
@@ -114,13 +147,7 @@ async fn connect(call: &Call<'_>, source: Source, to: SocketAddr) -> Result<Stre
 fn bind(endpoint: &Endpoint, subject: &str, backlog: u32) -> Result<Sockets, Fault> {
     let sockets = bind_all(endpoint, subject, Table::Tcp, |address| {
         let socket = socket(address, &endpoint.params)?;
-        if address.is_ipv6() {
-            socket.set_only_v6(true)?;
-        }
-        // Connections in TIME-WAIT do not hold the port; a listener still does, and its owner is named.
-        socket.set_reuse_address(true)?;
-        socket.bind(&address.into())?;
-        socket.listen(listen_backlog(backlog))?;
+        listen(&socket, address, backlog)?;
         Ok(socket)
     })?;
     let listeners = sockets.into_iter().map(|socket| TcpListener::from_std(socket.into()).map(Listener::Tcp));

@@ -1,10 +1,9 @@
 //! The server's side of `auth`: who may come in stands in a users file, which is read again when it has changed.
 
-use std::cell::{Cell, RefCell};
 use std::fs::{File, Metadata};
 use std::io::Read;
 use std::os::unix::fs::MetadataExt;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use sockeye_core::limits::Handshakes;
@@ -23,9 +22,14 @@ struct Gatekeeper {
     path: String,
     /// Makes up salts for users that do not exist. One for all connections, so that asking twice tells nothing.
     secret: DecoySecret,
-    known: RefCell<Known>,
+    file: Mutex<UsersFile>,
+}
+
+/// The users file as it was last seen.
+struct UsersFile {
+    known: Known,
     /// As what the file was last found to be of no use, so that it is told, and read, once.
-    useless: Cell<Option<State>>,
+    useless: Option<State>,
 }
 
 /// The users of a file as it was.
@@ -57,11 +61,14 @@ pub(super) fn prepare(endpoint: &Endpoint) -> Prepared {
     let Some(path) = &endpoint.params.users else {
         return Err(Fault::new(Code::Needed, "").arg("layer", ENTRY.name).arg("name", "users"));
     };
-    let known = RefCell::new(read(path)?);
+    let known = read(path)?;
     // A file written by hand may have none; then it lasts as long as this server.
-    let secret =
-        known.borrow().all.decoy_secret().map_or_else(|| random::bytes().map(DecoySecret::new), Ok)?;
-    Ok(Box::new(Gatekeeper { path: path.clone(), secret, known, useless: Cell::new(None) }))
+    let secret = known.all.decoy_secret().map_or_else(|| random::bytes().map(DecoySecret::new), Ok)?;
+    Ok(Box::new(Gatekeeper {
+        path: path.clone(),
+        secret,
+        file: Mutex::new(UsersFile { known, useless: None }),
+    }))
 }
 
 /// Reads the users.
@@ -81,23 +88,20 @@ impl Gatekeeper {
     /// The users of now. A file that cannot be read any more changes nothing, and is told once.
     fn users(&self, wire: Wire, scene: &Scene<'_>) -> Arc<Users> {
         let state = std::fs::metadata(&self.path).map_or(State::Missing, |about| State::of(&about));
-        if state != self.known.borrow().state && self.useless.get() != Some(state) {
+        let mut file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
+        if state != file.known.state && file.useless != Some(state) {
             match read(&self.path) {
-                Ok(known) => {
-                    self.known.replace(known);
-                    self.useless.set(None);
-                }
+                Ok(known) => *file = UsersFile { known, useless: None },
                 Err(fault) => {
-                    self.useless.set(Some(state));
+                    file.useless = Some(state);
                     let fault = Fault { code: Code::UsersKept, ..fault };
                     (scene.on_event)(Kind::Error(&fault));
                 }
             }
         }
-        let known = self.known.borrow();
         Arc::clone(match wire {
-            Wire::Private => &known.all,
-            Wire::Open => &known.covert,
+            Wire::Private => &file.known.all,
+            Wire::Open => &file.known.covert,
         })
     }
 }
