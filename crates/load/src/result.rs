@@ -117,8 +117,8 @@ pub struct Step {
     pub asked: f64,
     /// That were answered.
     pub rate: f64,
-    /// What the promise is about: seconds, or a number.
-    pub actual: f64,
+    /// What the promise is about: seconds, or a number. `None`: nothing was answered.
+    pub actual: Option<f64>,
     /// Whether it was kept.
     pub held: bool,
     /// Whether the generator was at its own limit.

@@ -241,7 +241,7 @@ fn search(
         let step = Step {
             asked: rate,
             rate: report.rate,
-            actual: promise.actual(&report),
+            actual: Some(promise.actual(&report)).filter(|actual| actual.is_finite()),
             held,
             client_bound: report.client_bound,
         };

@@ -109,7 +109,7 @@ impl Watch for Screen<'_> {
         };
         let metric = promise.text.split('=').next().unwrap_or_default();
         let (asked, rate) = (per_second(step.asked), per_second(step.rate));
-        let actual = format!("{metric} {}", actual(promise, step.actual));
+        let actual = format!("{metric} {}", actual(promise, step.actual.unwrap_or(f64::INFINITY)));
         self.line(&self.words.say(key, &[("asked", &asked), ("rate", &rate), ("actual", &actual)]));
     }
 }
