@@ -1188,10 +1188,10 @@ flag-bench-html = write a page with pictures there
 flag-bench-merge = put together results that --json wrote, of several machines that ran at the same time
 
 bench-title = bench { $endpoint }: { $mode ->
-    [connect] a connection for each message, { $connections } at once
-    [idle] { $connections } idle connections
-   *[exchange] { $connections } × { $pipeline } messages
-  } of { $size }, { $pace }, { $elapsed }
+    [connect] a connection for each message of { $size }, { $connections } at once
+    [idle] { $connections } idle connections, messages of { $size }
+   *[exchange] { $connections } × { $pipeline } messages of { $size }
+  }, { $pace }, { $elapsed }
 bench-closed = as fast as answers come
 bench-at-rate = { $rate } asked for
 bench-latency = latency
@@ -1211,10 +1211,8 @@ bench-verified-none = counted, not compared
 bench-unsent = not sent
 bench-unsent-why = { $count } messages were due and found no connection that could take them: the rate is not reached
 bench-generator = generator
-bench-cpu = { $threads ->
-    [1] 1 thread took { $shares } of a processor
-   *[other] { $threads } threads took { $shares } of a processor each
-  }
+bench-cpu-one = 1 thread took { $shares } of a processor
+bench-cpu-many = { $threads } threads took { $shares } of a processor
 bench-client-bound = – bound by the client: the figures are about the generator. More --threads, or more machines, tell about the server.
 bench-machines = machines
 bench-memory = memory
@@ -1238,7 +1236,6 @@ bench-histogram = How often each latency was met
 bench-over-time = Answers a second
 bench-latency-over-time = Latency over time
 bench-numbers = In numbers
-bench-share = share
 bench-second = each point is a second
 error-wrong-answer = the answer is not what it should be
     .hint = sockeye ask shows what the server answers; --expect says what it has to be, --no-verify leaves comparing out

@@ -1227,10 +1227,10 @@ flag-bench-html = 把带图的网页写到这个文件
 flag-bench-merge = 合并 --json 写出的结果，它们来自同时运行的几台机器
 
 bench-title = 负载测试 { $endpoint }：{ $mode ->
-    [connect] 每条消息一个连接，同时 { $connections } 个
-    [idle] { $connections } 个空闲连接
-   *[exchange] { $connections } × { $pipeline } 条消息
-  }，每条 { $size }，{ $pace }，{ $elapsed }
+    [connect] 每条 { $size } 的消息一个连接，同时 { $connections } 个
+    [idle] { $connections } 个空闲连接，每条消息 { $size }
+   *[exchange] { $connections } × { $pipeline } 条消息，每条 { $size }
+  }，{ $pace }，{ $elapsed }
 bench-closed = 收到回答就再发
 bench-at-rate = 要求 { $rate }
 bench-latency = 延迟
@@ -1250,10 +1250,8 @@ bench-verified-none = 只计数，未核对
 bench-unsent = 未发送
 bench-unsent-why = 有 { $count } 条消息到时没有可用的连接：没有达到要求的速率
 bench-generator = 发生器
-bench-cpu = { $threads ->
-    [1] 1 个线程占用处理器 { $shares }
-   *[other] { $threads } 个线程分别占用处理器 { $shares }
-  }
+bench-cpu-one = 1 个线程占用处理器 { $shares }
+bench-cpu-many = { $threads } 个线程分别占用处理器 { $shares }
 bench-client-bound = —— 受限于客户端：这些数字反映的是发生器。增加 --threads 或机器，才能看出服务器的极限。
 bench-machines = 机器数
 bench-memory = 内存
@@ -1277,7 +1275,6 @@ bench-histogram = 各延迟出现的频度
 bench-over-time = 每秒回答数
 bench-latency-over-time = 延迟随时间的变化
 bench-numbers = 数字
-bench-share = 占比
 bench-second = 每个点是一秒
 error-wrong-answer = 回答与应有的不符
     .hint = 用 sockeye ask 看服务器回答什么；--expect 指定应有的回答，--no-verify 不作核对

@@ -59,7 +59,10 @@ impl Timer {
     pub(crate) fn new() -> io::Result<Self> {
         let flags = TimerFlags::TFD_NONBLOCK | TimerFlags::TFD_CLOEXEC;
         let timer = TimerFd::new(ClockId::CLOCK_MONOTONIC, flags)?;
-        #[expect(deprecated, reason = "its successor is unsafe, for descriptors that change; this one is the timer's own")]
+        #[expect(
+            deprecated,
+            reason = "its successor is unsafe, for descriptors that change; this one is the timer's own"
+        )]
         let timer = AsyncFd::with_interest(Descriptor(timer), Interest::READABLE)?;
         Ok(Self { timer, set: 0 })
     }

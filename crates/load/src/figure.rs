@@ -21,9 +21,7 @@ pub fn rate(name: &str, text: &str) -> Result<f64, Fault> {
         _ => (text, 1.0),
     };
     let rate = plain(number).map(|number| number * scale);
-    rate.filter(|rate| (SLOWEST..=FASTEST).contains(rate)).ok_or_else(|| {
-        bad(name, text).detail("0.001-100m")
-    })
+    rate.filter(|rate| (SLOWEST..=FASTEST).contains(rate)).ok_or_else(|| bad(name, text).detail("0.001-100m"))
 }
 
 /// Reads a time as [`quantity::duration`] does, and in `us`, `µs` and `ns`.
@@ -64,7 +62,9 @@ mod tests {
 
     #[test]
     fn rates_are_decimal() {
-        for (text, value) in [("10k", 10_000.0), ("1.5m", 1_500_000.0), ("0.5", 0.5), ("7", 7.0), ("2K", 2000.0)] {
+        for (text, value) in
+            [("10k", 10_000.0), ("1.5m", 1_500_000.0), ("0.5", 0.5), ("7", 7.0), ("2K", 2000.0)]
+        {
             assert!((rate("--rate", text).unwrap() - value).abs() < 1e-9, "{text}");
         }
         for bad in ["", "k", "-1", "1e3", "0", "101m", "inf", "nan", "1g", "1.2.3"] {
@@ -74,7 +74,9 @@ mod tests {
 
     #[test]
     fn short_times_can_be_written() {
-        for (text, nanos) in [("250us", 250_000), ("1.5µs", 1500), ("9ns", 9), ("20ms", 20_000_000), ("1", 1_000_000_000)] {
+        for (text, nanos) in
+            [("250us", 250_000), ("1.5µs", 1500), ("9ns", 9), ("20ms", 20_000_000), ("1", 1_000_000_000)]
+        {
             assert_eq!(time("", text).unwrap().as_nanos(), nanos, "{text}");
         }
         for bad in ["us", "-1us", "x", "1e9ns", ""] {

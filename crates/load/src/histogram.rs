@@ -1,6 +1,6 @@
 //! Times, counted: HDR histograms (three significant digits) of nanoseconds, and how they are written down.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -123,13 +123,13 @@ pub(crate) fn decode(text: &str) -> Option<Histogram<u64>> {
 }
 
 /// The run as an HdrHistogram log (V2, version 1.3), an interval a second: what HdrHistogram's own tools plot. Empty if a
-/// second's histogram cannot be read.
-pub fn log(seconds: &[Second], comment: &str) -> Vec<u8> {
+/// second's histogram cannot be read. `began`: when measuring did.
+pub fn log(began: SystemTime, seconds: &[Second], comment: &str) -> Vec<u8> {
     let mut log = Vec::new();
     let mut serializer = V2DeflateSerializer::new();
     let tag = Tag::new("latency");
     let mut builder = IntervalLogWriterBuilder::new();
-    builder.add_comment(comment).with_max_value_divisor(1e6);
+    builder.add_comment(comment).with_start_time(began).with_max_value_divisor(1e6);
     let Ok(mut writer) = builder.begin_log_with(&mut log, &mut serializer) else { return Vec::new() };
     for second in seconds {
         let Some(histogram) = decode(&second.hdr) else { continue };
@@ -177,6 +177,16 @@ mod tests {
         assert_eq!(bands.len(), 40);
         assert_eq!(bands.iter().map(|(_, count)| count).sum::<u64>(), 1000);
         assert!(bands.windows(2).all(|pair| pair[0].0 < pair[1].0));
+    }
+
+    #[test]
+    fn a_log_has_a_line_a_second() {
+        let mut second = Second { at: 3.0, length: 1.0, ..Second::default() };
+        second.tell(&some());
+        let log = String::from_utf8(log(SystemTime::UNIX_EPOCH, &[second.clone(), second], "load")).unwrap();
+        let lines: Vec<&str> =
+            log.lines().filter(|line| line.starts_with("Tag=latency,3.000,1.000,")).collect();
+        assert!(log.starts_with("#load\n") && lines.len() == 2, "{log}");
     }
 
     #[test]

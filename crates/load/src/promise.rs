@@ -160,7 +160,16 @@ mod tests {
     #[test]
     fn conditions_are_about_the_run() {
         let run = report(&[1, 2, 3, 4, 100], 5);
-        for met in ["p50>2ms", "p99 > 20ms", "max>=99ms", "errors>0", "errors>49%", "rate<501", "p99.9>50ms", "mean>20ms"] {
+        for met in [
+            "p50>2ms",
+            "p99 > 20ms",
+            "max>=99ms",
+            "errors>0",
+            "errors>49%",
+            "rate<501",
+            "p99.9>50ms",
+            "mean>20ms",
+        ] {
             assert!(holds(met, &run), "{met}");
         }
         for unmet in ["p50>4ms", "max>1s", "errors>5", "errors>50%", "rate<0.4k", "p0<500us"] {
@@ -185,7 +194,9 @@ mod tests {
 
     #[test]
     fn what_cannot_be_read_is_refused() {
-        for bad in ["", "p99", "p99>", "p99>x", ">20ms", "p>1ms", "p99=1ms", "errors>x", "p99>20%", "foo>1", "p-1>1s"] {
+        for bad in [
+            "", "p99", "p99>", "p99>x", ">20ms", "p>1ms", "p99=1ms", "errors>x", "p99>20%", "foo>1", "p-1>1s",
+        ] {
             assert!(Condition::parse("--fail-if", bad).is_err(), "{bad}");
         }
     }

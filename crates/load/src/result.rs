@@ -142,7 +142,8 @@ impl Report {
     /// Puts the runs of several machines together, as if they had been one: they are taken to have run at the same time.
     /// Fails on none, on another version, and where a histogram cannot be read.
     pub fn merge(reports: &[Self]) -> Result<Self, Fault> {
-        let unreadable = |what: &str| Fault::new(Code::BadValue, "").arg("name", "--merge").arg("value", what);
+        let unreadable =
+            |what: &str| Fault::new(Code::BadValue, "").arg("name", "--merge").arg("value", what);
         let Some(first) = reports.first() else { return Err(unreadable("")) };
         let mut merged = Self { steps: Vec::new(), ..first.clone() };
         for report in reports {

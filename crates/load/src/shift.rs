@@ -114,10 +114,8 @@ pub(crate) fn work(
     // The future does the work of many tasks, so one task's share of the runtime's turns is not enough for it.
     runtime.block_on(tokio::task::unconstrained(poll_fn(|cx| shift.poll(cx))));
     drop(runtime.enter());
-    let ended = std::mem::replace(
-        &mut shift.ended,
-        Ended { measured: 0, cpu: 0.0, unsent: 0, cut_short: false },
-    );
+    let ended =
+        std::mem::replace(&mut shift.ended, Ended { measured: 0, cpu: 0.0, unsent: 0, cut_short: false });
     // Whoever no longer listens needs not be told.
     let _ = news.send(News::Ended(ended));
     let guard = runtime.enter();
@@ -229,7 +227,9 @@ impl Shift {
         let spent = self.crew.is_spent() && self.crew.is_quiet();
         let silent = self.is_deserted(now);
         if now >= until || stopped || spent || silent {
-            let last = if spent { self.crew.desk.heard.max(from) } else { now.min(until) };
+            // What is left of a run by number after its last answer is no part of it.
+            let heard = self.crew.desk.heard;
+            let last = if spent && heard > from { heard } else { now.min(until) };
             self.ended.measured = last.saturating_sub(from).max(1);
             self.ended.cut_short = stopped || silent;
             let used = usage::thread_time().saturating_sub(self.cpu.1);

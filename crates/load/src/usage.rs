@@ -1,6 +1,6 @@
 //! What the generator itself takes of the machine: processor time, memory, descriptors.
 
-use nix::sys::resource::{Resource, UsageWho, getrusage, getrlimit, setrlimit};
+use nix::sys::resource::{Resource, UsageWho, getrlimit, getrusage, setrlimit};
 use nix::sys::time::TimeValLike;
 use sockeye_core::{Code, Fault};
 

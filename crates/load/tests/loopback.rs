@@ -131,7 +131,10 @@ fn the_same_message_framed_another_way_is_right() {
     // An END before each packet too, as RFC 1055 advises.
     let at = server(|stream| {
         answering(stream, |data| {
-            *data = data.iter().flat_map(|byte| if *byte == 0xc0 { vec![0xc0, 0xc0] } else { vec![*byte] }).collect();
+            *data = data
+                .iter()
+                .flat_map(|byte| if *byte == 0xc0 { vec![0xc0, 0xc0] } else { vec![*byte] })
+                .collect();
         });
     });
     let report = learning(plan(&at, "slip", 500));

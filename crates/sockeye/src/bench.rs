@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
-use std::time::Duration;
+use std::time::{Duration, UNIX_EPOCH};
 
 use sockeye_core::endpoint::Endpoint;
 use sockeye_core::limits::DATAGRAM;
@@ -24,9 +24,9 @@ use crate::given::{self, Params};
 use crate::secrets;
 use crate::views::Views;
 
-pub use sockeye_load::histogram::{Times, log as hdr_log};
-pub use sockeye_load::result::{Report, Second, Step};
+pub use sockeye_load::histogram::Times;
 pub use sockeye_load::promise::Metric;
+pub use sockeye_load::result::{Report, Second, Step};
 pub use sockeye_load::{Condition, Moment, Watch as LoadWatch};
 
 /// How long is measured unless told otherwise.
@@ -204,6 +204,12 @@ pub fn merge(reports: &[Report], fail_if: &[String]) -> Result<Outcome, Fault> {
     let conditions = conditions(fail_if)?;
     let report = Report::merge(reports)?;
     Ok(Outcome { verdicts: judge(&conditions, &report), report, promise: None, signal: None })
+}
+
+/// A run as an HdrHistogram log, an interval a second.
+pub fn hdr_log(report: &Report) -> Vec<u8> {
+    let began = UNIX_EPOCH + Duration::try_from_secs_f64(report.began).unwrap_or_default();
+    sockeye_load::histogram::log(began, &report.seconds, "sockeye bench")
 }
 
 fn judge(conditions: &[Condition], report: &Report) -> Vec<Verdict> {

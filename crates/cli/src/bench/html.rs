@@ -28,7 +28,7 @@ const BARS: usize = 60;
 const POINTS: usize = 600;
 
 /// The words of the page.
-const LABELS: &[&str] = &["histogram", "over-time", "latency-over-time", "numbers", "share", "second", "mean"];
+const LABELS: &[&str] = &["numbers", "mean"];
 
 /// The whole page.
 pub(super) fn page(words: &Words, outcome: &Outcome) -> Result<String, Fault> {
@@ -42,9 +42,10 @@ pub(super) fn page(words: &Words, outcome: &Outcome) -> Result<String, Fault> {
         let values = [it.p50, it.p90, it.p99, it.p999, it.p9999, it.max, it.mean];
         json!({ "label": label, "values": values.map(text::time) })
     });
-    let verdicts = outcome.verdicts.iter().map(|verdict| {
-        json!({ "met": verdict.met, "text": text::verdict_line(words, verdict) })
-    });
+    let verdicts = outcome
+        .verdicts
+        .iter()
+        .map(|verdict| json!({ "met": verdict.met, "text": text::verdict_line(words, verdict) }));
     let context = json!({
         "lang": words.plain("html-language"),
         "label": labels,
@@ -56,14 +57,26 @@ pub(super) fn page(words: &Words, outcome: &Outcome) -> Result<String, Fault> {
         "width": WIDTH,
         "height": HEIGHT,
         "plot": { "left": LEFT, "right": WIDTH - RIGHT, "top": TOP, "bottom": HEIGHT - BOTTOM },
-        "histogram": histogram(report),
-        "rate": over_time(report, text::per_second, &[|second| second.0]),
-        "latency": over_time(report, text::time, &[|second| second.1, |second| second.2]),
+        "charts": charts(words, report),
     });
     let mut environment = Environment::new();
     environment.set_auto_escape_callback(|_| AutoEscape::Html);
     let page = environment.render_str(PAGE, minijinja::value::Serde(context));
     page.map_err(|error| Fault::new(Code::Internal, "--html").detail(error))
+}
+
+/// The pictures, in order.
+fn charts(words: &Words, report: &Report) -> Value {
+    let title = |name: &str| words.plain(&format!("bench-{name}"));
+    json!([
+        { "title": title("histogram"), "data": histogram(report) },
+        { "title": title("over-time"), "data": over_time(report, text::per_second, &[|point| point.0]) },
+        {
+            "title": title("latency-over-time"),
+            "key": title("second"),
+            "data": over_time(report, text::time, &[|point| point.1, |point| point.2]),
+        },
+    ])
 }
 
 /// Bars on a logarithmic scale, and marks below them.
@@ -84,7 +97,7 @@ fn histogram(report: &Report) -> Value {
         })
     });
     let marks = (0..=6).filter_map(|mark| {
-        let index = (mark * BARS / 6).checked_sub(1).unwrap_or(0);
+        let index = (mark * BARS / 6).saturating_sub(1);
         let (end, _) = bands.get(index)?;
         Some(json!({ "x": round(LEFT + mark as f64 * (WIDTH - LEFT - RIGHT) / 6.0), "text": text::time(*end) }))
     });
@@ -92,7 +105,7 @@ fn histogram(report: &Report) -> Value {
         let share = most * part / all * 100.0;
         json!({ "y": round(HEIGHT - BOTTOM - part * tall), "text": format!("{share:.1} %") })
     });
-    json!({ "bars": bars.collect::<Vec<_>>(), "marks": marks.collect::<Vec<_>>(), "levels": levels })
+    json!({ "bars": bars.collect::<Vec<_>>(), "marks": marks.collect::<Vec<_>>(), "levels": levels, "lines": [] })
 }
 
 /// What a point of a line is taken from: rate, p50, p99.
@@ -122,17 +135,17 @@ fn over_time(report: &Report, shown: fn(f64) -> String, lines: &[fn(&Point) -> f
         let x = LEFT + (at / end).min(1.0) * (WIDTH - LEFT - RIGHT);
         format!("{:.1},{:.1}", x, HEIGHT - BOTTOM - value / most * tall)
     };
-    let drawn = lines.iter().map(|line| {
-        points.iter().map(|(at, point)| place(*at, line(point))).collect::<Vec<_>>().join(" ")
-    });
+    let drawn = lines
+        .iter()
+        .map(|line| points.iter().map(|(at, point)| place(*at, line(point))).collect::<Vec<_>>().join(" "));
     let marks = (0..=5).map(|mark| {
         let part = f64::from(mark) / 5.0;
         json!({ "x": round(LEFT + part * (WIDTH - LEFT - RIGHT)), "text": format!("{:.1}", end * part) })
     });
-    let levels = [0.0, 0.5, 1.0].map(|part| {
-        json!({ "y": round(HEIGHT - BOTTOM - part * tall), "text": shown(most * part) })
-    });
-    json!({ "lines": drawn.collect::<Vec<_>>(), "marks": marks.collect::<Vec<_>>(), "levels": levels })
+    let levels = [0.0, 0.5, 1.0]
+        .map(|part| json!({ "y": round(HEIGHT - BOTTOM - part * tall), "text": shown(most * part) }));
+    let (drawn, marks) = (drawn.collect::<Vec<_>>(), marks.collect::<Vec<_>>());
+    json!({ "bars": [], "lines": drawn, "marks": marks, "levels": levels })
 }
 
 fn round(value: f64) -> f64 {

@@ -22,8 +22,11 @@ pub(crate) fn run(desk: &Desk<'_>, matches: &ArgMatches) -> Result<Ended, Fault>
     if !read::values(matches, "record").is_empty() {
         return Err(refuse::usage("bench", "conflict", "--record"));
     }
-    let words: Vec<String> =
-        read::value(matches, "ENDPOINT").map(str::to_owned).into_iter().chain(read::values(matches, "MESSAGE")).collect();
+    let words: Vec<String> = read::value(matches, "ENDPOINT")
+        .map(str::to_owned)
+        .into_iter()
+        .chain(read::values(matches, "MESSAGE"))
+        .collect();
     let fail_if = read::values(matches, "fail-if");
     let outcome = if read::has(matches, "merge") {
         if words.is_empty() {
@@ -48,7 +51,7 @@ pub(crate) fn run(desk: &Desk<'_>, matches: &ArgMatches) -> Result<Ended, Fault>
         files::write(path, files::csv(&outcome.report).as_bytes())?;
     }
     if let Some(path) = read::value(matches, "hdr") {
-        files::write(path, &sockeye::bench::hdr_log(&outcome.report.seconds, "sockeye bench"))?;
+        files::write(path, &sockeye::bench::hdr_log(&outcome.report))?;
     }
     if let Some(path) = read::value(matches, "html") {
         files::write(path, html::page(desk.words, &outcome)?.as_bytes())?;
@@ -69,7 +72,8 @@ fn ended(outcome: &Outcome) -> Ended {
 
 /// Reads a result that `--json` wrote.
 fn result(path: &str) -> Result<Report, Fault> {
-    let bad = |error: &dyn std::fmt::Display| Fault::new(Code::BadFile, "bench").arg("path", path).detail(error);
+    let bad =
+        |error: &dyn std::fmt::Display| Fault::new(Code::BadFile, "bench").arg("path", path).detail(error);
     let size = std::fs::metadata(path).map(|about| about.len());
     if size.is_ok_and(|size| size > RESULT) {
         return Err(bad(&"> 512 MiB"));

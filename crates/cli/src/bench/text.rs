@@ -80,18 +80,23 @@ pub(super) fn facts(words: &Words, outcome: &Outcome) -> Vec<(String, String)> {
     let over = report.elapsed.max(1e-9);
     let mut facts = vec![
         (label("requests"), format!("{}  {}", whole(report.requests), per_second(report.rate))),
-        (label("sent"), format!("{}  {}/s", bytes(report.bytes_out as f64), bytes(report.bytes_out as f64 / over))),
-        (label("received"), format!("{}  {}/s", bytes(report.bytes_in as f64), bytes(report.bytes_in as f64 / over))),
+        (
+            label("sent"),
+            format!("{}  {}/s", bytes(report.bytes_out as f64), bytes(report.bytes_out as f64 / over)),
+        ),
+        (
+            label("received"),
+            format!("{}  {}/s", bytes(report.bytes_in as f64), bytes(report.bytes_in as f64 / over)),
+        ),
         (label("errors"), errors(words, report)),
         (label("answers"), words.plain(&format!("bench-verified-{}", report.verified))),
     ];
     if report.unsent > 0 {
         facts.push((label("unsent"), words.say("bench-unsent-why", &[("count", &whole(report.unsent))])));
     }
-    let mut generator = words.say(
-        "bench-cpu",
-        &[("threads", &report.cpu.len().to_string()), ("shares", &shares(&report.cpu))],
-    );
+    let cpu = if report.cpu.len() == 1 { "bench-cpu-one" } else { "bench-cpu-many" };
+    let threads = report.cpu.len().to_string();
+    let mut generator = words.say(cpu, &[("threads", &threads), ("shares", &shares(&report.cpu))]);
     if report.client_bound {
         generator = format!("{generator} {}", words.plain("bench-client-bound"));
     }
@@ -102,7 +107,11 @@ pub(super) fn facts(words: &Words, outcome: &Outcome) -> Vec<(String, String)> {
     if let Some(memory) = &report.memory {
         let grown = memory.held.saturating_sub(memory.before);
         let each = grown as f64 / memory.connections.max(1) as f64;
-        let args = [("connections", &*whole(memory.connections)), ("held", &bytes(grown as f64)), ("each", &bytes(each))];
+        let args = [
+            ("connections", &*whole(memory.connections)),
+            ("held", &bytes(grown as f64)),
+            ("each", &bytes(each)),
+        ];
         facts.push((label("memory"), words.say("bench-memory-held", &args)));
     }
     if report.cut_short {
@@ -110,7 +119,9 @@ pub(super) fn facts(words: &Words, outcome: &Outcome) -> Vec<(String, String)> {
     }
     if let Some((promise, best)) = &outcome.promise {
         let kept = match best {
-            Some(rate) => words.say("bench-best", &[("promise", &promise.text), ("rate", &per_second(*rate))]),
+            Some(rate) => {
+                words.say("bench-best", &[("promise", &promise.text), ("rate", &per_second(*rate))])
+            }
             None => words.say("bench-no-best", &[("promise", &promise.text)]),
         };
         facts.push((label("search"), kept));
@@ -203,8 +214,14 @@ mod tests {
 
     #[test]
     fn numbers_are_short_and_readable() {
-        assert_eq!((time(0.001_234), time(12.0), time(5e-8)), ("1.23 ms".into(), "12.0 s".into(), "50.0 ns".into()));
-        assert_eq!((whole(1_234_567), whole(12), whole(123)), ("1,234,567".into(), "12".into(), "123".into()));
+        assert_eq!(
+            (time(0.001_234), time(12.0), time(5e-8)),
+            ("1.23 ms".into(), "12.0 s".into(), "50.0 ns".into())
+        );
+        assert_eq!(
+            (whole(1_234_567), whole(12), whole(123)),
+            ("1,234,567".into(), "12".into(), "123".into())
+        );
         assert_eq!((bytes(64.0), bytes(1.5e6)), ("64 B".into(), "1.50 MB".into()));
         assert_eq!((per_second(12_345.6), per_second(1.5)), ("12,346/s".into(), "1.50/s".into()));
     }

@@ -1,8 +1,8 @@
 //! Every verb, once: its words, its flags, its examples.
 
 use super::flags::{
-    ASK, BENCH, CERT, CERT_NAME, CERT_SIGNER, CONNECT, EXPORT, Flag, LAYERS, NC, RECORD, REMOVE, REPLAY, SERVE,
-    SERVE_FILE, TEST, USER, USER_ADD, WANTED, WANTED_TEXT,
+    ASK, BENCH, CERT, CERT_NAME, CERT_SIGNER, CONNECT, EXPORT, Flag, LAYERS, NC, RECORD, REMOVE, REPLAY,
+    SERVE, SERVE_FILE, TEST, USER, USER_ADD, WANTED, WANTED_TEXT,
 };
 
 /// One word of a verb.
