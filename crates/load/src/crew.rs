@@ -69,6 +69,8 @@ pub(crate) struct Crew {
     target: Rc<Target>,
     board: Arc<Board>,
     seats: Vec<Seat>,
+    /// How many there are.
+    count: u32,
     /// The number of the first of them among those of all threads.
     first: usize,
     timer: Timer,
@@ -110,6 +112,7 @@ impl Crew {
             clock,
             target,
             board,
+            count,
             first,
             timer,
             woken: Vec::new(),
@@ -140,9 +143,8 @@ impl Crew {
     pub(crate) fn begin(&mut self, schedule: Option<Schedule>) {
         self.desk.sending = true;
         self.schedule = schedule;
-        for index in 0..self.seats.len() {
-            let seat = &mut self.seats[index];
-            let index = index as u32;
+        for index in 0..self.count {
+            let seat = &mut self.seats[index as usize];
             match (&mut seat.state, &self.schedule) {
                 (State::Open(_), None) => seat.waker.wake_by_ref(),
                 (State::Open(_), Some(_)) => self.make_free(index),
@@ -385,9 +387,8 @@ impl Crew {
         if look {
             self.looked = now;
         }
-        for index in 0..self.seats.len() {
-            let seat = &mut self.seats[index];
-            let number = index as u32;
+        for number in 0..self.count {
+            let seat = &mut self.seats[number as usize];
             match &mut seat.state {
                 State::Resting(until) if *until <= now => {
                     seat.state = State::Shut;
@@ -406,7 +407,7 @@ impl Crew {
                             self.make_free(number);
                         } else if self.schedule.is_none() && self.desk.sending {
                             // What was lost makes room for more.
-                            self.seats[index].waker.wake_by_ref();
+                            self.seats[number as usize].waker.wake_by_ref();
                         }
                     }
                 }

@@ -5,6 +5,11 @@
 //! promises ([`promise`]), the search for a rate ([`search`]). The engine is one future a thread (`crew`), which drives
 //! every connection of it (`line`) without a task, a channel or an allocation a message.
 
+#![expect(
+    clippy::cast_precision_loss,
+    reason = "counts and nanoseconds stay below 2^53, and figures have three digits"
+)]
+
 mod board;
 mod clock;
 mod crew;

@@ -11,7 +11,7 @@ use sockeye_core::{Code, Fault, Framing};
 use sockeye_net::channel::{Channel, Got};
 
 use crate::desk::Desk;
-use crate::message::{Cursor, Match};
+use crate::message::{Cursor, Deck, Match};
 use crate::pending::{Batch, Pending};
 use crate::plan::{Answers, Mode, Pace, Plan};
 use crate::schedule::Nanos;
@@ -203,15 +203,15 @@ impl Line {
             }
             return self.cut(bytes, plan, now, desk);
         }
-        let Some(deck) = plan.expected() else { return Ok(()) };
+        let Some(expected) = plan.expected() else { return Ok(()) };
         let (mut right, mut from) = (0, 0);
         while self.carry.is_empty() && from < bytes.len() {
-            match self.heard.compare(deck, self.at, &bytes[from..]) {
+            match self.heard.compare(expected, self.at, &bytes[from..]) {
                 Match::Whole(used) => {
                     right += 1;
                     from += used;
                     self.at = 0;
-                    self.heard.go_on(deck);
+                    self.heard.go_on(expected);
                 }
                 Match::Part => {
                     self.at += bytes.len() - from;
@@ -222,7 +222,7 @@ impl Line {
                     return Err(Fault::new(Code::WrongAnswer, ""));
                 }
                 Match::Differs => {
-                    self.carry = self.heard.beginning(deck, self.at);
+                    self.carry = self.heard.beginning(expected, self.at);
                     self.at = 0;
                     self.right(right, now, desk)?;
                     return self.cut(&mut bytes[from..], plan, now, desk);
@@ -290,7 +290,7 @@ impl Line {
                 }
             }
         };
-        if !plan.lane.medium.is_datagrams() || plan.expected().is_none_or(|deck| !deck.is_varied()) {
+        if !plan.lane.medium.is_datagrams() || plan.expected().is_none_or(|expected| !expected.is_varied()) {
             return if self.judge(payload, &plan) { self.right(1, now, desk) } else { self.wrong(desk) };
         }
         self.datagram(payload, now, &plan, desk)
@@ -298,8 +298,8 @@ impl Line {
 
     /// A datagram of several that can be told apart: it may have been overtaken, and others may be lost.
     fn datagram(&mut self, payload: &[u8], now: Nanos, plan: &Plan, desk: &mut Desk) -> Result<(), Fault> {
-        let Some(deck) = plan.expected() else { return Ok(()) };
-        let late = self.overtaken.iter().position(|(cursor, _)| cursor.is(deck, payload));
+        let Some(expected) = plan.expected() else { return Ok(()) };
+        let late = self.overtaken.iter().position(|(cursor, _)| cursor.is(expected, payload));
         if let Some(index) = late {
             let (_, batch) = self.overtaken.swap_remove(index);
             desk.answered(batch, now);
@@ -307,15 +307,15 @@ impl Line {
         }
         let mut cursor = self.heard.clone();
         for ahead in 0..self.pending.len() {
-            if cursor.is(deck, payload) {
+            if cursor.is(expected, payload) {
                 for _ in 0..ahead {
                     let Some(batch) = self.pending.pop(1) else { break };
                     self.overtaken.push((self.heard.clone(), batch));
-                    self.heard.go_on(deck);
+                    self.heard.go_on(expected);
                 }
-                return self.right_one(now, deck, desk);
+                return self.right_one(now, expected, desk);
             }
-            cursor.go_on(deck);
+            cursor.go_on(expected);
         }
         // A second copy, one that was given up, or other bytes: nothing waits for it.
         if desk.counts(now) {
@@ -324,16 +324,16 @@ impl Line {
         Ok(())
     }
 
-    fn right_one(&mut self, now: Nanos, deck: &crate::message::Deck, desk: &mut Desk) -> Result<(), Fault> {
-        self.heard.go_on(deck);
+    fn right_one(&mut self, now: Nanos, expected: &Deck, desk: &mut Desk) -> Result<(), Fault> {
+        self.heard.go_on(expected);
         self.right(1, now, desk)
     }
 
     /// Whether this is the next answer; goes on to the one after it.
     fn judge(&mut self, payload: &[u8], plan: &Plan) -> bool {
-        let Some(deck) = plan.expected() else { return true };
-        let is = self.heard.is(deck, payload);
-        self.heard.go_on(deck);
+        let Some(expected) = plan.expected() else { return true };
+        let is = self.heard.is(expected, payload);
+        self.heard.go_on(expected);
         is
     }
 
@@ -361,15 +361,15 @@ impl Line {
     pub(crate) fn look(&mut self, now: Nanos, patience: Nanos, desk: &mut Desk) -> Result<(), Fault> {
         let overdue = |sent: Nanos| sent.saturating_add(patience) <= now;
         let plan = std::rc::Rc::clone(&desk.plan);
-        let apart = plan.lane.medium.is_datagrams() && plan.expected().is_some_and(|deck| deck.is_numbered());
+        let apart = plan.lane.medium.is_datagrams() && plan.expected().is_some_and(Deck::is_numbered);
         if !apart {
             let late = self.pending.oldest().is_some_and(overdue);
             return if late { Err(Fault::new(Code::Timeout, "")) } else { Ok(()) };
         }
-        let Some(deck) = plan.expected() else { return Ok(()) };
+        let Some(expected) = plan.expected() else { return Ok(()) };
         while self.pending.oldest().is_some_and(overdue) {
             let Some(batch) = self.pending.pop(1) else { break };
-            self.heard.go_on(deck);
+            self.heard.go_on(expected);
             desk.failed(batch, Code::Timeout);
         }
         self.overtaken.retain(|(_, batch)| {

@@ -135,7 +135,9 @@ impl Deck {
             let mut payload = Vec::with_capacity(size + 8);
             while payload.len() < size {
                 let drawn = draw(&mut state);
-                payload.extend((0..10).map(|letter| LETTERS[(drawn >> (6 * letter)) as usize & 63]));
+                payload.extend(
+                    (0..10).map(|letter| LETTERS[usize::try_from(drawn >> (6 * letter) & 63).unwrap_or(0)]),
+                );
             }
             payload.truncate(size);
             let number = (numbering == Numbering::Numbered && size >= DIGITS).then(|| {

@@ -144,7 +144,9 @@ mod tests {
 
     fn report(millis: &[u64], errors: u64) -> Report {
         let mut histogram = empty();
-        millis.iter().for_each(|time| histogram.saturating_record(time * 1_000_000));
+        for time in millis {
+            histogram.saturating_record(time * 1_000_000);
+        }
         let mut report = Report { latency: Times::of(&histogram), rate: 500.0, ..Report::default() };
         report.requests = millis.len() as u64;
         if errors > 0 {

@@ -4,8 +4,21 @@
 //! had to wait for: without that, a peer that stalls would be asked less often just while it stalls, and the figures
 //! would leave out the worst ("coordinated omission").
 
+#![expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "times and counts are positive, and such a cast ends at the largest number there is"
+)]
+
+use std::time::Duration;
+
 /// Nanoseconds of the thread's clock.
 pub type Nanos = u64;
+
+/// How many messages are due in `span` at `rate` a second.
+pub fn messages(rate: f64, span: Duration) -> u64 {
+    (span.as_secs_f64() * rate) as u64
+}
 
 /// When messages are due.
 #[derive(Clone, Debug)]

@@ -15,7 +15,7 @@ use crate::clock::Clock;
 use crate::crew::{Crew, GLANCE};
 use crate::desk::Desk;
 use crate::plan::{Mode, Pace, Plan};
-use crate::schedule::{Nanos, Schedule};
+use crate::schedule::{Nanos, Schedule, messages};
 use crate::tally::{Service, Tally};
 use crate::usage;
 
@@ -157,10 +157,9 @@ impl Shift {
                 self.stage.ready.fetch_add(1, Ordering::Release);
                 self.phase = Phase::Ready;
             }
-            Phase::Opening => {}
             Phase::Ready => self.wait_for_go(cx, now),
             Phase::Warming if now >= self.next || stopped => self.measure(cx, now),
-            Phase::Warming => {}
+            Phase::Opening | Phase::Warming => {}
             Phase::Measuring => self.measuring(cx, now, stopped),
             Phase::Draining => {
                 let patience = Nanos::try_from(self.plan.timeout.as_nanos()).unwrap_or(Nanos::MAX);
@@ -195,7 +194,7 @@ impl Shift {
         desk.allowance = u64::MAX;
         let rate = self.share.rate;
         let schedule = rate.map(|rate| {
-            let warm = (self.plan.warmup.as_secs_f64() * rate) as u64;
+            let warm = messages(rate, self.plan.warmup);
             Schedule::new(go, rate, self.share.phase, self.share.requests.saturating_add(warm))
         });
         self.phase = Phase::Warming;

@@ -231,11 +231,11 @@ fn search(
     let mut plan = Plan { warmup: plan.warmup.min(ESTIMATE / 2), ..plan.clone() };
     let estimate = Plan { pace: Pace::Closed, duration: ESTIMATE, ..plan.clone() };
     let estimate = sockeye_load::run(&estimate, stop, &Through(watch))?;
-    let mut search = Search::new(round(estimate.rate / 2.0));
+    let mut rates = Search::new(round(estimate.rate / 2.0));
     let mut best: Option<Report> = None;
     let mut last = estimate;
-    let mut steps = Vec::new();
-    while let Some(rate) = search.next().filter(|_| !stop.load(Ordering::Relaxed)) {
+    let mut tried = Vec::new();
+    while let Some(rate) = rates.next().filter(|_| !stop.load(Ordering::Relaxed)) {
         plan.pace = Pace::Rate(rate);
         watch.trying(rate);
         let report = sockeye_load::run(&plan, stop, &Through(watch))?;
@@ -244,28 +244,28 @@ fn search(
         }
         let reached = report.rate >= rate * REACHED;
         let held = reached && !promise.holds(&report);
-        let step = Step {
+        let one = Step {
             asked: rate,
             rate: report.rate,
             actual: Some(promise.actual(&report)).filter(|actual| actual.is_finite()),
             held,
             client_bound: report.client_bound,
         };
-        watch.tried(&step, promise);
-        steps.push(step);
+        watch.tried(&one, promise);
+        tried.push(one);
         if held {
-            search.held();
+            rates.held();
             if best.as_ref().is_none_or(|best| best.asked < report.asked) {
                 best = Some(report);
             }
         } else {
-            search.broke();
+            rates.broke();
             last = report;
         }
     }
     let mut report = best.unwrap_or(last);
-    report.steps = steps;
-    Ok((report, search.best()))
+    report.steps = tried;
+    Ok((report, rates.best()))
 }
 
 /// Hands on what a run tells.
@@ -370,7 +370,10 @@ fn pace(request: &Request, mode: Mode, connections: usize) -> Result<(Pace, Opti
             Ok((Pace::Closed, Some(Condition::kept("--rate", &text[1..])?)))
         }
         Some(text) => Ok((Pace::Rate(figure::rate("--rate", text)?), None)),
-        None if mode == Mode::Idle => Ok((Pace::Rate((connections as f64 / ALIVE).max(1.0)), None)),
+        None if mode == Mode::Idle => {
+            let connections = u32::try_from(connections).map_or(f64::MAX, f64::from);
+            Ok((Pace::Rate((connections / ALIVE).max(1.0)), None))
+        }
         None => Ok((Pace::Closed, None)),
     }
 }
@@ -452,6 +455,7 @@ mod tests {
         order(&request).err().unwrap().code
     }
 
+    #[expect(clippy::unnecessary_wraps, reason = "requests have it so")]
     fn some(text: &str) -> Option<String> {
         Some(text.to_owned())
     }

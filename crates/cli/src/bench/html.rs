@@ -17,7 +17,7 @@ const HEIGHT: f64 = 220.0;
 
 /// Where its axes are.
 const LEFT: f64 = 76.0;
-const RIGHT: f64 = 12.0;
+const RIGHT: f64 = 28.0;
 const TOP: f64 = 12.0;
 const BOTTOM: f64 = 30.0;
 

@@ -1,5 +1,12 @@
 //! `bench`: from its words to the use case, and what came of it as text, JSON, files and an exit code.
 
+#![expect(
+    clippy::cast_precision_loss,
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "what people are shown has three digits, and is never negative"
+)]
+
 mod files;
 mod html;
 mod screen;
