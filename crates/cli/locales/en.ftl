@@ -1165,7 +1165,7 @@ verb-bench = load an endpoint, and tell how it bears that
 verb-bench-long =
   Sends messages on many connections, holds every answer against what it should be, and tells rate, latency and errors.
   Without --rate each connection sends again as soon as it is answered. With it, messages are sent on time whatever comes
-  back, and latency is counted from when a message was to be sent, so that a stall of the server shows in full.
+  back, and latency is counted from when a message was to be sent, so that a stall of the server shows in full
 word-bench-endpoint = where to; with --merge, the first result
 word-bench-message = the message, as in ask; {"{"}seq{"}"} in it becomes a sequence number (default: 64 made-up bytes with one)
 flag-connections = connections (default 1, up to 100000)
@@ -1213,7 +1213,7 @@ bench-unsent-why = { $count } messages were due and found no connection that cou
 bench-generator = generator
 bench-cpu-one = 1 thread took { $shares } of a processor
 bench-cpu-many = { $threads } threads took { $shares } of a processor
-bench-client-bound = – bound by the client: the figures are about the generator. More --threads, or more machines, tell about the server.
+bench-client-bound = – bound by the client: the figures are about the generator; more --threads or machines tell about the server
 bench-machines = machines
 bench-memory = memory
 bench-memory-held = { $connections } connections take { $held } here, { $each } each
@@ -1232,10 +1232,10 @@ bench-live-errors = { $count } errors
 bench-step-held = { $asked }: kept, { $actual }, { $rate } answered
 bench-step-broken = { $asked }: not kept, { $actual }, { $rate } answered
 bench-step-client = { $asked }: not kept, { $actual }, { $rate } answered; the generator is at its own limit
-bench-histogram = How often each latency was met
-bench-over-time = Answers a second
-bench-latency-over-time = Latency over time
-bench-numbers = In numbers
+bench-histogram = how often each latency was met
+bench-over-time = answers a second
+bench-latency-over-time = latency over time
+bench-numbers = in numbers
 bench-second = each point is a second
 error-wrong-answer = the answer is not what it should be
     .hint = sockeye ask shows what the server answers; --expect says what it has to be, --no-verify leaves comparing out

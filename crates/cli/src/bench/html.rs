@@ -28,15 +28,13 @@ const BARS: usize = 60;
 const POINTS: usize = 600;
 
 /// The words of the page.
-const LABELS: &[&str] = &["numbers", "mean"];
+const LABELS: &[&str] = &["bench-numbers", "bench-mean"];
 
 /// The whole page.
 pub(super) fn page(words: &Words, outcome: &Outcome) -> Result<String, Fault> {
     let report = &outcome.report;
-    let labels: serde_json::Map<String, Value> = LABELS
-        .iter()
-        .map(|name| (name.replace('-', "_"), words.plain(&format!("bench-{name}")).into()))
-        .collect();
+    let labels: serde_json::Map<String, Value> =
+        LABELS.iter().map(|key| (key.replace('-', "_"), words.plain(key).into())).collect();
     let times = text::times(words, report);
     let rows = times.iter().map(|(label, it)| {
         let values = [it.p50, it.p90, it.p99, it.p999, it.p9999, it.max, it.mean];
@@ -67,13 +65,13 @@ pub(super) fn page(words: &Words, outcome: &Outcome) -> Result<String, Fault> {
 
 /// The pictures, in order.
 fn charts(words: &Words, report: &Report) -> Value {
-    let title = |name: &str| words.plain(&format!("bench-{name}"));
+    let title = |key: &str| words.plain(key);
     json!([
-        { "title": title("histogram"), "data": histogram(report) },
-        { "title": title("over-time"), "data": over_time(report, text::per_second, &[|point| point.0]) },
+        { "title": title("bench-histogram"), "data": histogram(report) },
+        { "title": title("bench-over-time"), "data": over_time(report, text::per_second, &[|point| point.0]) },
         {
-            "title": title("latency-over-time"),
-            "key": title("second"),
+            "title": title("bench-latency-over-time"),
+            "key": title("bench-second"),
             "data": over_time(report, text::time, &[|point| point.1, |point| point.2]),
         },
     ])

@@ -76,23 +76,26 @@ fn right(text: &str) -> String {
 /// The rest, each with its label.
 pub(super) fn facts(words: &Words, outcome: &Outcome) -> Vec<(String, String)> {
     let report = &outcome.report;
-    let label = |name: &str| words.plain(&format!("bench-{name}"));
+    let label = |key: &str| words.plain(key);
     let over = report.elapsed.max(1e-9);
     let mut facts = vec![
-        (label("requests"), format!("{}  {}", whole(report.requests), per_second(report.rate))),
+        (label("bench-requests"), format!("{}  {}", whole(report.requests), per_second(report.rate))),
         (
-            label("sent"),
+            label("bench-sent"),
             format!("{}  {}/s", bytes(report.bytes_out as f64), bytes(report.bytes_out as f64 / over)),
         ),
         (
-            label("received"),
+            label("bench-received"),
             format!("{}  {}/s", bytes(report.bytes_in as f64), bytes(report.bytes_in as f64 / over)),
         ),
-        (label("errors"), errors(words, report)),
-        (label("answers"), words.plain(&format!("bench-verified-{}", report.verified))),
+        (label("bench-errors"), errors(words, report)),
+        (label("bench-answers"), words.plain(verified(&report.verified))),
     ];
     if report.unsent > 0 {
-        facts.push((label("unsent"), words.say("bench-unsent-why", &[("count", &whole(report.unsent))])));
+        facts.push((
+            label("bench-unsent"),
+            words.say("bench-unsent-why", &[("count", &whole(report.unsent))]),
+        ));
     }
     let cpu = if report.cpu.len() == 1 { "bench-cpu-one" } else { "bench-cpu-many" };
     let threads = report.cpu.len().to_string();
@@ -100,9 +103,9 @@ pub(super) fn facts(words: &Words, outcome: &Outcome) -> Vec<(String, String)> {
     if report.client_bound {
         generator = format!("{generator} {}", words.plain("bench-client-bound"));
     }
-    facts.push((label("generator"), generator));
+    facts.push((label("bench-generator"), generator));
     if report.machines > 1 {
-        facts.push((label("machines"), report.machines.to_string()));
+        facts.push((label("bench-machines"), report.machines.to_string()));
     }
     if let Some(memory) = &report.memory {
         let grown = memory.held.saturating_sub(memory.before);
@@ -112,10 +115,10 @@ pub(super) fn facts(words: &Words, outcome: &Outcome) -> Vec<(String, String)> {
             ("held", &bytes(grown as f64)),
             ("each", &bytes(each)),
         ];
-        facts.push((label("memory"), words.say("bench-memory-held", &args)));
+        facts.push((label("bench-memory"), words.say("bench-memory-held", &args)));
     }
     if report.cut_short {
-        facts.push((label("ended"), words.plain("bench-cut-short")));
+        facts.push((label("bench-ended"), words.plain("bench-cut-short")));
     }
     if let Some((promise, best)) = &outcome.promise {
         let kept = match best {
@@ -124,9 +127,19 @@ pub(super) fn facts(words: &Words, outcome: &Outcome) -> Vec<(String, String)> {
             }
             None => words.say("bench-no-best", &[("promise", &promise.text)]),
         };
-        facts.push((label("search"), kept));
+        facts.push((label("bench-search"), kept));
     }
     facts
+}
+
+/// The sentence of how answers were verified.
+fn verified(word: &str) -> &'static str {
+    match word {
+        "echo" => "bench-verified-echo",
+        "first" => "bench-verified-first",
+        "given" => "bench-verified-given",
+        _ => "bench-verified-none",
+    }
 }
 
 fn shares(cpu: &[f64]) -> String {
