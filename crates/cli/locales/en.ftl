@@ -117,7 +117,10 @@ error-without-tls = { $endpoint } is without TLS, so nobody shows a certificate 
 error-contradiction = { $name } and { $other } do not go together
     .hint = { $name ->
         [self-signed] it makes a certificate by itself: leave one of them out
-       *[other] pin believes one key, ca the authorities of a file, insecure everybody: keep the one you mean
+        [pin] pin believes one key, ca the authorities of a file, insecure everybody: keep the one you mean
+        [ca] pin believes one key, ca the authorities of a file, insecure everybody: keep the one you mean
+        [insecure] pin believes one key, ca the authorities of a file, insecure everybody: keep the one you mean
+       *[other] keep the one you mean
       }
 error-bad-server-name = { $name } is no name that TLS can ask for
     .hint = it takes a DNS name or an address, without scheme and port; other alphabets as xn--…; --sni gives another name

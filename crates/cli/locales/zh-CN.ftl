@@ -117,7 +117,10 @@ error-without-tls = { $endpoint } 没有 TLS，那里不会出示证书
 error-contradiction = { $name } 和 { $other } 不能一起用
     .hint = { $name ->
         [self-signed] 它会自己生成证书：两个只留一个
-       *[other] pin 只信一个公钥，ca 信文件里的 CA，insecure 谁都信：只留你要的那一个
+        [pin] pin 只信一个公钥，ca 信文件里的 CA，insecure 谁都信：只留你要的那一个
+        [ca] pin 只信一个公钥，ca 信文件里的 CA，insecure 谁都信：只留你要的那一个
+        [insecure] pin 只信一个公钥，ca 信文件里的 CA，insecure 谁都信：只留你要的那一个
+       *[other] 请只留下想要的那个
       }
 error-bad-server-name = { $name } 不能作为 TLS 的服务器名
     .hint = 服务器名是域名或地址，不带协议和端口；中文域名写成 xn--… 的形式；--sni 可另给一个名字
