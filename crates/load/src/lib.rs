@@ -1,6 +1,6 @@
 //! A load generator: messages to an endpoint in a closed loop or at a fixed rate, answers verified, latency told honestly.
 //!
-//! [`Plan`] says what to do, [`learn`] asks what answers are like, [`run`] does it, [`Report`] is what came of it. What
+//! [`Plan`] says what to do, [`learn`] asks what answers are like, [`run()`] does it, [`Report`] is what came of it. What
 //! needs no sockets stands apart and is tested by itself: messages ([`message`]), when they are due ([`schedule`]),
 //! promises ([`promise`]), the search for a rate ([`search`]). The engine is one future a thread (`crew`), which drives
 //! every connection of it (`line`) without a task, a channel or an allocation a message.
