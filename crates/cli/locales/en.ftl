@@ -120,6 +120,10 @@ error-contradiction = { $name } and { $other } do not go together
         [tap] one report goes to stdout: write the other to a file, as in json=FILE
         [json] one report goes to stdout: write the other to a file, as in tap=FILE
        *[other] pin believes one key, ca the authorities of a file, insecure everybody: keep the one you mean
+        [pin] pin believes one key, ca the authorities of a file, insecure everybody: keep the one you mean
+        [ca] pin believes one key, ca the authorities of a file, insecure everybody: keep the one you mean
+        [insecure] pin believes one key, ca the authorities of a file, insecure everybody: keep the one you mean
+       *[other] keep the one you mean
       }
 error-bad-server-name = { $name } is no name that TLS can ask for
     .hint = it takes a DNS name or an address, without scheme and port; other alphabets as xn--…; --sni gives another name
@@ -1185,3 +1189,86 @@ verb-replay = play one side of a recording
 verb-replay-long =
   As client it plays what was recorded against a server and compares every message; as server it answers as the recorded
   server did, until every recorded session was played. What was not recorded is told at once, and the exit code is 1
+
+## bench
+
+verb-bench = load an endpoint, and tell how it bears that
+verb-bench-long =
+  Sends messages on many connections, holds every answer against what it should be, and tells rate, latency and errors.
+  Without --rate each connection sends again as soon as it is answered. With it, messages are sent on time whatever comes
+  back, and latency is counted from when a message was to be sent, so that a stall of the server shows in full
+word-bench-endpoint = where to; with --merge, the first result
+word-bench-message = the message, as in ask; {"{"}seq{"}"} in it becomes a sequence number (default: 64 made-up bytes with one)
+flag-connections = connections (default 1, up to 100000)
+flag-pipeline = messages under way on each connection (default 1, up to 65536)
+flag-rate = messages a second in all, as 500, 10k, 1.5m; @p99=20ms searches the highest rate that keeps a promise
+flag-bench-mode = what connections are for: exchange (many messages each), connect (one each), idle (they stand, and now and then one is asked)
+flag-bench-size = bytes of made-up messages: one size, or a range (default 64)
+flag-bench-file = the message is what this file contains
+flag-bench-expect = what every answer has to be (default: learnt from the first answers)
+flag-no-verify = count answers without comparing them
+flag-duration = how long is measured (default 10s; 3s for each rate of a search; up to 24h)
+flag-warmup = how long it runs before that, without counting (default 1s; none with --requests)
+flag-requests = end after so many messages
+flag-bench-threads = threads of the generator (default 1)
+flag-fail-if = end with 1 if this is so: p99>20ms, p99.9>1s, max>2s, mean>5ms, errors>0, errors>1%, rate<10k; repeatable
+flag-bench-reset = close connections with an RST, so that --mode connect does not run out of ports
+flag-bench-csv = write a line a second there
+flag-bench-hdr = write an HdrHistogram log there
+flag-bench-html = write a page with pictures there
+flag-bench-merge = put together results that --json wrote, of several machines that ran at the same time
+
+bench-title = bench { $endpoint }: { $mode ->
+    [connect] a connection for each message of { $size }, { $connections } at once
+    [idle] { $connections } idle connections, messages of { $size }
+   *[exchange] { $connections } × { $pipeline } messages of { $size }
+  }, { $pace }, { $elapsed }
+bench-closed = as fast as answers come
+bench-at-rate = { $rate } asked for
+bench-latency = latency
+bench-service = from sending
+bench-connecting = connecting
+bench-mean = mean
+bench-requests = answered
+bench-sent = sent
+bench-received = received
+bench-errors = errors
+bench-none = none
+bench-answers = answers
+bench-verified-echo = compared byte for byte: each is the message itself
+bench-verified-first = compared byte for byte: each is as the first one was
+bench-verified-given = compared byte for byte with --expect
+bench-verified-none = counted, not compared
+bench-unsent = not sent
+bench-unsent-why = { $count } messages were due and found no connection that could take them: the rate is not reached
+bench-generator = generator
+bench-cpu-one = 1 thread took { $shares } of a processor
+bench-cpu-many = { $threads } threads took { $shares } of a processor
+bench-client-bound = – bound by the client: the figures are about the generator; more --threads or machines tell about the server
+bench-machines = machines
+bench-memory = memory
+bench-memory-held = { $connections } connections take { $held } here, { $each } each
+bench-ended = ended
+bench-cut-short = before its time; what was measured until then is told
+bench-search = search
+bench-best = { $rate } is the highest rate that keeps { $promise }
+bench-no-best = no rate keeps { $promise }
+bench-failed = FAILED  { $condition }: it is { $actual }
+bench-passed = ok      { $condition }: it is { $actual }
+bench-opening = opening connections
+bench-warming = warming up
+bench-waiting = waiting for the last answers
+bench-trying = trying { $rate }
+bench-live-errors = { $count } errors
+bench-step-held = { $asked }: kept, { $actual }, { $rate } answered
+bench-step-broken = { $asked }: not kept, { $actual }, { $rate } answered
+bench-step-client = { $asked }: not kept, { $actual }, { $rate } answered; the generator is at its own limit
+bench-histogram = how often each latency was met
+bench-over-time = answers a second
+bench-latency-over-time = latency over time
+bench-numbers = in numbers
+bench-second = each point is a second
+error-wrong-answer = the answer is not what it should be
+    .hint = sockeye ask shows what the server answers; --expect says what it has to be, --no-verify leaves comparing out
+error-descriptors = { $wanted } files and sockets are needed, and this process may open { $max }
+    .hint = ask for fewer connections, or allow more: ulimit -Hn, LimitNOFILE= of a service

@@ -120,6 +120,10 @@ error-contradiction = { $name } 和 { $other } 不能一起用
         [tap] 只有一份报告能写到标准输出：另一份写到文件，例如 json=文件
         [json] 只有一份报告能写到标准输出：另一份写到文件，例如 tap=文件
        *[other] pin 只信一个公钥，ca 信文件里的 CA，insecure 谁都信：只留你要的那一个
+        [pin] pin 只信一个公钥，ca 信文件里的 CA，insecure 谁都信：只留你要的那一个
+        [ca] pin 只信一个公钥，ca 信文件里的 CA，insecure 谁都信：只留你要的那一个
+        [insecure] pin 只信一个公钥，ca 信文件里的 CA，insecure 谁都信：只留你要的那一个
+       *[other] 请只留下想要的那个
       }
 error-bad-server-name = { $name } 不能作为 TLS 的服务器名
     .hint = 服务器名是域名或地址，不带协议和端口；中文域名写成 xn--… 的形式；--sni 可另给一个名字
@@ -1224,3 +1228,86 @@ verb-replay = 回放录制中的一端
 verb-replay-long =
   作为 client 时，对着服务端回放录制的内容，并比较每条消息；作为 server 时，像录制的服务端那样回答，直到所有会话播放完。
   录制中没有的内容会立即报告，退出码为 1
+
+## bench
+
+verb-bench = 给端点加负载，报告它承受得如何
+verb-bench-long =
+  在许多连接上发送消息，逐个核对回答，并报告速率、延迟和错误。
+  不用 --rate 时，每个连接收到回答就立即再发。用 --rate 时，无论收到什么都按时发送，延迟从本该发送的时刻算起，
+  服务器的停顿因此会完整地显示出来。
+word-bench-endpoint = 目标；用 --merge 时是第一个结果文件
+word-bench-message = 消息，写法同 ask；其中的 {"{"}seq{"}"} 会换成序号（默认：64 字节自造内容，带序号）
+flag-connections = 连接数（默认 1，最多 100000）
+flag-pipeline = 每个连接上同时在途的消息数（默认 1，最多 65536）
+flag-rate = 每秒消息总数，如 500、10k、1.5m；@p99=20ms 搜索能守住该承诺的最高速率
+flag-bench-mode = 连接的用途：exchange（每个连接许多消息）、connect（每个连接一条消息）、idle（保持连接，偶尔问一下）
+flag-bench-size = 自造消息的字节数：一个大小或一个范围（默认 64）
+flag-bench-file = 以这个文件的内容为消息
+flag-bench-expect = 每个回答必须是什么（默认：从最初的回答得知）
+flag-no-verify = 只计数，不核对回答
+flag-duration = 测量多久（默认 10s；搜索时每个速率 3s；最长 24h）
+flag-warmup = 测量前先运行多久，不计入结果（默认 1s；用 --requests 时没有）
+flag-requests = 发完这么多消息就结束
+flag-bench-threads = 负载发生器的线程数（默认 1）
+flag-fail-if = 满足此条件则退出码为 1：p99>20ms、p99.9>1s、max>2s、mean>5ms、errors>0、errors>1%、rate<10k；可重复
+flag-bench-reset = 用 RST 关闭连接，使 --mode connect 不会用尽端口
+flag-bench-csv = 每秒写一行到这个文件
+flag-bench-hdr = 把 HdrHistogram 日志写到这个文件
+flag-bench-html = 把带图的网页写到这个文件
+flag-bench-merge = 合并 --json 写出的结果，它们来自同时运行的几台机器
+
+bench-title = 负载测试 { $endpoint }：{ $mode ->
+    [connect] 每条 { $size } 的消息一个连接，同时 { $connections } 个
+    [idle] { $connections } 个空闲连接，每条消息 { $size }
+   *[exchange] { $connections } × { $pipeline } 条消息，每条 { $size }
+  }，{ $pace }，{ $elapsed }
+bench-closed = 收到回答就再发
+bench-at-rate = 要求 { $rate }
+bench-latency = 延迟
+bench-service = 从实际发送起
+bench-connecting = 建立连接
+bench-mean = 平均
+bench-requests = 已回答
+bench-sent = 发送
+bench-received = 接收
+bench-errors = 错误
+bench-none = 无
+bench-answers = 回答
+bench-verified-echo = 逐字节核对：每个回答就是消息本身
+bench-verified-first = 逐字节核对：每个回答都与第一个相同
+bench-verified-given = 与 --expect 逐字节核对
+bench-verified-none = 只计数，未核对
+bench-unsent = 未发送
+bench-unsent-why = 有 { $count } 条消息到时没有可用的连接：没有达到要求的速率
+bench-generator = 发生器
+bench-cpu-one = 1 个线程占用处理器 { $shares }
+bench-cpu-many = { $threads } 个线程分别占用处理器 { $shares }
+bench-client-bound = —— 受限于客户端：这些数字反映的是发生器。增加 --threads 或机器，才能看出服务器的极限
+bench-machines = 机器数
+bench-memory = 内存
+bench-memory-held = { $connections } 个连接在本机占 { $held }，每个 { $each }
+bench-ended = 结束
+bench-cut-short = 提前结束；以上是到那时为止的测量
+bench-search = 搜索
+bench-best = 能守住 { $promise } 的最高速率是 { $rate }
+bench-no-best = 没有速率能守住 { $promise }
+bench-failed = 未通过  { $condition }：实际是 { $actual }
+bench-passed = 通过    { $condition }：实际是 { $actual }
+bench-opening = 正在建立连接
+bench-warming = 正在预热
+bench-waiting = 正在等最后的回答
+bench-trying = 正在尝试 { $rate }
+bench-live-errors = { $count } 个错误
+bench-step-held = { $asked }：守住，{ $actual }，已回答 { $rate }
+bench-step-broken = { $asked }：未守住，{ $actual }，已回答 { $rate }
+bench-step-client = { $asked }：未守住，{ $actual }，已回答 { $rate }；发生器已到自身极限
+bench-histogram = 各延迟出现的频度
+bench-over-time = 每秒回答数
+bench-latency-over-time = 延迟随时间的变化
+bench-numbers = 数字
+bench-second = 每个点是一秒
+error-wrong-answer = 回答与应有的不符
+    .hint = 用 sockeye ask 看服务器回答什么；--expect 指定应有的回答，--no-verify 不作核对
+error-descriptors = 需要 { $wanted } 个文件和套接字，而本进程最多能打开 { $max } 个
+    .hint = 减少连接数，或放宽限制：ulimit -Hn，或服务的 LimitNOFILE=

@@ -92,9 +92,11 @@ impl Watch for Progress<'_> {
 }
 
 /// Stderr as the bar draws on it (ECMA-48 CUU, CUD, CUF, CUB, EL).
-struct Terminal {
-    output: Output,
-    width: u16,
+pub(crate) struct Terminal {
+    /// Where it is.
+    pub(crate) output: Output,
+    /// How wide it is, in columns.
+    pub(crate) width: u16,
 }
 
 impl Terminal {

@@ -11,6 +11,7 @@ use clap::error::ErrorKind;
 use sockeye::core::{Code, Fault, SessionId, Side};
 use sockeye::{Bounds, End, Eol, Source, Views, ask, connect, nc, proxy, recording, serve};
 
+use crate::bench;
 use crate::cert;
 use crate::exit::{self, Ended};
 use crate::fault::{Weight, lines};
@@ -256,6 +257,7 @@ impl Run {
         seed(deepest(&matches))?;
         match matches.subcommand() {
             Some(("test", matches)) => test::run(&self.desk(matches)?, matches, &self.recording),
+            Some(("bench", matches)) => bench::run(&self.desk(matches)?, matches),
             Some(("replay", matches)) => replay::run(&self.desk(matches)?, matches, &self.recording),
             _ => self.verb(&matches).map(Ended::Normally),
         }

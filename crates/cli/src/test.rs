@@ -71,7 +71,7 @@ pub(crate) const fn look(screen: Screen, paint: Paint) -> Look {
 }
 
 /// How wide the terminal is, in columns.
-fn columns() -> Option<u16> {
+pub(crate) fn columns() -> Option<u16> {
     terminal_size::terminal_size_of(std::io::stderr()).map(|(width, _)| width.0)
 }
 

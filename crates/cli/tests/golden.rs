@@ -134,3 +134,8 @@ fn help_in_chinese_is_what_it_was() {
 fn lists_show_the_registries() {
     check("list.txt");
 }
+
+#[test]
+fn bench_refuses_what_makes_no_sense_and_merges() {
+    check("bench.txt");
+}

@@ -243,6 +243,8 @@ codes! {
     Denied = "denied", Transport, Here, Connect;
     /// The address is not this machine's. Arguments: `address`.
     NotOurs = "not-ours", Transport, Here, Connect;
+    /// This process may not open as many files and sockets as it needs. Arguments: `wanted`, `max`.
+    Descriptors = "descriptors", Transport, Here, Connect;
     /// Cannot connect or bind, for another reason; `detail` has the system's words.
     CannotConnect = "cannot-connect", Transport, Unknown, Connect;
     /// The proxy of `via=` did not connect. Arguments: `reason`.
@@ -364,6 +366,8 @@ codes! {
     Unscripted = "unscripted", Application, Peer, Verdict;
     /// FIN before the reply.
     EarlyFin = "early-fin", Application, Peer, Session;
+    /// An answer that is not what it should be, or one to nothing.
+    WrongAnswer = "wrong-answer", Application, Peer, Session;
     /// The peer does not read, and its share of memory is full. Arguments: `waiting`, `max`.
     Overflow = "overflow", Transport, Peer, Session;
     /// All sessions together hold too much memory, and this one most of it. Arguments: `size`, `max`.

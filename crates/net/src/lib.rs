@@ -7,6 +7,7 @@ mod accept;
 mod address;
 pub mod bind;
 mod chance;
+pub mod channel;
 pub mod client;
 mod clock;
 mod complaints;
@@ -50,6 +51,7 @@ pub mod transport;
 mod world;
 
 pub use bind::{Bound, Sockets, bind};
+pub use channel::Channel;
 pub use datagram::{Datagram, Received};
 pub use dial::{Conn, dial};
 pub use front::Front;

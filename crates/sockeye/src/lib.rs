@@ -6,6 +6,7 @@
 
 pub mod ask;
 mod backoff;
+pub mod bench;
 pub mod bounds;
 pub mod cert;
 pub mod config;

@@ -188,6 +188,28 @@ pub(crate) const TEST: &[Flag] = &[
     switch("check", "flag-check"),
 ];
 
+/// Flags of `bench`.
+pub(crate) const BENCH: &[Flag] = &[
+    lettered('c', value("connections", "N", "flag-connections")),
+    value("pipeline", "N", "flag-pipeline"),
+    value("rate", "N|@PROMISE", "flag-rate"),
+    value("mode", "exchange|connect|idle", "flag-bench-mode"),
+    value("size", "SIZE|MIN-MAX", "flag-bench-size"),
+    value("file", "FILE", "flag-bench-file"),
+    value("expect", "MESSAGE", "flag-bench-expect"),
+    switch("no-verify", "flag-no-verify"),
+    lettered('d', value("duration", "TIME", "flag-duration")),
+    value("warmup", "TIME", "flag-warmup"),
+    lettered('n', value("requests", "N", "flag-requests")),
+    value("threads", "N", "flag-bench-threads"),
+    values("fail-if", "CONDITION", "flag-fail-if"),
+    switch("reset", "flag-bench-reset"),
+    value("csv", "FILE", "flag-bench-csv"),
+    value("hdr", "FILE", "flag-bench-hdr"),
+    value("html", "FILE", "flag-bench-html"),
+    switch("merge", "flag-bench-merge"),
+];
+
 /// Flags of `replay`.
 pub(crate) const REPLAY: &[Flag] = &[
     value("as", "client|server", "flag-as"),

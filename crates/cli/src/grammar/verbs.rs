@@ -1,8 +1,8 @@
 //! Every verb, once: its words, its flags, its examples.
 
 use super::flags::{
-    ASK, CERT, CERT_NAME, CERT_SIGNER, CONNECT, EXPORT, Flag, LAYERS, NC, RECORD, REMOVE, REPLAY, SERVE,
-    SERVE_FILE, TEST, USER, USER_ADD, WANTED, WANTED_TEXT,
+    ASK, BENCH, CERT, CERT_NAME, CERT_SIGNER, CONNECT, EXPORT, Flag, LAYERS, NC, RECORD, REMOVE, REPLAY,
+    SERVE, SERVE_FILE, TEST, USER, USER_ADD, WANTED, WANTED_TEXT,
 };
 
 /// One word of a verb.
@@ -157,6 +157,21 @@ pub(crate) const ALL: &[Verb] = &[
             "sockeye serve :9000 echo --record store",
             "sockeye sessions list --since 2h",
             "sockeye sessions export 12 --as pcapng -o session.pcapng",
+        ],
+    },
+    Verb {
+        name: "bench",
+        subs: &[],
+        words: &[
+            word("ENDPOINT", "word-bench-endpoint", Times::Maybe),
+            word("MESSAGE", "word-bench-message", Times::Any),
+        ],
+        flags: &[BENCH],
+        opens: true,
+        examples: &[
+            "sockeye bench 127.0.0.1:9000 -F line -c 64 --pipeline 32",
+            "sockeye bench 127.0.0.1:9000 --rate 10k --fail-if 'p99>20ms'",
+            "sockeye bench 127.0.0.1:6379 $'*1\\r\\n$4\\r\\nPING' -F crlf --expect +PONG",
         ],
     },
     Verb {

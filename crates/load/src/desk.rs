@@ -1,0 +1,84 @@
+//! What the connections of a thread share: buffers, counts, and whether messages are still sent.
+
+use std::rc::Rc;
+
+use crate::pending::Batch;
+use crate::plan::Plan;
+use crate::schedule::Nanos;
+use crate::tally::Tally;
+
+/// Bytes of the buffer that every read uses.
+const READ: usize = 256 * 1024;
+
+/// What connections share.
+pub(crate) struct Desk {
+    pub(crate) plan: Rc<Plan>,
+    /// What was read.
+    pub(crate) buffer: Vec<u8>,
+    /// What is about to be written, where nothing waits before it.
+    pub(crate) scratch: Vec<u8>,
+    pub(crate) tally: Tally,
+    /// Messages that are due from here to there count.
+    pub(crate) from: Nanos,
+    pub(crate) until: Nanos,
+    /// Whether messages are sent.
+    pub(crate) sending: bool,
+    /// How many more may be sent.
+    pub(crate) allowance: u64,
+    /// Messages without an answer yet, of all connections.
+    pub(crate) waiting: u64,
+    /// When the last right answer came.
+    pub(crate) heard: Nanos,
+}
+
+impl Desk {
+    pub(crate) fn new(plan: Rc<Plan>, tally: Tally) -> Self {
+        Self {
+            plan,
+            buffer: vec![0; READ],
+            scratch: Vec::new(),
+            tally,
+            from: Nanos::MAX,
+            until: Nanos::MAX,
+            sending: false,
+            allowance: 0,
+            waiting: 0,
+            heard: 0,
+        }
+    }
+
+    /// Whether what was due then counts.
+    #[inline]
+    pub(crate) const fn counts(&self, due: Nanos) -> bool {
+        due >= self.from && due < self.until
+    }
+
+    /// These have their right answer.
+    #[inline]
+    pub(crate) fn answered(&mut self, batch: Batch, now: Nanos) {
+        self.waiting -= u64::from(batch.count);
+        self.heard = now;
+        if self.counts(batch.due) {
+            self.tally.answered(batch.due, batch.sent, now, u64::from(batch.count));
+        }
+    }
+
+    /// These will have none.
+    pub(crate) fn failed(&mut self, batch: Batch, code: sockeye_core::Code) {
+        self.waiting -= u64::from(batch.count);
+        if self.counts(batch.due) {
+            self.tally.failed(code, u64::from(batch.count));
+        }
+    }
+
+    /// Takes the right to send up to `wanted` messages.
+    #[inline]
+    pub(crate) fn allow(&mut self, wanted: usize) -> usize {
+        if !self.sending {
+            return 0;
+        }
+        let allowed = usize::try_from(self.allowance).unwrap_or(usize::MAX).min(wanted);
+        self.allowance -= allowed as u64;
+        allowed
+    }
+}
