@@ -188,11 +188,12 @@ def proxy(bench):
     tables = [Table("bulk", ("bulk: 2 GiB one way", "大块：单向 2 GiB"),
                     [rate([Goal(2.5, NGINX), Goal(2.5, HAPROXY), Goal(6, SOCAT_FORK)]), cpu([])],
                     [relayed(bench, name, each) for name, each in words.items()])]
-    for connections, flight in ((64, 1), (64, 32)):
+    for connections, flight in ((1, 1), (64, 1), (64, 32)):
         tables.append(Table(
             f"small-{connections}x{flight}",
-            (f"small messages: {connections} connections, {flight} in flight", f"小消息：{connections} 个连接，每个 {flight} 条在途"),
-            [Figure("rate", ("messages a second", "每秒消息数"), "k/s", [Goal(1.0, NGINX)], scale=1000)],
+            (f"small messages: {connections} connection{'s' * (connections > 1)}, {flight} in flight",
+             f"小消息：{connections} 个连接，每个 {flight} 条在途"),
+            [Figure("rate", ("messages a second", "每秒消息数"), "k/s", [Goal(1.0, NGINX)], scale=1000, digits=1)],
             [small(bench, name, each, PORT if each else BACKEND, connections, flight) for name, each in words.items()]))
     return Suite(
         "proxy", ("Proxy", "代理"),

@@ -213,6 +213,16 @@ class Watch:
         wall = time.monotonic() - self.began
         return self._own() - self.own, max(0.0, self._others() - self.others) / wall
 
+    @classmethod
+    def quiet(cls, tolerate, patience):
+        """Waits until other processes leave the processors alone, but not for ever."""
+        deadline = time.monotonic() + patience
+        while time.monotonic() < deadline:
+            before = cls._others()
+            time.sleep(0.5)
+            if (cls._others() - before) / 0.5 <= tolerate:
+                return
+
     @staticmethod
     def _own():
         used = resource.getrusage(resource.RUSAGE_CHILDREN)

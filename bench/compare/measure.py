@@ -75,12 +75,14 @@ class Suite:
     skipped: tuple[str, str] | None = None
 
 
-def once(contender, table, tolerate):
+def once(contender, table, tolerate, patience):
     """One run that nothing disturbed, and how many were; None if all were."""
     disturbed = 0
     if contender.check:
         contender.check()
     for _ in range(RETRIES):
+        if not table.is_steady:
+            machine.Watch.quiet(tolerate, patience)
         watch = machine.Watch()
         try:
             figures = contender.run()
@@ -94,7 +96,7 @@ def once(contender, table, tolerate):
     return None, disturbed
 
 
-def rounds(table, count, tolerate):
+def rounds(table, count, tolerate, patience):
     """All rounds of a table. Whoever is first is another one each round."""
     results = {one.name: [] for one in table.contenders}
     dropped, failures = 0, {}
@@ -103,7 +105,7 @@ def rounds(table, count, tolerate):
         for contender in table.contenders[turn:] + table.contenders[:turn]:
             figures = None
             try:
-                figures, disturbed = once(contender, table, tolerate)
+                figures, disturbed = once(contender, table, tolerate, patience)
                 dropped += disturbed
             except (machine.Failed, OSError, TimeoutError) as why:
                 failures[contender.name] = str(why)

@@ -31,7 +31,7 @@ def udp(bench):
 
     tables = []
     for connections in (1, 64):
-        figures = [Figure("rate", ("datagrams a second", "每秒数据报数"), "k/s", [Goal(1.2, LOOP)], scale=1000),
+        figures = [Figure("rate", ("datagrams a second", "每秒数据报数"), "k/s", [Goal(1.2, LOOP)], scale=1000, digits=1),
                    Figure("lost", ("lost in a run", "每次运行丢失"), "", better="less")]
         title = (f"{connections} socket{'s' * (connections > 1)}, 32 in flight", f"{connections} 个套接字，每个 32 个在途")
         tables.append(Table(f"udp-{connections}x32", title, figures, [echoing(name, connections, 32) for name in servers]))
@@ -53,7 +53,10 @@ def bench_words(bench, path):
 def messages_a_second(said):
     """The rate in sockeye's JSON, or in redis-benchmark's CSV."""
     if said.lstrip().startswith("{"):
-        return float(json.loads(said.strip().splitlines()[-1])["rate"])
+        told = json.loads(said)
+        if told["errors"]:
+            raise Failed(f"errors: {told['errors']}")
+        return float(told["rate"])
     return float(re.search(r'^"[^"]*","([0-9.]+)"', said, re.MULTILINE).group(1))
 
 
@@ -73,21 +76,21 @@ def generator(bench):
                     said = machine.run(words)
                     return json.loads(said) if who == C_LOAD else {"rate": messages_a_second(said)}
             return Contender(who, lines(bench, server, words), run)
-        figure = Figure("rate", ("messages a second", "每秒消息数"), "k/s", [goal], scale=1000)
+        figure = Figure("rate", ("messages a second", "每秒消息数"), "k/s", [goal], scale=1000, digits=1)
         tables.append(Table(name, what, [figure], [contender(who, words) for who, words in clients.items()]))
 
     def ours(*words):
         found = {name: bench_words(bench, path) for name, path in bench.sockeyes.items()}
-        return {name: [*start, f"tcp://127.0.0.1:{PORT}", "--json", "--duration", f"{SECONDS}s", *words]
+        return {name: [*start, f"tcp://127.0.0.1:{PORT}", "--json", "--duration", SECONDS, *words]
                 for name, start in found.items() if start}
 
     for flight in (1, 32):
-        clients = ours("-F", "line", "--connections", 64, "--pipeline", flight)
+        clients = ours("-F", "line", "--size", 63, "--connections", 64, "--pipeline", flight)
         clients[C_LOAD] = load(bench, "tcp", "-c", 64, "-f", flight, "-s", 64, "-d", SECONDS)
         table(f"generator-64x{flight}", (f"64 connections, {flight} in flight, against {EPOLL}",
                                          f"64 个连接，每个 {flight} 条在途，对 {EPOLL}"),
               echo_server(bench, EPOLL), Goal(0.95, C_LOAD), clients)
-    clients = ours("-F", "crlf", "--connections", 50, "--expect", "+PONG", "*1\\r\\n$4\\r\\nPING")
+    clients = ours("*1\r\n$4\r\nPING", "-F", "crlf", "--connections", 50, "--expect", "+PONG")
     clients[REDIS_BENCHMARK] = ["redis-benchmark", "-p", PORT, "-c", 50, "-n", 300_000, "-t", "ping_mbulk", "--csv"]
     clients[C_LOAD] = load(bench, "tcp", "-c", 50, "-d", SECONDS, *PING)
     table("generator-redis", ("50 connections, 1 in flight, against redis PING", "50 个连接，每个 1 条在途，对 redis PING"),
@@ -151,7 +154,7 @@ def tls(bench):
         tables.append(Table(f"tls-proxy-64x{flight}",
                             (f"TLS taken off before {EPOLL}: 64 connections, {flight} in flight",
                              f"在 {EPOLL} 之前卸下 TLS：64 个连接，每个 {flight} 条在途"),
-                            [Figure("rate", ("messages a second", "每秒消息数"), "k/s", [Goal(1.0, NGINX_TLS)], scale=1000)],
+                            [Figure("rate", ("messages a second", "每秒消息数"), "k/s", [Goal(1.0, NGINX_TLS)], scale=1000, digits=1)],
                             [contender(name, server, words, backend) for name, server in servers.items()]))
     words = [*client, "send", 1, 1 << 30]
     servers = {name: [path, "serve", f"tls://{at}", "discard", *cert] for name, path in bench.sockeyes.items()}

@@ -16,11 +16,11 @@ def shown(number, digits):
 
 
 def ceiling(number):
-    """The next round number for the end of an axis."""
+    """The next round number for the end of an axis; its quarters are round as well."""
     if number <= 0:
         return 1.0
     power = 10 ** math.floor(math.log10(number))
-    return next(step * power for step in (1, 1.5, 2, 2.5, 3, 4, 5, 6, 8, 10) if number <= step * power)
+    return next(step * power for step in (1, 1.2, 1.6, 2, 2.4, 3.2, 4, 6, 8, 10) if number <= step * power)
 
 
 def panel(table, language, top):
@@ -35,9 +35,10 @@ def panel(table, language, top):
     length = WIDTH - NAME - RIGHT
     unit = " ".join(part for part in (figure["title"][language], figure["unit"] and f"({figure['unit']})") if part)
     better = ("more is better", "越多越好") if figure["better"] == "more" else ("less is better", "越少越好")
+    comma = (", ", "，")[language]
     told = [f'<text x="12" y="{top + 14}" font-size="14" font-weight="600">{escape(table["title"][language])}</text>',
             f'<text x="{WIDTH - 12}" y="{top + 14}" font-size="12" text-anchor="end" fill="#666">'
-            f'{escape(unit)}, {better[language]}</text>']
+            f'{escape(unit)}{comma}{better[language]}</text>']
     low = top + HEAD + len(bars) * (BAR + GAP)
     for part in range(5):
         x = NAME + length * part / 4

@@ -39,6 +39,8 @@ def words():
     told.add_argument("--against", metavar="OLD_BINARY", help="an older sockeye, as a peer")
     told.add_argument("--tolerate", type=float, default=0.12, metavar="SHARE",
                       help="of one CPU that other processes may take in a run that counts (0.12)")
+    told.add_argument("--patience", type=float, default=10, metavar="SECONDS",
+                      help="how long a run waits for them to be quiet (10)")
     told.add_argument("--docs", default=os.path.join(ROOT, "docs"), help="where the pages go")
     told.add_argument("--draw", action="store_true", help="write the pages from the kept results, measure nothing")
     return told.parse_args()
@@ -71,7 +73,7 @@ def measure(asked, results):
         for name in asked.only or SUITES:
             print(name, file=sys.stderr)
             suite = SUITES[name](bench)
-            tables = [rounds(table, asked.rounds, asked.tolerate) for table in suite.tables]
+            tables = [rounds(table, asked.rounds, asked.tolerate, asked.patience) for table in suite.tables]
             results["suites"][name] = {
                 "id": name, "title": suite.title, "note": suite.note, "skipped": suite.skipped, "tables": tables,
                 "rounds": asked.rounds, "date": datetime.date.today().isoformat(), "sockeye": version(asked.sockeye),

@@ -36,10 +36,16 @@ def load(bench, mode, *words):
 
 def shown(bench, words, cpu):
     """A command as a person would type it in the repository."""
-    text = " ".join(f"'{word}'" if re.search(r"[ $*\\]", word) else word or "''" for word in machine.on(cpu, words))
+    text = " ".join(quoted(word) for word in machine.on(cpu, words))
     for path in bench.sockeyes.values():
         text = text.replace(path, "sockeye")
     return text.replace(bench.folder + "/", "")
+
+
+def quoted(word):
+    if "\n" in word:
+        return "$'" + word.replace("\r", "\\r").replace("\n", "\\n") + "'"
+    return f"'{word}'" if not word or re.search(r"[ $*\\]", word) else word
 
 
 def lines(bench, server, client):
@@ -73,7 +79,7 @@ def echo(bench):
             goals.append(Goal(1.5, GO))
         words = ["-c", connections, "-f", flight, "-s", 64, "-d", SECONDS]
         figures = [
-            Figure("rate", ("messages a second", "每秒消息数"), "k/s", goals, scale=1000),
+            Figure("rate", ("messages a second", "每秒消息数"), "k/s", goals, scale=1000, digits=1),
             Figure("p99_us", ("p99", "p99"), "ms", better="less", scale=1000, digits=2),
         ]
         title = (f"{connections:,} connections, {flight} in flight", f"{connections:,} 个连接，每个 {flight} 条在途")

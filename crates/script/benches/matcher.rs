@@ -47,10 +47,10 @@ fn matching(criterion: &mut Criterion) {
 }
 
 fn reading(criterion: &mut Criterion) {
-    let mut text = String::from("peer c connect tcp://127.0.0.1:1?frame=line\n");
-    for number in 0..200 {
-        text.push_str(&format!("c > \"ask {number}\"\nc < \"answer {number} \" rest:text within 500ms\n"));
-    }
+    let head = ["peer c connect tcp://127.0.0.1:1?frame=line\n".to_owned()];
+    let steps = (0..200)
+        .map(|number| format!("c > \"ask {number}\"\nc < \"answer {number} \" rest:text within 500ms\n"));
+    let text: String = head.into_iter().chain(steps).collect();
     assert_eq!(program(&text).steps.len(), 400);
     criterion.bench_function("read 400 steps", |bench| bench.iter(|| program(black_box(&text))));
 }
