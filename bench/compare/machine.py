@@ -26,11 +26,11 @@ PACKAGES = {
     "gcc": "/usr/bin/gcc", "libc6-dev": "/usr/include/stdio.h", "libssl-dev": "/usr/include/openssl/ssl.h",
     "golang-go": "/usr/bin/go", "netcat-openbsd": "/usr/bin/nc.openbsd", "ncat": "/usr/bin/ncat",
     "socat": "/usr/bin/socat", "redis-server": "/usr/bin/redis-server", "redis-tools": "/usr/bin/redis-benchmark",
-    "nginx-light": "/usr/sbin/nginx", "libnginx-mod-stream": "/usr/lib/nginx/modules/ngx_stream_module.so",
-    "haproxy": "/usr/sbin/haproxy", "iperf3": "/usr/bin/iperf3", "wrk": "/usr/bin/wrk", "strace": "/usr/bin/strace",
+    "nginx": "/usr/sbin/nginx", "libnginx-mod-stream": "/usr/lib/nginx/modules/ngx_stream_module.so",
+    "haproxy": "/usr/sbin/haproxy", "iperf3": "/usr/bin/iperf3", "strace": "/usr/bin/strace",
     "openssl": "/usr/bin/openssl", "iproute2": "/usr/sbin/ip", "util-linux": "/usr/bin/taskset",
 }
-VERSIONS = ("netcat-openbsd", "ncat", "socat", "redis-server", "nginx-light", "haproxy", "iperf3", "openssl", "golang-go", "gcc")
+VERSIONS = ("netcat-openbsd", "ncat", "socat", "redis-server", "nginx", "haproxy", "iperf3", "openssl", "golang-go", "gcc")
 
 
 class Failed(Exception):
@@ -123,16 +123,18 @@ def on(cpu, words):
     return [*there, *map(str, words)]
 
 
-def reap(until_none=False):
-    """Takes leave of children that ended; with `until_none`, of all of them."""
-    deadline = time.monotonic() + 10
+def reap(patience=0.0):
+    """Takes leave of children that ended, and waits so many seconds for the others."""
+    deadline = time.monotonic() + patience
     while True:
         try:
-            pid, _ = os.waitpid(-1, 0 if until_none and time.monotonic() < deadline else os.WNOHANG)
+            pid, _ = os.waitpid(-1, os.WNOHANG)
         except ChildProcessError:
             return
         if pid == 0:
-            return
+            if time.monotonic() >= deadline:
+                return
+            time.sleep(0.005)
 
 
 def is_listening(port, transport):
@@ -209,8 +211,8 @@ class Watch:
 
     def finish(self):
         """CPU seconds of ours, and the share of one CPU that other processes took."""
-        reap(until_none=True)
         wall = time.monotonic() - self.began
+        reap(patience=5)
         return self._own() - self.own, max(0.0, self._others() - self.others) / wall
 
     @classmethod

@@ -126,8 +126,18 @@ def write(results, order, folder):
         told += ["", say(language, "## Versions", "## 版本"), "", *[f"- {line}" for line in machine["versions"]]]
         if any(BEFORE in table["lines"] for suite in suites for table in suite["tables"]):
             told += ["", say(language, f"`{BEFORE}` is {results['before']}.", f"`{BEFORE}` 是 {results['before']}。")]
+        told += notes(language)
         with open(os.path.join(folder, name), "w", encoding="utf-8") as out:
             out.write("\n".join(told) + "\n")
+
+
+def notes(language):
+    """What people have to say to the figures: the sections of notes.md beside this file, where there is one."""
+    path = os.path.join(os.path.dirname(os.path.abspath(__file__)), f"notes{SUFFIX[language]}.md")
+    if not os.path.exists(path):
+        return []
+    with open(path, encoding="utf-8") as file:
+        return ["", file.read().rstrip("\n")]
 
 
 ENGLISH = """# Performance
