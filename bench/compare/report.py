@@ -49,7 +49,7 @@ def goals(suites, language):
                     digits = 2 if goal["peer"] else figure["digits"]
                     sign = "×" if goal["peer"] else figure["unit"]
                     shown = "–" if value is None else f"{number(value, digits)} {sign}".strip()
-                    work = f"{suite['title'][language]}: {table['title'][language]}"
+                    work = f"{suite['title'][language]}{say(language, ': ', '：')}{table['title'][language]}"
                     if figure is not table["figures"][0]:
                         work += say(language, ", ", "，") + figure["title"][language]
                     rows.append(f"| {work} | {bound(goal, figure)} | {shown} | "
@@ -121,6 +121,9 @@ def write(results, order, folder):
     for language, name in enumerate(NAMES):
         told = [say(language, ENGLISH, CHINESE).format(**machine), "", say(language, "## Goals", "## 目标"), "",
                 *goals(suites, language)]
+        missing = ", ".join(f"`{name}`" for name in order if name not in results["suites"])
+        if missing:
+            told += ["", say(language, f"Rows that have not been measured yet: {missing}.", f"尚未测量的项：{missing}。")]
         for suite in suites:
             told += section(suite, language, folder)
         told += ["", say(language, "## Versions", "## 版本"), "", *[f"- {line}" for line in machine["versions"]]]

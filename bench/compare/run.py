@@ -54,12 +54,18 @@ def kept(path):
 
 
 def version(path):
-    """What a binary says of itself, and the commit it was built from where that is this checkout's."""
+    """What a binary says of itself, and the last commit to its sources where it was built here, after it and of no other."""
     told = subprocess.run([path, "--version"], capture_output=True, text=True, check=True).stdout.strip()
     if not os.path.exists(BUILT) or not os.path.samefile(path, BUILT):
         return told
-    commit = subprocess.run(["git", "-C", ROOT, "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False)
-    return f"{told} ({commit.stdout.strip()})" if commit.returncode == 0 else told
+
+    def git(*asked):
+        sources = ["--", "crates", "Cargo.toml", "Cargo.lock"]
+        return subprocess.run(["git", "-C", ROOT, *asked, *sources], capture_output=True, text=True, check=False).stdout.split()
+
+    last, changed = git("log", "-1", "--format=%h %ct"), git("status", "--porcelain")
+    is_of_last = len(last) == 2 and not changed and os.path.getmtime(BUILT) > int(last[1])
+    return f"{told} ({last[0]})" if is_of_last else told
 
 
 def measure(asked, results):

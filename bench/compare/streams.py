@@ -161,9 +161,9 @@ def idle(bench):
                   [held(name) for name in [*bench.sockeyes, EPOLL, GO, REDIS]], is_steady=True)
     return Suite(
         "idle", ("Idle sessions", "空闲会话"),
-        ("User memory of the server alone: the kernel keeps about 4.7 KB more a socket, whoever serves. Limits and "
-         "deadlines are at their defaults.",
-         "只算服务器进程的内存：内核另为每个套接字保留约 4.7 KB，谁来服务都一样。限制和期限都是默认值。"),
+        ("Memory of the server's process alone; what the kernel keeps for each socket is not in it, and the same for all. "
+         "Limits and deadlines are at their defaults.",
+         "只算服务器进程的内存；内核为每个套接字保留的不在内，各家都一样。限制和期限都是默认值。"),
         [table])
 
 
