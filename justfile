@@ -1,6 +1,6 @@
 # What .ci/run does, a step at a time. `just` without words does all of it.
 
-all: fmt clippy doc test websocket tidy deny nextest
+all: fmt clippy doc test websocket tidy deny gates nextest
 
 # Formatting of everything that `mod` lines lead to; tidy looks at the rest.
 fmt:
@@ -32,6 +32,11 @@ tidy:
 # Licences, banned crates, where crates come from: deny.toml.
 deny:
     cargo deny check licenses bans sources
+
+# System calls a message and bytes an idle session, within their bounds. Rates: bench/compare/run.py.
+gates:
+    cargo build --quiet --package sockeye-cli
+    bench/gates.py target/debug/sockeye
 
 nextest:
     cargo nextest run --workspace --all-features

@@ -3,11 +3,12 @@
 
     cargo build --release && bench/record.py [target/release/sockeye] [ROUNDS]
 
-The server is held on core 0 with all its threads, the recorder's too, and the client (bench/load.c, built here) on
+The server is held on core 0 with all its threads, the recorder's too, and the client (bench/compare/load.c, built here) on
 core 1. Each round runs every server once; printed are medians with the lowest and highest round, and the median of each
 round's ratio to the run without recording. Needs cc and taskset. Standard library only.
 """
 import contextlib
+import json
 import os
 import re
 import sqlite3
@@ -18,7 +19,7 @@ import tempfile
 
 SECONDS = "2"
 SIZE = "64"
-LOADS = {"64 sessions, 1 in flight": ("64", "1"), "64 sessions, 32 in flight": ("64", "32")}
+LOADS = {"64 sessions, 1 in flight": ("-c", "64", "-f", "1"), "64 sessions, 32 in flight": ("-c", "64", "-f", "32")}
 WITHOUT = "without"
 WAYS = {
     WITHOUT: [],
@@ -40,7 +41,7 @@ def run(sockeye, load, way, shape, directory):
         ["taskset", "-c", "0", sockeye, "serve", "127.0.0.1:0", "echo", "--store", store, *words],
         stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, stdin=subprocess.DEVNULL, text=True)
     port = re.search(r"listening on tcp://127\.0\.0\.1:(\d+)", server.stderr.readline()).group(1)
-    told = subprocess.run(["taskset", "-c", "1", load, port, *shape, SIZE, SECONDS],
+    told = subprocess.run(["taskset", "-c", "1", load, "tcp", "-p", port, *shape, "-s", SIZE, "-d", SECONDS],
                           check=True, capture_output=True, text=True)
     server.terminate()
     said = server.stderr.read()
@@ -49,7 +50,7 @@ def run(sockeye, load, way, shape, directory):
     if "store" in words:
         check(store)
     size = sum(os.path.getsize(os.path.join(directory, name)) for name in os.listdir(directory))
-    return int(told.stdout), size
+    return json.loads(told.stdout)["rate"], size
 
 
 def check(store):
@@ -73,7 +74,7 @@ def main():
         load = os.path.join(directory, "load")
         files = os.path.join(directory, "files")
         os.mkdir(files)
-        source = os.path.join(os.path.dirname(os.path.abspath(__file__)), "load.c")
+        source = os.path.join(os.path.dirname(os.path.abspath(__file__)), "compare", "load.c")
         subprocess.run(["cc", "-O2", "-o", load, source], check=True)
         for name, shape in LOADS.items():
             figures = {way: [] for way in WAYS}
