@@ -37,6 +37,7 @@ mod resolve;
 pub mod server;
 pub mod signals;
 pub mod socket_file;
+mod splice;
 pub mod stdio;
 pub mod stream;
 mod tally;

@@ -13,12 +13,14 @@ use tokio::sync::{Notify, watch};
 use crate::clock::{Clock, wall};
 use crate::complaints::{About, Complaints};
 use crate::dial::Target;
+use crate::drive::pour::Basins;
 use crate::front::Front;
 use crate::layer::Layers;
 use crate::memory::Memory;
 use crate::metrics::Metrics;
 use crate::post::{Letter, Post};
 use crate::refusals::Refusals;
+use crate::splice::Pipes;
 use crate::tap::Tap;
 use crate::timer::Timer;
 use crate::transport::{self, Role};
@@ -43,11 +45,17 @@ pub(crate) struct World {
     pub(crate) observer: Option<Arc<dyn Observer>>,
     /// Whether it wants bytes as transports carry them.
     wants_wire: bool,
+    /// Whether it wants what messages say.
+    pub(crate) wants_messages: bool,
     pub(crate) limits: Limits,
     pub(crate) clock: Clock,
     pub(crate) timer: Timer,
     /// Lent to one session at a time, for one poll.
     pub(crate) lent: RefCell<Lent>,
+    /// What bulk bytes of relays are moved through.
+    pub(crate) pipes: Pipes,
+    /// Where poured bytes go, once some are.
+    pub(crate) basins: Basins,
     /// Bytes waiting to be written, in all sessions.
     pub(crate) waiting: Cell<usize>,
     /// What sessions hold, and who holds it.
@@ -89,6 +97,7 @@ impl World {
         Rc::new(Self {
             front,
             wants_wire: observer.as_deref().is_some_and(Observer::wants_wire),
+            wants_messages: observer.as_deref().is_some_and(Observer::wants_messages),
             observer,
             memory: Memory::new(limits.memory),
             burst: (limits.waiting_per_peer / 2).clamp(1, BURST),
@@ -99,6 +108,8 @@ impl World {
             clock: Clock::start(),
             timer: Timer::default(),
             lent: RefCell::new(Lent { buffer: vec![0; READ].into_boxed_slice(), out: Outbox::new(wall) }),
+            pipes: Pipes::default(),
+            basins: Basins::default(),
             waiting: Cell::new(0),
             desk: Cell::new(0),
             outcome: Cell::default(),
