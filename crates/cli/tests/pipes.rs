@@ -3,15 +3,17 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on must fail")]
 
 use std::fs::{self, File};
-use std::io::{Read, Write};
+use std::io::{ErrorKind, Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::os::fd::OwnedFd;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::thread;
+use std::time::Duration;
 
 use nix::pty::openpty;
 use nix::sys::termios::{SetArg, cfmakeraw, tcgetattr, tcsetattr};
+use socket2::SockRef;
 use sockeye_testkit::program::{PATIENCE, Program, Scratch, noise};
 
 const SOCKEYE: &str = env!("CARGO_BIN_EXE_sockeye");
@@ -209,6 +211,20 @@ fn a_relay_to_stdout_is_exact() {
     }
 }
 
+#[test]
+fn nc_prints_exactly_what_comes() {
+    for out in [Out::File, Out::Appended, Out::Pipe] {
+        let (home, data) = (Scratch::new(), noise(8, (9 << 20) + 3));
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = listener.local_addr().unwrap().port().to_string();
+        let (mut child, written) = start(&["nc", "127.0.0.1", &port], Stdio::null(), out, home.path());
+        accept(&listener).write_all(&data).unwrap();
+        assert_eq!(child.wait().unwrap().code(), Some(0));
+        let written = written();
+        assert!(written == data, "{out:?}: {} bytes came out", written.len());
+    }
+}
+
 /// A proxy that may open so many files, with a session through it.
 fn proxied(files: u32) -> (Child, TcpStream, TcpStream) {
     let target = TcpListener::bind("127.0.0.1:0").unwrap();
@@ -286,6 +302,46 @@ fn a_proxy_without_files_left_still_carries() {
     assert_eq!(open_files(&child), (open, pipes));
     child.kill().unwrap();
     child.wait().unwrap();
+}
+
+#[test]
+fn a_reset_in_the_midst_of_bulk_is_a_reset() {
+    let (mut child, client, mut server) = proxied(1024);
+    carry(&client, &server, &noise(10, 8 << 20));
+    client.set_nonblocking(true).unwrap();
+    let bulk = noise(11, 1 << 20);
+    // Nobody reads there: what was taken waits in the kernel, also in a pipe of the proxy's.
+    while (&client).write(&bulk).is_ok() {}
+    SockRef::from(&client).set_linger(Some(Duration::ZERO)).unwrap();
+    drop(client);
+    let ended = std::io::copy(&mut server, &mut std::io::sink()).unwrap_err();
+    assert_eq!(ended.kind(), ErrorKind::ConnectionReset);
+    child.kill().unwrap();
+    child.wait().unwrap();
+}
+
+#[test]
+fn a_reader_of_stdout_that_leaves_ends_it_quietly() {
+    for args in [["connect", "--raw"], ["nc", "-v"]] {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = listener.local_addr().unwrap().port().to_string();
+        let gap = if args[0] == "nc" { ' ' } else { ':' };
+        let address = format!("127.0.0.1{gap}{port}");
+        let mut child = Command::new(SOCKEYE)
+            .args(args)
+            .args(address.split(' '))
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut peer = accept(&listener);
+        let mut stdout = child.stdout.take().unwrap();
+        let reader = thread::spawn(move || stdout.read_exact(&mut [0; 10]));
+        while peer.write_all(&noise(12, 1 << 20)).is_ok() {}
+        reader.join().unwrap().unwrap();
+        assert_eq!(child.wait().unwrap().code(), Some(0), "{args:?}");
+    }
 }
 
 #[test]
