@@ -2,12 +2,12 @@
 """How fast bytes go through: `connect` and `receive` beside nc, ncat, socat and iperf3; `proxy` beside nginx, haproxy, socat.
 
     cargo build --release && bench/pipes.py [--sockeye PATH] [--rounds N] [--mebibytes N] [--only pipe|cat|proxy|small]
-                                            [--against PATH]
+                                            [--against PATH] [--tries N]
 
 Programs take turns within each round. Printed are medians with the lowest and highest round, and the median of each
 round's ratio of sockeye to the other program (for CPU: seconds a gigabyte of both ends, or of the proxy). Receiver (or
 proxy) on core 0, sender (and target) on core 1, in a network of their own that has only `lo`. A round in which other
-processes took more than 12 % of a core is measured again, at most four times, and said when it stays so. Every program
+processes took more than 12 % of a core is measured again, at most `--tries` times, and said when it stays so. Every program
 also moves a file of noise to a file once, and the two are compared. Needs root, cc, taskset, unshare and the programs
 (Debian: netcat-openbsd ncat socat iperf3 nginx libnginx-mod-stream haproxy). Standard library only.
 """
@@ -72,10 +72,10 @@ def own():
     return times.user + times.system + times.children_user + times.children_system
 
 
-def undisturbed(measure):
+def undisturbed(measure, tries):
     """Measures until other processes leave the cores alone. The last measure, and whether it was disturbed."""
     tick = os.sysconf("SC_CLK_TCK")
-    for _ in range(TRIES):
+    for _ in range(tries):
         began, before, mine = time.monotonic(), busy(), own()
         result = measure()
         others = (busy() - before) / tick - (own() - mine)
@@ -169,7 +169,7 @@ NGINX = """
 load_module /usr/lib/nginx/modules/ngx_stream_module.so;
 daemon off; master_process off; pid {directory}/nginx.pid; error_log /dev/null;
 events {{ worker_connections 4096; }}
-stream {{ server {{ listen {at}:{port}; proxy_pass {at}:{target}; tcp_nodelay on; }} }}
+stream {{ server {{ listen {at}:{port}; proxy_pass {at}:{target}; tcp_nodelay on; proxy_half_close on; }} }}
 """
 HAPROXY = """
 global
@@ -203,7 +203,7 @@ def relays(args, directory):
         "nginx": lambda port, target: ["nginx", "-c", written("nginx.conf", NGINX, port=port, target=target)],
         "haproxy": haproxy("haproxy.conf", ""),
         "haproxy splice-auto": haproxy("splicing.conf", "  option splice-auto"),
-        "socat": lambda port, target: ["socat", f"TCP-LISTEN:{port},bind={AT},reuseaddr,fork,nodelay,backlog=1024",
+        "socat": lambda port, target: ["socat", "-t60", f"TCP-LISTEN:{port},bind={AT},reuseaddr,fork,nodelay,backlog=1024",
                                        f"TCP:{AT}:{target},nodelay"],
     }
     if args.against:
@@ -261,7 +261,7 @@ def relayed(command, source, sink, size):
             peer.sendfile(file)
             peer.shutdown(socket.SHUT_WR)
             if peer.recv(1) != b"!":
-                sys.exit("the relay did not bring the answer")
+                sys.exit(f"{relay.process.args} did not bring the answer")
         took = time.monotonic() - began
         time.sleep(0.05)
         cpu = cpu_of(relay.process) - before
@@ -314,7 +314,7 @@ def play(args, runs):
     rounds, disturbed = {name: [] for name in runs}, 0
     for _ in range(args.rounds):
         for name, run in runs.items():
-            result, was_disturbed = undisturbed(run)
+            result, was_disturbed = undisturbed(run, args.tries)
             disturbed += was_disturbed
             rounds[name].append(result)
     if disturbed:
@@ -343,6 +343,7 @@ def main():
     words.add_argument("--against", help="an older sockeye, to be measured too, as 'before'")
     words.add_argument("--rounds", type=int, default=5)
     words.add_argument("--mebibytes", type=int, default=1024)
+    words.add_argument("--tries", type=int, default=TRIES, help="how often a disturbed run is measured at the most")
     words.add_argument("--only", choices=["pipe", "cat", "proxy", "small"])
     args = words.parse_args()
     if not os.environ.get("PIPES_IN_NETWORK"):

@@ -113,17 +113,17 @@ pub(crate) fn is_unfit(error: &io::Error) -> bool {
 /// The pipes of one thread.
 #[derive(Debug, Default)]
 pub(crate) struct Pipes {
-    spare: RefCell<Vec<Box<Pipe>>>,
+    spare: RefCell<Vec<Pipe>>,
 }
 
 impl Pipes {
     /// An empty pipe.
     pub(crate) fn lend(&self) -> Option<Box<Pipe>> {
-        self.spare.borrow_mut().pop().or_else(|| Pipe::make().map(Box::new))
+        self.spare.borrow_mut().pop().or_else(Pipe::make).map(Box::new)
     }
 
     /// Takes back a pipe. One that still holds bytes is of no use to anybody.
-    pub(crate) fn give_back(&self, pipe: Box<Pipe>) {
+    pub(crate) fn give_back(&self, pipe: Pipe) {
         let mut spare = self.spare.borrow_mut();
         if pipe.held == 0 && spare.len() < SPARE {
             spare.push(pipe);

@@ -136,7 +136,7 @@ impl Session {
                 Poll::Ready(Ok(Got::Moved(count)))
             }
             outcome => {
-                world.pipes.give_back(pipe);
+                world.pipes.give_back(*pipe);
                 match ready!(outcome) {
                     Ok(_) => Poll::Ready(Ok(Got::Eof)),
                     Err(error) if splice::is_unfit(&error) => {

@@ -122,7 +122,7 @@ impl Session {
                 Poll::Ready(Ok(Got::Moved(count)))
             }
             outcome => {
-                world.pipes.give_back(pipe);
+                world.pipes.give_back(*pipe);
                 match ready!(outcome) {
                     Ok(_) => Poll::Ready(Ok(Got::Eof)),
                     Err(error) if splice::is_unfit(&error) => {
@@ -156,7 +156,7 @@ impl Session {
             self.prints = true;
             self.world.front.print(self.id, &bytes);
         }
-        self.world.pipes.give_back(pipe);
+        self.world.pipes.give_back(*pipe);
     }
 }
 
@@ -169,7 +169,7 @@ impl Pour {
                 return Poll::Ready(false);
             }
             if let Some(pipe) = self.pipe.take_if(|pipe| pipe.held() == 0) {
-                world.pipes.give_back(pipe);
+                world.pipes.give_back(*pipe);
             }
         }
         Poll::Ready(true)

@@ -47,7 +47,7 @@ impl Queue {
     pub(crate) fn piped(&mut self, count: usize, world: &World) {
         world.waiting.set(world.waiting.get().saturating_sub(count));
         if let Some(pipe) = self.pipe.take_if(|pipe| pipe.held() == 0) {
-            world.pipes.give_back(pipe);
+            world.pipes.give_back(*pipe);
         }
     }
 
@@ -56,7 +56,7 @@ impl Queue {
         let Some(mut pipe) = self.pipe.take() else { return Ok(()) };
         let bytes = pipe.take()?;
         self.bytes.splice(self.at..self.at, bytes);
-        world.pipes.give_back(pipe);
+        world.pipes.give_back(*pipe);
         Ok(())
     }
 

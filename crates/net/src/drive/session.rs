@@ -334,9 +334,10 @@ impl Session {
         }
         let most = if leg == PEER { self.may_read() } else { Some(READ) };
         let (Some(most), Some(side)) = (most, self.side(leg)) else { return false };
-        let (polled, pauses) = match side.bulk.is_on() {
-            true => (self.poll_move(leg, most, cx, lent), false),
-            false => (side.poll_read(cx, &mut lent.buffer[..most]), side.pauses()),
+        let (polled, pauses) = if side.bulk.is_on() {
+            (self.poll_move(leg, most, cx, lent), false)
+        } else {
+            (side.poll_read(cx, &mut lent.buffer[..most]), side.pauses())
         };
         if self.peer.faults.is_some() {
             self.tell_faults();
