@@ -5,7 +5,6 @@
 use std::fs::{self, File};
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
-use std::os::fd::OwnedFd;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::thread;
@@ -85,7 +84,7 @@ fn start(args: &[&str], stdin: Stdio, out: Out, home: &Path) -> (Child, Box<dyn 
             cfmakeraw(&mut raw);
             tcsetattr(&pty.slave, SetArg::TCSANOW, &raw).unwrap();
             let reader = collect(File::from(pty.master));
-            let child = spawn(OwnedFd::from(pty.slave).into());
+            let child = spawn(pty.slave.into());
             // The shell's prompt gets a line of its own; what comes here ends none.
             (child, Box::new(move || reader.join().unwrap().strip_suffix(b"\n").unwrap_or_default().to_vec()))
         }
