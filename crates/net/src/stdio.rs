@@ -1,9 +1,9 @@
 //! This process's stdin and stdout as one stream.
 //!
 //! A terminal or pipe may be shared with the shell, so `O_NONBLOCK` must not be set on it, and a regular file can
-//! never be waited for. Where the kernel can move the bytes by itself ([`Source`], [`Sink`]), a relay lets it, and that is all. Else a
-//! thread each reads and writes duplicates of the descriptors, from the first read or write on. The reader reads only
-//! when asked: what nobody took stays in the pipe for the next program. Each direction holds at most [`CHUNK`] bytes.
+//! never be waited for. Where the kernel can move the bytes by itself (`splice.rs`), a relay lets it, and that is all.
+//! Else a thread each reads and writes duplicates of the descriptors, from the first read or write on. The reader reads
+//! only when asked: what nobody took stays in the pipe for the next program. Each direction holds at most [`CHUNK`] bytes.
 
 use std::fs::File;
 use std::io::{self, ErrorKind, PipeReader, PipeWriter, Read, Write};
