@@ -288,4 +288,10 @@ pub trait Observer: Send + Sync {
 
     /// Whether bytes as the transport carries them, and what reads TLS, are wanted too. They cost a call each.
     fn wants_wire(&self) -> bool;
+
+    /// Whether [`Kind::Message`] is wanted. Without it a relay may pass bytes on that nobody has looked at, and shows no
+    /// event for them; other messages may be shown all the same.
+    fn wants_messages(&self) -> bool {
+        true
+    }
 }

@@ -31,7 +31,7 @@ pub use limits::Limits;
 pub use machine::Machine;
 pub use network::Network;
 pub use note::Note;
-pub use outbox::{Effect, Op, Outbox, Unfinished};
+pub use outbox::{Basin, Effect, Op, Outbox, Unfinished};
 pub use peer::{Address, Peer, SessionId};
 pub use service::{Order, Said, Service};
 pub use tick::Tick;

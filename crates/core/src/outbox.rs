@@ -96,6 +96,13 @@ pub enum Effect {
         /// The other.
         b: Leg,
     },
+    /// From now on, what the peer sends is printed as it is (or thrown away), and nothing else is done about it. Where
+    /// that is much, it travels as bytes, and nobody watches, the driver may do so by itself and does not show the bytes
+    /// to the conversation; what it shows is to be handled as ever. `Eof` and `Failed` are always shown.
+    Pour {
+        /// Where to.
+        into: Basin,
+    },
     /// Read this leg no further (`false`), or go on (`true`). What the peer sends meanwhile is kept by the kernel.
     Read {
         /// Which leg.
@@ -121,6 +128,15 @@ pub enum Effect {
     Note(Note),
     /// The session has failed. The driver reports it and closes.
     Fail(Box<Fault>),
+}
+
+/// Where a peer's bytes end up that a conversation does not look at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Basin {
+    /// On stdout, as with [`Outbox::print`].
+    Stdout,
+    /// Nowhere.
+    Nowhere,
 }
 
 /// A frame that has begun to come.

@@ -10,6 +10,12 @@ pub trait Front: Send + Sync {
     /// Payload for stdout.
     fn print(&self, session: SessionId, payload: &[u8]);
 
+    /// Whether payload gets to stdout as it is, and all of it is there by now: then a driver may for once write there by
+    /// itself. What it cannot write is printed as ever.
+    fn is_through(&self) -> bool {
+        false
+    }
+
     /// Whether what is shown can be taken by nobody for now: stdout, or where events go, is full. Sessions that print, or
     /// whose events are shown, are read no further until it can.
     fn is_blocked(&self) -> bool;

@@ -42,6 +42,7 @@ pub mod server;
 mod shared;
 pub mod signals;
 pub mod socket_file;
+mod splice;
 pub mod stdio;
 pub mod stream;
 mod tally;

@@ -1,8 +1,9 @@
 //! This process's stdin and stdout as one stream.
 //!
 //! A terminal or pipe may be shared with the shell, so `O_NONBLOCK` must not be set on it, and a regular file can
-//! never be waited for. So a thread each reads and writes duplicates of the descriptors. The reader reads only when
-//! asked: what nobody took stays in the pipe for the next program. Each direction holds at most [`CHUNK`] bytes.
+//! never be waited for. Where the kernel can move the bytes by itself (`splice.rs`), a relay lets it, and that is all.
+//! Else a thread each reads and writes duplicates of the descriptors, from the first read or write on. The reader reads
+//! only when asked: what nobody took stays in the pipe for the next program. Each direction holds at most [`CHUNK`] bytes.
 
 use std::fs::File;
 use std::io::{self, ErrorKind, PipeReader, PipeWriter, Read, Write};
@@ -17,40 +18,108 @@ use nix::sys::socket::{Shutdown, shutdown};
 use nix::unistd::dup2_stdout;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-/// Bytes held in each direction at the most.
-pub const CHUNK: usize = 64 * 1024;
+use crate::splice::{Sink, Source};
+
+/// Bytes held in each direction at the most: fewer, larger calls measured best, and more than this gains nothing.
+pub const CHUNK: usize = 256 * 1024;
 
 /// A stream made of one descriptor to read and one to write, none of them switched to non-blocking.
 #[derive(Debug)]
 pub struct Stdio {
-    input: Arc<Half>,
-    output: Arc<Half>,
+    input: Way<Source>,
+    output: Way<Sink>,
+    ending: Ending,
     /// Dropping it wakes the reader out of its wait.
-    _wake: PipeWriter,
+    wake: Option<PipeWriter>,
+}
+
+/// How one direction goes.
+#[derive(Debug)]
+enum Way<T> {
+    /// The kernel may move its bytes; nobody has read or written it yet.
+    Flow(T),
+    /// Nobody has read or written it yet.
+    Plain(OwnedFd),
+    /// A thread reads or writes it.
+    Thread(Arc<Half>),
+    /// The output's end is sent.
+    Ended,
 }
 
 impl Stdio {
-    /// Stdin and stdout.
+    /// Stdin and stdout. Must be called within a runtime.
     pub fn open() -> io::Result<Self> {
         let input = io::stdin().as_fd().try_clone_to_owned()?;
         let output = io::stdout().as_fd().try_clone_to_owned()?;
-        Self::new(input, output, Ending::Stdout)
+        Ok(Self::new(input, output, Ending::Stdout))
     }
 
-    fn new(input: OwnedFd, output: OwnedFd, ending: Ending) -> io::Result<Self> {
-        let (waiting, wake) = io::pipe()?;
-        let stream = Self { input: Arc::default(), output: Arc::default(), _wake: wake };
-        let half = Arc::clone(&stream.input);
-        thread::Builder::new().name("stdin".into()).spawn(move || read(&half, input, &waiting))?;
-        let half = Arc::clone(&stream.output);
-        thread::Builder::new().name("stdout".into()).spawn(move || write(&half, output, ending))?;
-        Ok(stream)
+    fn new(input: OwnedFd, output: OwnedFd, ending: Ending) -> Self {
+        let input = Source::new(input).map_or_else(Way::Plain, Way::Flow);
+        let output = Sink::new(output).map_or_else(Way::Plain, Way::Flow);
+        Self { input, output, ending, wake: None }
+    }
+
+    /// What the kernel can move bytes from, as long as nothing was read here.
+    pub(crate) const fn source(&self) -> Option<&Source> {
+        if let Way::Flow(flow) = &self.input { Some(flow) } else { None }
+    }
+
+    /// What the kernel can move bytes to, as long as nothing was written here.
+    pub(crate) const fn sink(&self) -> Option<&Sink> {
+        if let Way::Flow(flow) = &self.output { Some(flow) } else { None }
+    }
+
+    /// The input's thread, started by the first who reads.
+    fn reader(&mut self) -> io::Result<&Arc<Half>> {
+        if let Some(input) = self.input.take_descriptor(Source::into_fd)? {
+            let (waiting, wake) = io::pipe()?;
+            let half = Arc::<Half>::default();
+            let its = Arc::clone(&half);
+            thread::Builder::new().name("stdin".into()).spawn(move || read(&its, input, &waiting))?;
+            self.wake = Some(wake);
+            self.input = Way::Thread(half);
+        }
+        self.input.thread()
+    }
+
+    /// The output's thread, started by the first who writes.
+    fn writer(&mut self) -> io::Result<&Arc<Half>> {
+        if let Some(output) = self.output.take_descriptor(Sink::into_fd)? {
+            let (half, ending) = (Arc::<Half>::default(), self.ending);
+            let its = Arc::clone(&half);
+            thread::Builder::new().name("stdout".into()).spawn(move || write(&its, output, ending))?;
+            self.output = Way::Thread(half);
+        }
+        self.output.thread()
+    }
+}
+
+impl<T> Way<T> {
+    /// Takes the descriptor for a thread, if none has it yet.
+    fn take_descriptor(&mut self, of: fn(T) -> io::Result<OwnedFd>) -> io::Result<Option<OwnedFd>> {
+        match std::mem::replace(self, Self::Ended) {
+            Self::Flow(flow) => of(flow).map(Some),
+            Self::Plain(fd) => Ok(Some(fd)),
+            other => {
+                *self = other;
+                Ok(None)
+            }
+        }
+    }
+
+    fn thread(&self) -> io::Result<&Arc<Half>> {
+        match self {
+            Self::Thread(half) => Ok(half),
+            // Its end is sent, or no thread could be had for it.
+            _ => Err(ErrorKind::BrokenPipe.into()),
+        }
     }
 }
 
 impl Drop for Stdio {
     fn drop(&mut self) {
-        for half in [&self.input, &self.output] {
+        for half in [self.input.thread(), self.output.thread()].into_iter().flatten() {
             half.lock().dropped = true;
             half.changed.notify_all();
         }
@@ -78,6 +147,8 @@ struct Half {
 struct State {
     /// Read and not yet taken, or to be written.
     bytes: Vec<u8>,
+    /// Input: how many of `bytes` were read.
+    filled: usize,
     /// Bytes of `bytes` that are taken already.
     taken: usize,
     /// Input: bytes are asked for. Output: the thread is writing.
@@ -136,7 +207,9 @@ fn read(half: &Half, input: OwnedFd, waiting: &PipeReader) {
             return;
         }
         drop(state);
-        chunk.resize(CHUNK, 0);
+        if chunk.is_empty() {
+            chunk.resize(CHUNK, 0);
+        }
         let result = match wait_for(input.as_fd(), waiting) {
             Ok(true) => input.read(&mut chunk),
             Ok(false) => return,
@@ -146,9 +219,8 @@ fn read(half: &Half, input: OwnedFd, waiting: &PipeReader) {
         match result {
             Err(error) if matches!(error.kind(), ErrorKind::Interrupted | ErrorKind::WouldBlock) => continue,
             Ok(length) => {
-                chunk.truncate(length);
                 std::mem::swap(&mut state.bytes, &mut chunk);
-                state.taken = 0;
+                (state.filled, state.taken) = (length, 0);
                 if length == 0 {
                     state.end = End::Done;
                 }
@@ -233,8 +305,9 @@ fn send_end(output: &File, ending: Ending) {
 
 impl AsyncRead for Stdio {
     fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        let mut state = self.input.lock();
-        let rest = &state.bytes[state.taken..];
+        let half = self.get_mut().reader()?;
+        let mut state = half.lock();
+        let rest = &state.bytes[state.taken..state.filled];
         if !rest.is_empty() {
             let length = rest.len().min(buf.remaining());
             buf.put_slice(&rest[..length]);
@@ -249,14 +322,15 @@ impl AsyncRead for Stdio {
         }
         state.sleep(cx);
         state.busy = true;
-        self.input.changed.notify_one();
+        half.changed.notify_one();
         Poll::Pending
     }
 }
 
 impl AsyncWrite for Stdio {
     fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, data: &[u8]) -> Poll<io::Result<usize>> {
-        let mut state = self.output.lock();
+        let half = self.get_mut().writer()?;
+        let mut state = half.lock();
         if let Some(kind) = state.error {
             return Poll::Ready(Err(kind.into()));
         }
@@ -269,12 +343,13 @@ impl AsyncWrite for Stdio {
             return Poll::Pending;
         }
         state.bytes.extend_from_slice(&data[..length]);
-        self.output.changed.notify_one();
+        half.changed.notify_one();
         Poll::Ready(Ok(length))
     }
 
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let mut state = self.output.lock();
+        let Way::Thread(half) = &self.output else { return Poll::Ready(Ok(())) };
+        let mut state = half.lock();
         if let Some(kind) = state.error {
             return Poll::Ready(Err(kind.into()));
         }
@@ -286,7 +361,12 @@ impl AsyncWrite for Stdio {
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let mut state = self.output.lock();
+        let this = self.get_mut();
+        if let Some(output) = this.output.take_descriptor(Sink::into_fd)? {
+            send_end(&File::from(output), this.ending);
+        }
+        let Way::Thread(half) = &this.output else { return Poll::Ready(Ok(())) };
+        let mut state = half.lock();
         if let Some(kind) = state.error {
             return Poll::Ready(Err(kind.into()));
         }
@@ -295,7 +375,7 @@ impl AsyncWrite for Stdio {
         }
         state.end = End::Wanted;
         state.sleep(cx);
-        self.output.changed.notify_one();
+        half.changed.notify_one();
         Poll::Pending
     }
 }
@@ -309,7 +389,7 @@ mod tests {
     fn piped() -> (Stdio, PipeWriter, PipeReader) {
         let (input, to) = io::pipe().unwrap();
         let (from, output) = io::pipe().unwrap();
-        (Stdio::new(input.into(), output.into(), Ending::Duplicate).unwrap(), to, from)
+        (Stdio::new(input.into(), output.into(), Ending::Duplicate), to, from)
     }
 
     #[tokio::test]
@@ -347,12 +427,12 @@ mod tests {
         let (input, mut to) = io::pipe().unwrap();
         let mut spare = input.try_clone().unwrap();
         let (_from, output) = io::pipe().unwrap();
-        let mut stream = Stdio::new(input.into(), output.into(), Ending::Duplicate).unwrap();
+        let mut stream = Stdio::new(input.into(), output.into(), Ending::Duplicate);
         let mut byte = [0];
         let waiting = Pin::new(&mut stream)
             .poll_read(&mut Context::from_waker(Waker::noop()), &mut ReadBuf::new(&mut byte));
         assert!(waiting.is_pending());
-        let half = Arc::clone(&stream.input);
+        let half = Arc::clone(stream.reader().unwrap());
         drop(stream);
         while Arc::strong_count(&half) > 1 {
             thread::yield_now();

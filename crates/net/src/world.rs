@@ -13,11 +13,13 @@ use tokio::sync::watch;
 use crate::clock::{Clock, wall};
 use crate::complaints::About;
 use crate::dial::Target;
+use crate::drive::pour::Basins;
 use crate::front::Front;
 use crate::inbox::{self, Inbox};
 use crate::layer::Layers;
 use crate::post::{Letter, Post};
 use crate::shared::Shared;
+use crate::splice::Pipes;
 use crate::tap::Tap;
 use crate::timer::{self, Timer};
 use crate::transport::{self, Role};
@@ -42,6 +44,8 @@ pub(crate) struct World {
     pub(crate) observer: Option<Arc<dyn Observer>>,
     /// Whether it wants bytes as transports carry them.
     wants_wire: bool,
+    /// Whether it wants what messages say.
+    pub(crate) wants_messages: bool,
     pub(crate) limits: Limits,
     pub(crate) clock: Clock,
     pub(crate) timer: Timer,
@@ -51,6 +55,10 @@ pub(crate) struct World {
     pub(crate) shared: Arc<Shared>,
     /// Letters from the other threads.
     pub(crate) inbox: Arc<Inbox>,
+    /// What bulk bytes of relays are moved through.
+    pub(crate) pipes: Pipes,
+    /// Where poured bytes go, once some are.
+    pub(crate) basins: Basins,
     /// How much one read of a stream may bring, and how long the answers to it may grow before they are written: so much
     /// that neither takes a peer that reads over its bound.
     pub(crate) burst: usize,
@@ -88,6 +96,7 @@ impl World {
         Rc::new(Self {
             front,
             wants_wire: observer.as_deref().is_some_and(Observer::wants_wire),
+            wants_messages: observer.as_deref().is_some_and(Observer::wants_messages),
             observer,
             inbox: shared.join(),
             burst: (limits.waiting_per_peer / 2).clamp(1, BURST),
@@ -96,6 +105,8 @@ impl World {
             shared,
             timer: Timer::default(),
             lent: RefCell::new(Lent { buffer: vec![0; READ].into_boxed_slice(), out: Outbox::new(wall) }),
+            pipes: Pipes::default(),
+            basins: Basins::default(),
             outcome: Cell::default(),
             posts: RefCell::default(),
             targets: RefCell::default(),

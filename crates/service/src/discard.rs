@@ -1,6 +1,6 @@
 //! `discard` (RFC 863): whatever comes is thrown away, and nothing is ever sent.
 
-use sockeye_core::{Conversation, Input, Outbox, Peer, Service, Tick};
+use sockeye_core::{Basin, Conversation, Effect, Input, Outbox, Peer, Service, Tick};
 
 use crate::entry::{Entry, Example, Step};
 
@@ -34,8 +34,12 @@ impl Service for Discard {
 
 impl Conversation for Discard {
     fn handle(&mut self, _now: Tick, input: Input<'_>, out: &mut Outbox) {
-        if let Input::Eof { .. } = input {
-            out.close();
+        match input {
+            Input::Opened { .. } if out.lane().is_cut_anywhere() => {
+                out.effect(Effect::Pour { into: Basin::Nowhere });
+            }
+            Input::Eof { .. } => out.close(),
+            _ => {}
         }
     }
 

@@ -3,7 +3,7 @@
 //! Raw bytes and datagrams come out exactly as they are; with a framing each message is one line. Text that is written in
 //! another character set comes out as UTF-8.
 
-use sockeye_core::{Conversation, Input, Outbox, Peer, Service, Tick};
+use sockeye_core::{Basin, Conversation, Effect, Input, Outbox, Peer, Service, Tick};
 use sockeye_wire::charset::{Charset, Decoder};
 
 use crate::entry::{Entry, Example, Step, Welcome};
@@ -101,6 +101,9 @@ impl Conversation for Bytes {
             Input::Message { data, .. } => {
                 out.print(data);
                 end(out);
+            }
+            Input::Opened { .. } if out.lane().is_cut_anywhere() => {
+                out.effect(Effect::Pour { into: Basin::Stdout });
             }
             Input::Eof { .. } => out.close(),
             _ => {}

@@ -25,6 +25,11 @@ impl Shown {
         }
     }
 
+    /// Whether what is printed is what came, byte for byte.
+    pub(crate) fn is_exact(&self) -> bool {
+        self.dump.is_none() && self.charset.is_utf8() && !self.marked
+    }
+
     /// Prints one message, or what one read of a raw stream gave.
     pub(crate) fn message(&mut self, data: &[u8], out: &mut Outbox) {
         self.text.clear();

@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use sockeye_core::limits::DATAGRAM;
-use sockeye_core::{Code, Conversation, Fault, Input, Leg, Note, OPERATOR, Outbox, PEER, Tick};
+use sockeye_core::{
+    Basin, Code, Conversation, Effect, Fault, Input, Leg, Note, OPERATOR, Outbox, PEER, Tick,
+};
 use sockeye_wire::charset::Charset;
 use sockeye_wire::notation;
 
@@ -151,6 +153,15 @@ impl Talk {
         Ok(())
     }
 
+    fn opened(&self, out: &mut Outbox) {
+        if self.shown.is_exact() && out.lane().is_cut_anywhere() {
+            out.effect(Effect::Pour { into: Basin::Stdout });
+        }
+        if self.manner.from != OPERATOR {
+            out.effect(Effect::Connect { leg: self.manner.from, to: "-".into() });
+        }
+    }
+
     fn no_more(&mut self, now: Tick, out: &mut Outbox) {
         self.is_said = true;
         if let Err(fault) = text(&self.split, self.manner.charset) {
@@ -189,9 +200,7 @@ impl Conversation for Talk {
                 self.shown.message(data, out);
             }
             Input::Message { leg, data } if leg == self.manner.from => self.said(data, out),
-            Input::Opened { leg: PEER } if self.manner.from != OPERATOR => {
-                out.effect(sockeye_core::Effect::Connect { leg: self.manner.from, to: "-".into() });
-            }
+            Input::Opened { leg: PEER } => self.opened(out),
             Input::Eof { leg } if leg == self.manner.from => self.no_more(now, out),
             Input::Eof { leg: PEER } if !self.is_said && !self.manner.patience.is_zero() => {
                 self.peer_is_done = true;

@@ -252,6 +252,10 @@ impl Front for Human {
         }
     }
 
+    fn is_through(&self) -> bool {
+        !self.manner.shielded && !self.manner.terminal && self.stdout.is_done()
+    }
+
     fn is_blocked(&self) -> bool {
         self.stdout.is_full() || (self.manner.verbose > 0 && self.screen.is_full())
     }
@@ -367,6 +371,10 @@ impl Observer for Human {
 
     fn wants_wire(&self) -> bool {
         false
+    }
+
+    fn wants_messages(&self) -> bool {
+        self.manner.verbose > 1
     }
 }
 

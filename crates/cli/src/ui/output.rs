@@ -78,6 +78,12 @@ impl Output {
         self.lock().waiting.len() >= FULL
     }
 
+    /// Whether all is written, and more would be.
+    pub(crate) fn is_done(&self) -> bool {
+        let queue = self.lock();
+        !queue.gone && !queue.writing && queue.waiting.is_empty()
+    }
+
     /// Ends the last line, if something was written that did not end one.
     pub(crate) fn end_line(&self) {
         if self.lock().ends_a_line == Some(false) {

@@ -94,6 +94,7 @@ impl Session {
                 let opening = leg::spawn(&self.world, *leg, command, *framing, &self.peer_info());
                 self.open_leg(*leg, opening);
             }
+            Effect::Pour { into } => self.pour(*into),
             Effect::Relay { a, b } => self.relay(*a, *b),
             Effect::Read { leg, on } => {
                 if let Some(side) = self.side(*leg) {

@@ -6,6 +6,7 @@
 
 mod apply;
 mod bounds;
+pub(crate) mod bulk;
 pub(crate) mod caller;
 mod closing;
 pub(crate) mod demux;
@@ -14,6 +15,7 @@ mod legs;
 mod measure;
 mod parting;
 pub(crate) mod port;
+pub(crate) mod pour;
 pub(crate) mod queue;
 mod relay;
 pub(crate) mod session;

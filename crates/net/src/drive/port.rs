@@ -67,6 +67,8 @@ pub(crate) struct Own {
 pub(crate) enum Got {
     /// So many bytes of a stream.
     Bytes(usize),
+    /// So many bytes of a stream, which the kernel has moved into what its partner is owed.
+    Moved(usize),
     /// One datagram of so many bytes.
     Datagram(usize),
     /// One message of a stream that has bounds of its own, and how it is marked.
@@ -245,6 +247,14 @@ impl Port {
             Self::Datagram(own) => own.tap.as_ref(),
             Self::Caller(caller) => caller.tap(),
             Self::Inlet(_) | Self::Operator(_) | Self::Opening(_) | Self::Gone | Self::Nobody => None,
+        }
+    }
+
+    /// The stream, if it is one.
+    pub(crate) fn stream(&self) -> Option<&Stream> {
+        match self {
+            Self::Stream(stream) => Some(stream),
+            _ => None,
         }
     }
 

@@ -1,8 +1,10 @@
 //! Bytes that wait for a socket. Empty, without memory, for every session whose peer reads.
 
 use std::collections::VecDeque;
+use std::io;
 use std::rc::Rc;
 
+use crate::splice::Pipe;
 use crate::world::World;
 
 /// Written bytes at the front are dropped once they are this many and the larger part.
@@ -15,16 +17,47 @@ pub(crate) struct Queue {
     at: usize,
     /// Where each datagram ends; stays empty on streams.
     ends: VecDeque<usize>,
+    /// Bytes that the kernel holds for us, which are older than all others here.
+    pipe: Option<Box<Pipe>>,
 }
 
 impl Queue {
     pub(crate) fn is_empty(&self) -> bool {
-        self.at == self.bytes.len() && self.ends.is_empty()
+        self.at == self.bytes.len() && self.ends.is_empty() && self.pipe.is_none()
     }
 
     /// How many bytes wait.
     pub(crate) fn len(&self) -> usize {
-        self.bytes.len() - self.at
+        self.bytes.len() - self.at + self.pipe.as_deref().map_or(0, Pipe::held)
+    }
+
+    /// Adds what is in a pipe. The queue must be empty: what is in a pipe goes first.
+    pub(crate) fn hold(&mut self, pipe: Box<Pipe>, world: &World) {
+        debug_assert!(self.is_empty(), "what the pipe holds would overtake what waits");
+        world.waiting.set(world.waiting.get() + pipe.held());
+        self.pipe = Some(pipe);
+    }
+
+    /// The pipe, whose bytes go first.
+    pub(crate) fn pipe(&mut self) -> Option<&mut Pipe> {
+        self.pipe.as_deref_mut()
+    }
+
+    /// So many bytes have left the pipe. An empty one goes back to where it was lent from.
+    pub(crate) fn piped(&mut self, count: usize, world: &World) {
+        world.waiting.set(world.waiting.get().saturating_sub(count));
+        if let Some(pipe) = self.pipe.take_if(|pipe| pipe.held() == 0) {
+            world.pipes.give_back(*pipe);
+        }
+    }
+
+    /// Puts what is in the pipe before the bytes that wait: its port takes no bytes from the kernel.
+    pub(crate) fn copy_out(&mut self, world: &World) -> io::Result<()> {
+        let Some(mut pipe) = self.pipe.take() else { return Ok(()) };
+        let bytes = pipe.take()?;
+        self.bytes.splice(self.at..self.at, bytes);
+        world.pipes.give_back(*pipe);
+        Ok(())
     }
 
     /// Adds bytes of a stream.

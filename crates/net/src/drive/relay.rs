@@ -24,6 +24,10 @@ impl Session {
                 side.pass = pass;
             }
         }
+        if pass {
+            self.move_from_the_start(a, b);
+            self.move_from_the_start(b, a);
+        }
     }
 
     /// Marks the end of a leg; in a relay, hands it on.
@@ -40,19 +44,25 @@ impl Session {
     pub(super) fn pass(&mut self, from: Leg, to: Leg, count: usize, cx: &mut Context<'_>, lent: &mut Lent) {
         let world = Rc::clone(&self.world);
         let data = &lent.buffer[..count];
-        if world.observer.is_some() {
+        if world.wants_messages {
             let (leg, direction) = if from == PEER { (PEER, Direction::In) } else { (PEER, Direction::Out) };
             world.show(self.id, Kind::Message { leg, direction, data });
         }
+        self.passed(from, to, count);
+        self.note_pass(from, to, count);
+        let sent = self.side(to).map_or(Ok(()), |side| side.send(cx, data, &world));
+        if let Err(error) = sent {
+            self.broke(to, &error, cx, lent);
+        }
+    }
+
+    /// Counts a read that was passed on.
+    pub(super) fn passed(&mut self, from: Leg, to: Leg, count: usize) {
         if let Some(side) = self.side(from) {
             side.bytes_in += count as u64;
         }
         self.passed_in += u64::from(from == PEER);
         self.passed_out += u64::from(to == PEER);
-        let sent = self.side(to).map_or(Ok(()), |side| side.send(cx, data, &world));
-        if let Err(error) = sent {
-            self.broke(to, &error, cx, lent);
-        }
     }
 
     /// The stdio leg whose output the other side has ended, if stdin may still have something for that side and all that

@@ -334,7 +334,11 @@ impl Session {
         }
         let most = if leg == PEER { self.may_read() } else { Some(READ) };
         let (Some(most), Some(side)) = (most, self.side(leg)) else { return false };
-        let (polled, pauses) = (side.poll_read(cx, &mut lent.buffer[..most]), side.pauses());
+        let (polled, pauses) = if side.bulk.is_on() {
+            (self.poll_move(leg, most, cx, lent), false)
+        } else {
+            (side.poll_read(cx, &mut lent.buffer[..most]), side.pauses())
+        };
         if self.peer.faults.is_some() {
             self.tell_faults();
         }
@@ -348,6 +352,7 @@ impl Session {
         self.last = now;
         match got {
             Ok(Got::Bytes(count)) if pass => self.pass(leg, partner, count, cx, lent),
+            Ok(Got::Moved(count)) => self.moved(leg, partner, count),
             Ok(got) => self.take(leg, got, now, cx, lent),
             Err(error) => self.broke(leg, &error, cx, lent),
         }
@@ -367,6 +372,9 @@ impl Session {
             Got::Bytes(count) => {
                 if let Some(side) = self.side(leg) {
                     side.bytes_in += count as u64;
+                }
+                if self.peer.pour.is_some() {
+                    self.note_poured(leg, count);
                 }
                 self.machine.bytes(now, leg, &mut lent.buffer[..count], &mut lent.out)
             }
@@ -400,6 +408,7 @@ impl Session {
                 self.pass_eof(leg);
                 self.machine.eof(now, leg, &mut lent.out)
             }
+            Got::Moved(_) => Ok(()),
             Got::Bad(fault) => Err(fault),
         };
         self.apply(cx, lent);
@@ -624,6 +633,7 @@ impl Session {
 
     /// What the session came to.
     fn end(&mut self) -> Result<(), Box<Fault>> {
+        self.pour_rest();
         self.measure_end();
         self.tell_faults();
         let totals = self.totals();

@@ -7,8 +7,10 @@ use std::task::{Context, Poll, ready};
 use sockeye_core::Leg;
 
 use crate::dial::Target;
+use crate::drive::bulk::Bulk;
 use crate::drive::impaired::Impaired;
 use crate::drive::port::{Got, Port};
+use crate::drive::pour::Pour;
 use crate::drive::queue::Queue;
 use crate::world::World;
 
@@ -44,6 +46,10 @@ pub(crate) struct Side {
     pub(crate) wants_more: bool,
     /// Bytes go to the partner without the conversation.
     pub(crate) pass: bool,
+    /// Whether they go without us, too.
+    pub(crate) bulk: Bulk,
+    /// Where they go if there is no partner: to stdout, or nowhere.
+    pub(crate) pour: Option<Box<Pour>>,
     /// Where it was dialled to, if it was we who did.
     pub(crate) dialled: Option<Rc<Target>>,
 }
@@ -63,6 +69,8 @@ impl Side {
             reading: true,
             wants_more: false,
             pass: false,
+            bulk: Bulk::default(),
+            pour: None,
             dialled: None,
         }
     }
@@ -119,6 +127,7 @@ impl Side {
         if self.faults.is_some() {
             return self.poll_flush_impaired(cx, world);
         }
+        ready!(self.poll_pipe(cx, world))?;
         while !self.queue.is_empty() {
             let front = self.queue.front();
             let count = ready!(self.port.poll_write(cx, front))?;

@@ -124,8 +124,12 @@ impl Stage {
 
     fn effect(&mut self, session: usize, effect: &Effect) {
         match effect {
-            // A script's own legs are for real sockets.
-            Effect::Listen { .. } | Effect::Hang { .. } | Effect::Cut { .. } | Effect::Secure { .. } => {}
+            // A script's own legs are for real sockets, and so is moving bytes in bulk.
+            Effect::Pour { .. }
+            | Effect::Listen { .. }
+            | Effect::Hang { .. }
+            | Effect::Cut { .. }
+            | Effect::Secure { .. } => {}
             Effect::Connect { leg, to } => self.dial(session, *leg, to),
             Effect::Spawn { leg, command, framing } => self.spawn(session, *leg, command, *framing),
             Effect::Relay { a, b } => {
