@@ -3,7 +3,7 @@
 //!
 //! Everything in this folder is a pure state machine: bytes, datagrams and ticks go in, pieces with the tick of their
 //! release come out, and chance is drawn from a seed. A [`Spec`] is what `--fault` says; [`Impairments`] are all of one
-//! listener; a `Line` is one direction of one session, a chain of [`Stage`]s and what is under way. The driver's half
+//! listener; a `Line` is one direction of one session, a chain of `Stage`s and what is under way. The driver's half
 //! is `drive/impaired.rs`.
 //!
 //! On a stream nothing is lost, made up or put out of order, whatever is asked for, except by an end that was asked for
