@@ -1,7 +1,7 @@
 //! The store: every recorded session in one SQLite file, which several programs may use at once.
 //!
 //! Events are kept as blocks of tape, one row a block and not one an event; a session's row says what it came to, and
-//! [`parts`](schema) say in which blocks it is. [`Store`] opens the file, [`Scribe`] writes to it, and the other files
+//! parts say in which blocks it is. [`Store`] opens the file, [`Scribe`] writes to it, and the other files
 //! read, search and remove.
 
 mod list;

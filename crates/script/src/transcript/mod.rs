@@ -62,7 +62,7 @@ enum Speaker {
     Server,
 }
 
-/// Writes a conversation file from events. It holds at most [`pieces::MOST`] bytes of messages, and forgets sessions
+/// Writes a conversation file from events. It holds at most 4 MiB of messages, and forgets sessions
 /// that have ended.
 #[derive(Debug)]
 pub struct Transcript {
