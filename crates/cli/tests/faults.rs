@@ -106,8 +106,11 @@ fn faults_work_inside_tls() {
     let faults =
         ["--fault", "corrupt:0.2,dir=up", "--fault", "latency:30ms", "--fault", "slicer:3", "--seed", "5"];
     let (server, url) = serve(&[&args[..], &faults].concat());
-    let asked =
-        |url: &str| sockeye(&["ask", url, "00000000000000000000", "--insecure", "--hex"]).run("").ok();
+    let asked = |url: &str| {
+        sockeye(&["ask", url, "00000000000000000000", "--insecure", "--hex", "--frame", "fixed:10"])
+            .run("")
+            .ok()
+    };
     let answer = asked(&url);
     server.says("fault corrupt on what the peer sends: byte=");
     server.says("fault latency on what we send: 30ms");
