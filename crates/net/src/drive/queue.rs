@@ -34,7 +34,7 @@ impl Queue {
     /// Adds what is in a pipe. The queue must be empty: what is in a pipe goes first.
     pub(crate) fn hold(&mut self, pipe: Box<Pipe>, world: &World) {
         debug_assert!(self.is_empty(), "what the pipe holds would overtake what waits");
-        world.waiting.set(world.waiting.get() + pipe.held());
+        world.shared.waits(pipe.held());
         self.pipe = Some(pipe);
     }
 
@@ -45,7 +45,7 @@ impl Queue {
 
     /// So many bytes have left the pipe. An empty one goes back to where it was lent from.
     pub(crate) fn piped(&mut self, count: usize, world: &World) {
-        world.waiting.set(world.waiting.get().saturating_sub(count));
+        world.shared.waits_no_longer(count);
         if let Some(pipe) = self.pipe.take_if(|pipe| pipe.held() == 0) {
             world.pipes.give_back(*pipe);
         }
