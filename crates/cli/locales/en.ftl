@@ -119,7 +119,6 @@ error-contradiction = { $name } and { $other } do not go together
         [self-signed] it makes a certificate by itself: leave one of them out
         [tap] one report goes to stdout: write the other to a file, as in json=FILE
         [json] one report goes to stdout: write the other to a file, as in tap=FILE
-       *[other] pin believes one key, ca the authorities of a file, insecure everybody: keep the one you mean
         [pin] pin believes one key, ca the authorities of a file, insecure everybody: keep the one you mean
         [ca] pin believes one key, ca the authorities of a file, insecure everybody: keep the one you mean
         [insecure] pin believes one key, ca the authorities of a file, insecure everybody: keep the one you mean

@@ -119,7 +119,6 @@ error-contradiction = { $name } 和 { $other } 不能一起用
         [self-signed] 它会自己生成证书：两个只留一个
         [tap] 只有一份报告能写到标准输出：另一份写到文件，例如 json=文件
         [json] 只有一份报告能写到标准输出：另一份写到文件，例如 tap=文件
-       *[other] pin 只信一个公钥，ca 信文件里的 CA，insecure 谁都信：只留你要的那一个
         [pin] pin 只信一个公钥，ca 信文件里的 CA，insecure 谁都信：只留你要的那一个
         [ca] pin 只信一个公钥，ca 信文件里的 CA，insecure 谁都信：只留你要的那一个
         [insecure] pin 只信一个公钥，ca 信文件里的 CA，insecure 谁都信：只留你要的那一个
