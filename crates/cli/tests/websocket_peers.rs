@@ -43,7 +43,7 @@ fn a_python_client_gets_its_messages_as_they_were_over_a_bad_network() {
     let faults = ["--fault", "loss:0.1", "--fault", "latency:20ms~20ms", "--fault", "bandwidth:64k"];
     let server = sockeye(["serve", "ws://127.0.0.1:0", "echo", "--seed", "7", "-v"]).args(faults).start();
     assert_eq!(python("websocket_many.py").arg(server.ready()).run("").ok(), "same\n");
-    server.says("fault loss on what the peer sends: message ");
+    server.says("fault loss on what the peer sends: message=");
 }
 
 /// A Python server on a free port, and its URL.
