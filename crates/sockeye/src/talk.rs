@@ -297,7 +297,8 @@ mod tests {
     fn the_end_of_stdin_is_a_fin_and_reading_goes_on() {
         let mut bench = bench(RAW, |_| {});
         bench.eof();
-        assert!(matches!(bench.out.take_ops()[..], [Op::Finish]));
+        let ops = bench.out.take_ops();
+        assert!(matches!(ops[..], [Op::Effect(Effect::Pour { into: Basin::Stdout }), Op::Finish]), "{ops:?}");
         bench.machine.bytes(Tick::ZERO, PEER, &mut b"late".to_vec(), &mut bench.out).unwrap();
         assert_eq!(bench.out.printed(), b"late");
     }
