@@ -292,6 +292,16 @@ fn other_links_and_ipv6_are_read() {
 }
 
 #[test]
+fn what_was_cut_off_of_a_reset_is_no_loss() {
+    let reset = segment((SERVER, CLIENT), Flag::Rst, (0, 100), b"text");
+    let mut capture = Capture::new(1);
+    capture.tcp((CLIENT, SERVER), Flag::Syn, (99, 0), b"");
+    capture.packet(&reset[..reset.len() - 2], reset.len());
+    let (lines, summary) = told(&capture.bytes, &Options::default());
+    assert!(lines.is_empty() && summary.flaws.is_empty(), "{lines:?}: {:?}", summary.flaws);
+}
+
+#[test]
 fn big_endian_files_are_read() {
     let packet = udp("10.0.0.1:5000".parse().unwrap(), "10.0.0.2:53".parse().unwrap(), b"");
     let mut bytes = vec![0xa1, 0xb2, 0xc3, 0xd4, 0, 2, 0, 4, 0, 0, 0, 0, 0, 0, 0, 0, 0, 4, 0, 0, 0, 0, 0, 1];

@@ -228,7 +228,8 @@ impl<'a> Flows<'a> {
         if head.syn && head.ack.is_some() || speaks && !head.rst {
             self.open(at);
         }
-        if segment.missing > 0 {
+        // What a RST carries is no part of the stream.
+        if segment.missing > 0 && !head.rst {
             self.flaw(Some(at), "cut", segment.missing as u64);
         }
         // Behind what was cut off a FIN would stand in the wrong place.
