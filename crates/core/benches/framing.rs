@@ -5,7 +5,7 @@ use std::hint::black_box;
 
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
 use sockeye_core::framing::Cut;
-use sockeye_core::{Conversation, Framing, Input, Lane, Machine, Outbox, PEER, Tick};
+use sockeye_core::{Conversation, Framing, Input, Lane, Machine, Outbox, PEER, Reflex, Tick};
 
 const MESSAGES: usize = 32;
 const MOST: usize = 1 << 20;
@@ -24,8 +24,8 @@ const KINDS: &[&str] = &[
     "slip",
 ];
 
-/// Says again what it hears.
-struct Echo;
+/// Says again what it hears: one by one, or at once.
+struct Echo(Option<Reflex>);
 
 impl Conversation for Echo {
     fn handle(&mut self, _now: Tick, input: Input<'_>, out: &mut Outbox) {
@@ -36,6 +36,10 @@ impl Conversation for Echo {
 
     fn deadline(&self) -> Option<Tick> {
         None
+    }
+
+    fn reflex(&self) -> Option<Reflex> {
+        self.0
     }
 }
 
@@ -107,12 +111,14 @@ fn joining(criterion: &mut Criterion) {
 fn through_the_machine(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("machine");
     group.throughput(Throughput::Elements(MESSAGES as u64));
-    for kind in ["line", "u16be"] {
+    for (name, kind, reflex) in
+        [("line", "line", None), ("u16be", "u16be", None), ("line at once", "line", Some(Reflex::Echo))]
+    {
         let framing = framing(kind);
         let bytes = stream(framing);
-        let mut machine = Machine::new(Box::new(Echo), Lane::stream(framing), MOST);
+        let mut machine = Machine::new(Box::new(Echo(reflex)), Lane::stream(framing), MOST);
         let mut out = Outbox::new(|| 0);
-        group.bench_function(kind, |bench| {
+        group.bench_function(name, |bench| {
             bench.iter_batched_ref(
                 || bytes.clone(),
                 |bytes| {

@@ -71,4 +71,19 @@ pub trait Conversation {
     /// When `Timeout` is wanted, if at all. Asked again after every `handle`. There is no default body on purpose:
     /// a wrapper that forgot to forward it would lose every timeout in silence.
     fn deadline(&self) -> Option<Tick>;
+
+    /// What becomes of the peer's next messages, where that is the same whatever they say. A run of them may then be dealt
+    /// with at once, and is not shown to `handle`. Asked before every run, and not where somebody watches.
+    fn reflex(&self) -> Option<Reflex> {
+        None
+    }
+}
+
+/// What a conversation does with a message without looking at it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reflex {
+    /// It is sent back.
+    Echo,
+    /// It is dropped.
+    Drop,
 }

@@ -21,7 +21,7 @@ pub mod service;
 pub mod tick;
 pub mod tls;
 
-pub use conversation::{Conversation, Input};
+pub use conversation::{Conversation, Input, Reflex};
 pub use endpoint::{Endpoint, Host, Params, Place};
 pub use event::{Direction, Event, How, Kind, Observer};
 pub use fault::{Code, Fault, Layer, Side};

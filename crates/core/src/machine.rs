@@ -8,10 +8,10 @@
 use std::fmt::Write as _;
 use std::sync::Arc;
 
-use crate::conversation::{Conversation, Input};
+use crate::conversation::{Conversation, Input, Reflex};
 use crate::event::{Direction, Event, How, Kind, Observer};
 use crate::fault::{Code, Fault};
-use crate::framing::{BadFrame, Cut, Framing, LONGEST, Rest};
+use crate::framing::{BadFrame, Cut, Framing, LONGEST, Rest, Run};
 use crate::leg::{Lane, Leg, PEER};
 use crate::outbox::Outbox;
 use crate::peer::SessionId;
@@ -293,8 +293,13 @@ impl Machine {
         out: &mut Outbox,
     ) -> Result<Left, Box<Fault>> {
         let framing = self.lane(leg).framing;
-        let mut at = 0;
+        let (mut at, mut may_react) = (0, leg == PEER);
         while at < bytes.len() && !self.over {
+            if may_react && seen == 0 {
+                may_react = false;
+                at += self.react(framing, &bytes[at..], out);
+                continue;
+            }
             match framing.cut(&mut bytes[at..], seen, self.max as usize) {
                 Cut::Message { start, end, used } => {
                     self.deliver(now, leg, &bytes[at + start..at + end], out);
@@ -317,6 +322,26 @@ impl Machine {
             }
         }
         Ok(Left { start: at, end: at, seen: 0 })
+    }
+
+    /// Deals at once with the messages of the peer that the conversation need not be shown. How many bytes they took.
+    #[inline]
+    fn react(&mut self, framing: Framing, bytes: &[u8], out: &mut Outbox) -> usize {
+        if self.watch.is_some() || self.lane.medium.has_bounds() {
+            return 0;
+        }
+        let Some(reflex) = self.conversation.reflex() else { return 0 };
+        let Some(Run { used, messages }) = framing.run(bytes, self.max as usize) else { return 0 };
+        match reflex {
+            Reflex::Echo if out.bytes().len() + used >= self.burst as usize => return 0,
+            Reflex::Echo => {
+                out.repeat(&bytes[..used], messages);
+                self.messages_out += messages;
+            }
+            Reflex::Drop => {}
+        }
+        self.messages_in += messages;
+        used
     }
 
     /// Delivers what is left when nothing follows.

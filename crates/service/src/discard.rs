@@ -1,6 +1,6 @@
 //! `discard` (RFC 863): whatever comes is thrown away, and nothing is ever sent.
 
-use sockeye_core::{Basin, Conversation, Effect, Input, Outbox, Peer, Service, Tick};
+use sockeye_core::{Basin, Conversation, Effect, Input, Outbox, Peer, Reflex, Service, Tick};
 
 use crate::entry::{Entry, Example, Step};
 
@@ -45,5 +45,9 @@ impl Conversation for Discard {
 
     fn deadline(&self) -> Option<Tick> {
         None
+    }
+
+    fn reflex(&self) -> Option<Reflex> {
+        Some(Reflex::Drop)
     }
 }

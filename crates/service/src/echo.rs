@@ -1,6 +1,6 @@
 //! `echo` (RFC 862): every message goes back as it came. The smallest service: read it first.
 
-use sockeye_core::{Conversation, Input, Outbox, Peer, Service, Tick};
+use sockeye_core::{Conversation, Input, Outbox, Peer, Reflex, Service, Tick};
 
 use crate::entry::{Entry, Example, Step};
 use crate::reflection::Reflection;
@@ -59,5 +59,9 @@ impl Conversation for Mirror {
 
     fn deadline(&self) -> Option<Tick> {
         None
+    }
+
+    fn reflex(&self) -> Option<Reflex> {
+        (self.reflection == Reflection::Free).then_some(Reflex::Echo)
     }
 }

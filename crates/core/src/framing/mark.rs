@@ -6,9 +6,9 @@
 
 use std::fmt;
 
-use memchr::memchr;
+use memchr::{memchr, memchr_iter, memrchr};
 
-use super::{BadFrame, Cut, Rest};
+use super::{BadFrame, Cut, Rest, Run};
 
 /// Up to 8 bytes that stand before or after a payload.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -97,6 +97,16 @@ pub(super) fn cut_before(mark: &[u8], bytes: &[u8], head: usize, seen: usize, ma
         return Cut::Bad(BadFrame::Oversize { size: open as u64 });
     }
     Cut::More { seen: bytes.len(), keep: bytes.len() }
+}
+
+/// All frames at the start of `bytes` that end with this byte, if none of them can be too long.
+#[inline]
+pub(super) fn run_of(end: u8, bytes: &[u8], max: usize) -> Option<Run> {
+    if bytes.len() > max {
+        return None;
+    }
+    let used = memrchr(end, bytes)? + 1;
+    Some(Run { used, messages: memchr_iter(end, &bytes[..used]).count() as u64 })
 }
 
 /// What bytes without their end mark are worth: a last message, if it is not too long.

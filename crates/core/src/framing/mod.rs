@@ -114,6 +114,21 @@ pub trait Cutter {
 
     /// Appends the frame of `message` to `to`. On `Err`, what was appended is dropped by the caller.
     fn wrap(&self, message: &[u8], to: &mut Vec<u8>) -> Result<(), Unframeable>;
+
+    /// The whole frames at the start of `bytes` together, where [`Cutter::wrap`] would make each of them again out of its
+    /// payload, byte for byte, and all of them are within `max`. `None`: look at one after the other.
+    fn run(&self, _bytes: &[u8], _max: usize) -> Option<Run> {
+        None
+    }
+}
+
+/// Frames that lie one behind the other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Run {
+    /// How many bytes they take.
+    pub used: usize,
+    /// How many they are, at least 1.
+    pub messages: u64,
 }
 
 /// The message cannot be carried by the framing: too long for its length field, or not of its fixed size.
@@ -173,6 +188,11 @@ macro_rules! framings {
             #[inline]
             fn dispatch_wrap(&self, message: &[u8], to: &mut Vec<u8>) -> Result<(), Unframeable> {
                 match self { $(Self::$name(cutter) => cutter.wrap(message, to),)* }
+            }
+
+            #[inline]
+            fn dispatch_run(&self, bytes: &[u8], max: usize) -> Option<Run> {
+                match self { $(Self::$name(cutter) => cutter.run(bytes, max),)* }
             }
 
             /// The framing as a user writes it.
@@ -236,6 +256,12 @@ impl Framing {
     #[inline]
     pub fn wrap(&self, message: &[u8], to: &mut Vec<u8>) -> Result<(), Fault> {
         self.dispatch_wrap(message, to).map_err(|Unframeable| self.unframeable(message.len()))
+    }
+
+    /// The whole frames at the start of `bytes` together; see [`Cutter::run`].
+    #[inline]
+    pub fn run(&self, bytes: &[u8], max: usize) -> Option<Run> {
+        self.dispatch_run(bytes, max)
     }
 
     /// The framing's own bound on a payload, in bytes, if its parameters set one (`max:`, `fixed:N`). It holds in place

@@ -4,8 +4,8 @@
 
 use std::fmt;
 
-use super::mark::{cut_before, rest_of};
-use super::{Cut, Cutter, Entry, Example, Framing, Rest, Unframeable, plain};
+use super::mark::{cut_before, rest_of, run_of};
+use super::{Cut, Cutter, Entry, Example, Framing, Rest, Run, Unframeable, plain};
 
 /// Messages that end at a zero byte.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,6 +34,11 @@ impl Cutter for Nul {
         to.extend_from_slice(message);
         to.push(0);
         Ok(())
+    }
+
+    #[inline]
+    fn run(&self, bytes: &[u8], max: usize) -> Option<Run> {
+        run_of(0, bytes, max)
     }
 }
 
