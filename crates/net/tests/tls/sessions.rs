@@ -237,3 +237,30 @@ async fn a_cut_is_a_cut_on_both_sides() {
     let error = stream.read(&mut heard).await.unwrap_err();
     assert_eq!(code_of(&error), Code::Reset);
 }
+
+/// Much is read ahead of what TLS asks for. What came before a record that is none still counts, and then it is told.
+#[tokio::test]
+async fn what_came_whole_before_a_broken_record_is_read_and_then_the_fault() {
+    let made = Made::usual();
+    for size in [0, 1, 16_384, 16_385, 200_000, 1 << 20] {
+        let sent = noise(7, size);
+        let ours = sent.clone();
+        let (address, _server) = raw_server(&made.path("server.pem"), Versions::Both, move |mut stream| {
+            let ours = ours.clone();
+            async move {
+                stream.write_all(&ours).await.unwrap();
+                stream.flush().await.unwrap();
+                // Application data by its head, and noise within.
+                let record = [&[23, 3, 3, 0, 40][..], &[7; 40]].concat();
+                stream.get_mut().0.write_all(&record).await.unwrap();
+                let _until_told = stream.get_mut().0.read(&mut [0; 1]).await;
+            }
+        })
+        .await;
+        let (mut stream, _) = call(&format!("tls://{address}?insecure")).await.unwrap();
+        let mut heard = Vec::new();
+        let error = stream.read_to_end(&mut heard).await.unwrap_err();
+        assert!(heard == sent, "{} of {size} bytes", heard.len());
+        assert_eq!(code_of(&error), Code::TlsBroken, "{error}");
+    }
+}

@@ -1,13 +1,14 @@
 //! A stream inside TLS: bytes in, bytes out, the end of each direction its own, and errors that say what happened.
 
 use std::fmt;
-use std::io::{self, ErrorKind};
-use std::pin::Pin;
+use std::future::Future;
+use std::io::{self, ErrorKind, Read};
+use std::pin::{Pin, pin};
 use std::task::{Context, Poll, ready};
 
 use rustls::{CommonState, ProtocolVersion};
 use sockeye_core::tls::Trust;
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf};
 
 use super::first::First;
 use super::refusal::{self, Other};
@@ -22,15 +23,52 @@ const SEARCH: usize = 64 * 1024;
 /// The label of what is exported to bind a login (RFC 9266 section 2).
 const BINDING: &[u8] = b"EXPORTER-Channel-Binding";
 
-/// A connection below TLS. While the handshake goes on it keeps how the peer began.
+/// How much is read at once of a peer that sends much. TLS asks for 4 KiB at a time, which is a quarter of a record.
+const AHEAD: usize = 64 * 1024;
+
+/// A connection below TLS. While the handshake goes on it keeps how the peer began; later, while the peer sends more than
+/// is asked for, what was read ahead.
 pub(super) struct Wire {
     pub(super) stream: Stream,
     first: Option<Box<First>>,
+    ahead: Option<Box<Ahead>>,
+    /// Whether the last read brought all that was asked for: more will be there.
+    is_full: bool,
+}
+
+/// Bytes that TLS has not asked for yet. There are none while a session is idle.
+struct Ahead {
+    bytes: Vec<u8>,
+    at: usize,
 }
 
 impl Wire {
     pub(super) fn new(stream: Stream) -> Self {
-        Self { stream, first: Some(Box::default()) }
+        Self { stream, first: Some(Box::default()), ahead: None, is_full: false }
+    }
+
+    /// Hands out what was read ahead, if anything was.
+    fn take_ahead(&mut self, buf: &mut ReadBuf<'_>) -> bool {
+        let Some(ahead) = &mut self.ahead else { return false };
+        let left = &ahead.bytes[ahead.at..];
+        let count = left.len().min(buf.remaining());
+        buf.put_slice(&left[..count]);
+        ahead.at += count;
+        if ahead.at == ahead.bytes.len() {
+            self.ahead = None;
+        }
+        true
+    }
+
+    /// Reads as much as there is.
+    fn poll_read_ahead(&mut self, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        self.is_full = false;
+        let mut bytes = Vec::with_capacity(AHEAD);
+        let count = ready!(pin!(self.stream.read_buf(&mut bytes)).poll(cx))?;
+        self.is_full = count == AHEAD;
+        self.ahead = (count > 0).then(|| Box::new(Ahead { bytes, at: 0 }));
+        self.take_ahead(buf);
+        Poll::Ready(Ok(()))
     }
 
     /// How the peer began; nothing, once the handshake is over.
@@ -45,8 +83,15 @@ impl AsyncRead for Wire {
         cx: &mut Context<'_>,
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
+        if self.take_ahead(buf) {
+            return Poll::Ready(Ok(()));
+        }
+        if self.is_full && self.first.is_none() {
+            return self.poll_read_ahead(cx, buf);
+        }
         let before = buf.filled().len();
         ready!(Pin::new(&mut self.stream).poll_read(cx, buf))?;
+        self.is_full = buf.remaining() == 0;
         if let Some(first) = &mut self.first {
             first.push(&buf.filled()[before..]);
             if !first.may_be_tls() {
@@ -90,6 +135,8 @@ pub struct TlsStream {
     inner: tokio_rustls::TlsStream<Wire>,
     end: End,
     trust: Trust,
+    /// What the next read will say, instead of reading.
+    late: Option<io::Error>,
 }
 
 /// How far the peer's direction has come.
@@ -107,7 +154,7 @@ impl TlsStream {
     pub(super) fn new(inner: impl Into<tokio_rustls::TlsStream<Wire>>, trust: Trust) -> Self {
         let mut inner = inner.into();
         inner.get_mut().0.first = None;
-        Self { inner, end: End::Open, trust }
+        Self { inner, end: End::Open, trust, late: None }
     }
 
     /// What carries it.
@@ -145,6 +192,35 @@ impl TlsStream {
     /// Whether the peer ended without `close_notify`.
     pub(crate) fn is_truncated(&self) -> bool {
         self.end == End::Truncated
+    }
+
+    /// Adds further records that are here already to a read that brought something. What is wrong with one of them is told
+    /// by the next read.
+    fn read_on(&mut self, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>, before: usize) {
+        let mut known = before;
+        while buf.filled().len() > known && buf.remaining() > 0 && self.inner.get_ref().0.ahead.is_some() {
+            known = buf.filled().len();
+            if let Poll::Ready(Err(error)) = Pin::new(&mut self.inner).poll_read(cx, buf) {
+                self.late = Some(error);
+            }
+        }
+    }
+
+    /// What came whole before something was wrong is still read. Only then is it told.
+    fn read_left(&mut self, buf: &mut ReadBuf<'_>, error: io::Error) -> io::Result<()> {
+        let room = buf.initialize_unfilled();
+        let read = match &mut self.inner {
+            tokio_rustls::TlsStream::Client(inner) => inner.get_mut().1.reader().read(room),
+            tokio_rustls::TlsStream::Server(inner) => inner.get_mut().1.reader().read(room),
+        };
+        match read {
+            Ok(count) if count > 0 => {
+                buf.advance(count);
+                self.late = Some(error);
+                Ok(())
+            }
+            _ => Err(error),
+        }
     }
 
     /// Why the peer is believed.
@@ -209,7 +285,18 @@ impl AsyncRead for TlsStream {
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         let before = buf.filled().len();
-        match ready!(Pin::new(&mut self.inner).poll_read(cx, buf)) {
+        let read = match self.late.take() {
+            Some(error) => Err(error),
+            None => ready!(Pin::new(&mut self.inner).poll_read(cx, buf)),
+        };
+        let read = match read {
+            Ok(()) => {
+                self.read_on(cx, buf, before);
+                Ok(())
+            }
+            Err(error) => self.read_left(buf, error),
+        };
+        match read {
             Ok(()) => {
                 if buf.filled().len() == before && buf.remaining() > 0 && self.end == End::Open {
                     self.end = End::Closed;
