@@ -90,9 +90,9 @@ def generator(bench):
         table(f"generator-64x{flight}", (f"64 connections, {flight} in flight, against {EPOLL}",
                                          f"64 个连接，每个 {flight} 条在途，对 {EPOLL}"),
               echo_server(bench, EPOLL), Goal(0.95, C_LOAD), clients)
-    clients = ours("*1\r\n$4\r\nPING", "-F", "crlf", "--connections", 50, "--expect", "+PONG")
-    clients[REDIS_BENCHMARK] = ["redis-benchmark", "-p", PORT, "-c", 50, "-n", 300_000, "-t", "ping_mbulk", "--csv"]
-    clients[C_LOAD] = load(bench, "tcp", "-c", 50, "-d", SECONDS, *PING)
+    clients = ours("PING", "-F", "crlf", "--connections", 50, "--expect", "+PONG")
+    clients[REDIS_BENCHMARK] = ["redis-benchmark", "-p", PORT, "-c", 50, "-n", 300_000, "-t", "ping_inline", "--csv"]
+    clients[C_LOAD] = load(bench, "tcp", "-c", 50, "-d", SECONDS, "-m", "PING\\r\\n", "-a", "+PONG\\r\\n")
     table("generator-redis", ("50 connections, 1 in flight, against redis PING", "50 个连接，每个 1 条在途，对 redis PING"),
           echo_server(bench, REDIS), Goal(1.4, REDIS_BENCHMARK), clients)
     return Suite("generator", title, note, tables)

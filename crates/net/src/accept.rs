@@ -34,6 +34,7 @@ const TELL: Duration = Duration::from_secs(1);
 pub(crate) async fn run(plan: Rc<Plan>, listener: Listener, _door: watch::Receiver<()>) {
     let mut stop = plan.stop.subscribe();
     let mut told = None;
+    let ours = listener.ours();
     loop {
         while plan.world.is_held_up(false) && !*stop.borrow() {
             tokio::time::sleep(BLOCKED).await;
@@ -45,7 +46,7 @@ pub(crate) async fn run(plan: Rc<Plan>, listener: Listener, _door: watch::Receiv
         };
         match accepted {
             Ok((stream, remote)) => {
-                admit(&plan, stream, remote);
+                admit(&plan, stream, ours.as_ref(), remote);
                 if listener.is_spent() {
                     plan.stop.send_replace(true);
                 }
@@ -65,9 +66,16 @@ pub(crate) async fn run(plan: Rc<Plan>, listener: Listener, _door: watch::Receiv
     }
 }
 
-/// Starts a session for a stream, if there is a place for it.
-fn admit(plan: &Rc<Plan>, mut stream: Stream, remote: Address) {
+/// Starts a session for a stream, if there is a place for it. `ours` is our end, if it is the same for all.
+fn admit(plan: &Rc<Plan>, mut stream: Stream, ours: Option<&Address>, remote: Address) {
     let world = &plan.world;
+    let link = |id, stream: Stream, remote| {
+        let stream = stream.tapped(world.tap(id, PEER));
+        match ours {
+            Some(ours) => Link::between(stream, ours.clone(), remote),
+            None => Link::new(stream, remote),
+        }
+    };
     let accepted = |id, link: &Link| {
         let (transport, local, remote) = (link.stream.transport(), &link.local, &link.remote);
         world.show(id, Kind::Accepted { transport, local, remote });
@@ -75,7 +83,7 @@ fn admit(plan: &Rc<Plan>, mut stream: Stream, remote: Address) {
     if plan.layers.is_empty() {
         let Some(slot) = plan.enter(&remote) else { return };
         let id = World::number();
-        let link = Link::new(stream.tapped(world.tap(id, PEER)), remote);
+        let link = link(id, stream, remote);
         accepted(id, &link);
         return begin(plan, id, slot, link);
     }
@@ -83,7 +91,7 @@ fn admit(plan: &Rc<Plan>, mut stream: Stream, remote: Address) {
     match plan.guard.greet(known, plan.layers.logins(), world.clock.now()) {
         Ok(place) => {
             let id = World::number();
-            let link = Link::new(stream.tapped(world.tap(id, PEER)), remote);
+            let link = link(id, stream, remote);
             accepted(id, &link);
             let entrant = Entrant::new(world, &plan.guard, place, link.remote.clone());
             tokio::task::spawn_local(greet(Rc::clone(plan), id, entrant, link));

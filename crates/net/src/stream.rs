@@ -431,6 +431,11 @@ impl Listener {
         matches!(self, Self::Stdio(taken) if taken.get())
     }
 
+    /// Our end of every connection it accepts, where that is the same for all: not at a wildcard address.
+    pub(crate) fn ours(&self) -> Option<Address> {
+        self.local().ok().filter(|local| matches!(local, Address::Ip(local) if !local.ip().is_unspecified()))
+    }
+
     /// Where it listens.
     pub fn local(&self) -> io::Result<Address> {
         match self {

@@ -9,7 +9,7 @@ use sockeye_core::{Code, Direction, Kind, OPERATOR, PEER};
 
 use crate::drive::port::Port;
 use crate::drive::session::{NEVER, Session, Stage, Turn};
-use crate::drive::side::Side;
+use crate::drive::side::{Fin, Side};
 use crate::errno;
 use crate::world::Lent;
 
@@ -47,12 +47,21 @@ impl Session {
             self.until = self.until.max(due + FLUSH);
         }
         let (mut owed, given_up) = (false, self.is_given_up());
+        let is_last = self.others.is_empty() && self.legs.is_none();
         let others = self.others.iter_mut().filter(|side| side.leg != OPERATOR);
         for side in std::iter::once(&mut self.peer).chain(others) {
             if side.leg != PEER {
                 side.finish();
             }
             let before = side.bytes_out;
+            if is_last && side.is_closed_by_dropping() {
+                side.fin = Fin::Sent;
+                world.show(
+                    self.id,
+                    Kind::HalfClosed { leg: side.leg, direction: Direction::Out, farewell: None },
+                );
+                continue;
+            }
             match side.poll_flush(cx, &world) {
                 // What TLS or a WebSocket has taken cannot be cleared: a peer that reads nothing would keep the session.
                 Poll::Pending if given_up && side.leg == PEER => side.port = Port::Gone,

@@ -155,6 +155,13 @@ impl Side {
         }
     }
 
+    /// Whether nothing is left but our FIN, which the system sends by itself when the socket is closed: the peer has ended
+    /// its side and all it sent was read, so it is not answered with an RST.
+    pub(crate) fn is_closed_by_dropping(&self) -> bool {
+        let is_plain = matches!(&self.port, Port::Stream(stream) if stream.descriptor().is_some());
+        is_plain && self.eof && self.fin == Fin::Wanted && self.is_drained() && self.faults.is_none()
+    }
+
     /// Whether both directions have ended and nothing is owed.
     pub(crate) fn is_done(&self) -> bool {
         matches!(self.port, Port::Gone) || (self.eof && self.fin == Fin::Sent)

@@ -103,6 +103,11 @@ impl Link {
     /// A connection without layers.
     pub(crate) fn new(stream: Stream, remote: Address) -> Self {
         let local = stream.local().unwrap_or(Address::Unix(None));
+        Self::between(stream, local, remote)
+    }
+
+    /// A connection without layers whose ends are known.
+    pub(crate) fn between(stream: Stream, local: Address, remote: Address) -> Self {
         Self { stream, local, remote, user: None }
     }
 }
