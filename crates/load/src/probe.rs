@@ -63,6 +63,21 @@ async fn learning(plan: &mut Plan, wish: Wish) -> Result<(), Fault> {
     Ok(())
 }
 
+/// Whether a connection comes about at all: what steps hear is not known before they are played. Fails as dialling does.
+pub fn reach(plan: &Plan) -> Result<(), Fault> {
+    let broken = |error: std::io::Error| Fault::new(Code::Internal, "runtime").detail(error);
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(broken)?;
+    let subject = format!("bench {}", plan.endpoint.bare());
+    let dialled = runtime.block_on(dialled(plan)).map_err(|fault| fault.doing(subject));
+    dialled.map(|mut channel| channel.finish())
+}
+
+async fn dialled(plan: &Plan) -> Result<Channel, Fault> {
+    let target = Target::new(&plan.endpoint)?;
+    let options = Options { timeout: Some(plan.timeout), message: plan.max, ..Options::default() };
+    target.dial(options, &|_| ()).await.map(Channel::of)
+}
+
 /// Answers that are always this.
 fn same(plan: &Plan, answer: &[u8]) -> Result<Deck, Fault> {
     Deck::exactly(plan.lane.framing, answer, plan.bound())
@@ -82,10 +97,7 @@ impl Asked {
 
 /// Sends the message of this number on a connection of its own.
 async fn ask(plan: &Plan, number: u64) -> Result<Asked, Fault> {
-    let target = Target::new(&plan.endpoint)?;
-    let options = Options { timeout: Some(plan.timeout), message: plan.max, ..Options::default() };
-    let conn = target.dial(options, &|_| ()).await?;
-    let mut channel = Channel::of(conn);
+    let mut channel = dialled(plan).await?;
     let mut cursor = Cursor::new(0);
     (0..number).for_each(|_| cursor.go_on(&plan.sent));
     let mut wire = Vec::new();

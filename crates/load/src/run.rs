@@ -214,7 +214,7 @@ impl<'a> Sum<'a> {
                 Pace::Rate(rate) => Some(rate),
             },
             message_bytes: plan.sent.mean_size(),
-            verified: plan.answers.word().to_owned(),
+            verified: plan.steps.as_ref().map_or(plan.answers.word(), |steps| steps.verified()).to_owned(),
             began: self.began,
             elapsed,
             warmup: plan.warmup.as_secs_f64(),
@@ -227,6 +227,10 @@ impl<'a> Sum<'a> {
             service: self.all.service.as_ref().map(Times::of),
             connecting: Times::of(&self.all.connecting),
             errors: self.all.errors.iter().map(|(code, count)| (code.word().to_owned(), *count)).collect(),
+            samples: self.all.samples,
+            steps_of: plan.steps.as_ref().map(|steps| steps.name().to_owned()),
+            messages_out: self.all.messages_out,
+            messages_in: self.all.messages_in,
             unsent: self.unsent,
             client_bound: self.cpu.iter().any(|share| *share >= BOUND),
             cpu: self.cpu,
@@ -262,6 +266,7 @@ mod tests {
             sent: Deck::given(Framing::RAW, b"x", 1024).unwrap(),
             answers: Answers::Echo,
             parting: Parting::Fin,
+            steps: None,
         };
         let shares = shares(&plan);
         assert_eq!(shares.iter().map(|share| share.seats.len()).collect::<Vec<_>>(), [3, 3, 4]);

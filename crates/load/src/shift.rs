@@ -214,6 +214,8 @@ impl Shift {
             }
             desk.tally.bytes_in = 0;
             desk.tally.bytes_out = 0;
+            desk.tally.messages_in = 0;
+            desk.tally.messages_out = 0;
         }
         self.cpu = (now, usage::thread_time());
         self.phase = Phase::Measuring;

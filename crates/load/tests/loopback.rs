@@ -74,6 +74,7 @@ fn plan(at: &str, framing: &str, requests: u64) -> Plan {
         sent: Deck::made_up(framing, sizes, Numbering::Numbered, 7, MAX).unwrap(),
         answers: Answers::Any { size: 1 },
         parting: Parting::Fin,
+        steps: None,
     }
 }
 
