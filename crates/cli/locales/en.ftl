@@ -1284,6 +1284,7 @@ bench-best = { $rate } is the highest rate that keeps { $promise }
 bench-no-best = no rate keeps { $promise }
 bench-failed = FAILED  { $condition }: it is { $actual }
 bench-passed = ok      { $condition }: it is { $actual }
+bench-asking = waiting for a first answer
 bench-opening = opening connections
 bench-warming = warming up
 bench-waiting = waiting for the last answers

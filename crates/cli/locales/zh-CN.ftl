@@ -1323,6 +1323,7 @@ bench-best = 能守住 { $promise } 的最高速率是 { $rate }
 bench-no-best = 没有速率能守住 { $promise }
 bench-failed = 未通过  { $condition }：实际是 { $actual }
 bench-passed = 通过    { $condition }：实际是 { $actual }
+bench-asking = 等待第一个回答
 bench-opening = 正在建立连接
 bench-warming = 正在预热
 bench-waiting = 正在等最后的回答

@@ -21,6 +21,9 @@ use crate::seat::{Seat, State};
 /// How often a thread looks at what nobody wakes it for, in nanoseconds.
 pub(crate) const GLANCE: Nanos = 10_000_000;
 
+/// What is looked at more seldom where there are many connections: so much later for each, in nanoseconds.
+const LOOK: Nanos = 10_000;
+
 /// Messages that are due within this time, in nanoseconds, are sent together.
 const GRAIN: Nanos = 20_000;
 
@@ -28,7 +31,8 @@ const GRAIN: Nanos = 20_000;
 pub(crate) struct Crew {
     pub(crate) desk: Desk,
     pub(crate) clock: Clock,
-    pub(crate) target: Rc<Target>,
+    /// Where connections go to, from one address of ours each.
+    pub(crate) targets: Vec<Rc<Target>>,
     board: Arc<Board>,
     pub(crate) seats: Vec<Seat>,
     /// How many there are.
@@ -42,6 +46,8 @@ pub(crate) struct Crew {
     pub(crate) dialling: usize,
     pub(crate) open: usize,
     pub(crate) settled: usize,
+    /// Those that are to be opened anew after a while.
+    pub(crate) resting: usize,
     /// Those that can take a message of the schedule.
     free: VecDeque<u32>,
     touched: Vec<u32>,
@@ -56,7 +62,7 @@ impl Crew {
     pub(crate) fn new(
         desk: Desk,
         clock: Clock,
-        target: Rc<Target>,
+        targets: Vec<Rc<Target>>,
         seats: std::ops::Range<usize>,
     ) -> Result<Self, Fault> {
         let board = Arc::new(Board::default());
@@ -70,7 +76,7 @@ impl Crew {
         Ok(Self {
             desk,
             clock,
-            target,
+            targets,
             board,
             count,
             first,
@@ -80,6 +86,7 @@ impl Crew {
             dialling: 0,
             open: 0,
             settled: if connects { seats.len() } else { 0 },
+            resting: 0,
             free: VecDeque::new(),
             touched: Vec::new(),
             alarms: BinaryHeap::new(),
@@ -272,11 +279,14 @@ impl Crew {
     fn glance(&mut self, now: Nanos) {
         self.glanced = now;
         let patience = Nanos::try_from(self.desk.plan.timeout.as_nanos()).unwrap_or(Nanos::MAX);
-        let look = now >= self.looked + (patience / 16).clamp(GLANCE, 10 * GLANCE);
+        let look = now >= self.looked + (patience / 16).clamp(GLANCE, 10 * GLANCE) + Nanos::from(self.count) * LOOK;
         if look {
             self.looked = now;
         }
         let plays = self.desk.plan.steps.is_some();
+        if !look && !plays && self.resting == 0 {
+            return;
+        }
         for number in 0..self.count {
             let seat = &mut self.seats[number as usize];
             if plays && let State::Open(line) = &seat.state {
@@ -287,6 +297,7 @@ impl Crew {
             match &mut seat.state {
                 State::Resting(until) if *until <= now => {
                     seat.state = State::Shut;
+                    self.resting -= 1;
                     if self.schedule.is_some() && self.desk.plan.mode == Mode::Connect {
                         self.make_free(number);
                     } else if self.desk.sending || self.desk.from == Nanos::MAX {

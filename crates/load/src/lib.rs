@@ -35,6 +35,7 @@ pub mod schedule;
 pub mod search;
 mod seat;
 mod shift;
+mod sources;
 mod tally;
 mod usage;
 

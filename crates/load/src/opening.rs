@@ -40,7 +40,8 @@ impl Crew {
         let handshakes = Handshakes::default();
         let options =
             Options { timeout: Some(plan.timeout), handshakes, message: plan.max, ..Options::default() };
-        let target = Rc::clone(&self.target);
+        let turn = (self.first + index as usize) % self.targets.len();
+        let target = Rc::clone(&self.targets[turn]);
         let seat = &mut self.seats[index as usize];
         seat.due = due;
         seat.state = State::Dialling(Box::pin(async move { target.dial(options, &|_| ()).await }), now);
@@ -86,6 +87,10 @@ impl Crew {
             self.open -= 1;
             line.give_up(code, now, &mut self.desk);
         }
+        if code == Code::WrongAnswer {
+            // Somebody is there, and talks.
+            self.seats[index as usize].failures = 0;
+        }
         self.rest(index, now);
     }
 
@@ -95,6 +100,7 @@ impl Crew {
         let wait = REST.0.saturating_mul(1 << seat.failures.min(16)).min(REST.1);
         seat.failures += 1;
         seat.state = State::Resting(now + wait);
+        self.resting += 1;
     }
 
     /// A connection has carried its message and its answer.

@@ -34,6 +34,8 @@ pub trait Watch {
 /// How far a run is.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Moment {
+    /// The first messages are asked, to learn what answers are like.
+    Asking,
     /// Connections are being opened.
     Opening,
     /// It sends, and nothing counts yet. So long it will last, in seconds.
@@ -242,15 +244,14 @@ impl<'a> Sum<'a> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
     use crate::message::Deck;
     use crate::plan::{Answers, Parting};
     use sockeye_core::{Framing, Lane};
 
-    #[test]
-    fn shares_add_up_to_the_whole() {
-        let plan = Plan {
+    pub(crate) fn plan() -> Plan {
+        Plan {
             endpoint: "127.0.0.1:1".parse().unwrap(),
             lane: Lane::stream(Framing::RAW),
             mode: Mode::Exchange,
@@ -267,7 +268,12 @@ mod tests {
             answers: Answers::Echo,
             parting: Parting::Fin,
             steps: None,
-        };
+        }
+    }
+
+    #[test]
+    fn shares_add_up_to_the_whole() {
+        let plan = plan();
         let shares = shares(&plan);
         assert_eq!(shares.iter().map(|share| share.seats.len()).collect::<Vec<_>>(), [3, 3, 4]);
         assert_eq!(shares.iter().map(|share| share.requests).sum::<u64>(), 100);

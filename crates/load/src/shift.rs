@@ -17,7 +17,7 @@ use crate::desk::Desk;
 use crate::plan::{Mode, Pace, Plan};
 use crate::schedule::{Nanos, Schedule, messages};
 use crate::tally::{Service, Tally};
-use crate::usage;
+use crate::{sources, usage};
 
 /// Nanoseconds of a second.
 const SECOND: Nanos = 1_000_000_000;
@@ -92,11 +92,12 @@ pub(crate) fn work(
     let broken = |error: std::io::Error| Fault::new(Code::Internal, "runtime").detail(error);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(broken)?;
     let entered = runtime.enter();
-    let target = Rc::new(Target::new(&plan.endpoint)?);
+    let endpoints = sources::endpoints(plan);
+    let targets = endpoints.iter().map(|to| Target::new(to).map(Rc::new)).collect::<Result<Vec<_>, _>>()?;
     let plan = Rc::new(plan.clone());
     let service = if matches!(plan.pace, Pace::Rate(_)) { Service::Apart } else { Service::Same };
     let desk = Desk::new(Rc::clone(&plan), Tally::new(service));
-    let crew = Crew::new(desk, clock, target, share.seats.clone())?;
+    let crew = Crew::new(desk, clock, targets, share.seats.clone())?;
     let mut shift = Shift {
         plan,
         share: share.clone(),

@@ -83,7 +83,7 @@ fn alike(plan: &Plan, size: usize) -> Deck {
 }
 
 fn load(mut plan: Plan, wish: Wish) -> Result<Report, Fault> {
-    learn(&mut plan, wish)?;
+    learn(&mut plan, wish, &AtomicBool::new(false))?;
     run(&plan, &Arc::new(AtomicBool::new(false)), &Silent)
 }
 
@@ -151,6 +151,40 @@ fn a_fixed_rate_sends_every_message_and_tells_both_times() {
     let report = learning(plan);
     assert_eq!((report.requests, report.unsent, errors(&report)), (300, 0, vec![]));
     assert_eq!(report.service.unwrap().count, 300);
+}
+
+/// The time that this share of all was at most.
+fn at(times: &sockeye_load::histogram::Times, quantile: f64) -> f64 {
+    times.at(quantile).unwrap()
+}
+
+#[test]
+fn a_stall_shows_from_the_intended_time_and_not_from_the_time_of_sending() {
+    // The hundredth message is answered half a second late, on the only connection.
+    let at_url = server(|mut stream| {
+        let (mut buffer, mut lines) = ([0; 4096], 0);
+        while let Ok(count @ 1..) = stream.read(&mut buffer) {
+            let before = lines / 100;
+            lines += buffer[..count].iter().filter(|byte| **byte == b'\n').count();
+            if before == 0 && lines / 100 == 1 {
+                thread::sleep(Duration::from_millis(500));
+            }
+            if stream.write_all(&buffer[..count]).is_err() {
+                return;
+            }
+        }
+    });
+    let mut plan = plan(&at_url, "line", 400);
+    (plan.pace, plan.connections, plan.pipeline, plan.threads) = (Pace::Rate(400.0), 1, 1, 1);
+    let report = learning(plan);
+    assert_eq!((report.requests, report.unsent, errors(&report)), (400, 0, vec![]));
+    let service = report.service.unwrap();
+    // About two hundred were due meanwhile, and waited a quarter of a second on average; one was asked and not answered.
+    // A machine that is slow makes more of them wait, not fewer.
+    assert!(at(&report.latency, 0.9) > 0.2 && report.latency.max > 0.45, "{:?}", report.latency);
+    assert!(report.latency.mean > 0.03, "{:?}", report.latency);
+    assert!(service.max > 0.45, "{service:?}");
+    assert!(at(&service, 0.9) < at(&report.latency, 0.9), "{service:?}");
 }
 
 #[test]
@@ -334,7 +368,7 @@ fn lost_datagrams_are_time_outs_and_second_copies_are_wrong() {
 fn a_stop_ends_it_early_and_what_was_measured_is_told() {
     let mut plan = plan(&echo(), "line", 1);
     (plan.requests, plan.duration) = (None, Duration::from_hours(1));
-    learn(&mut plan, Wish::Learn(None)).unwrap();
+    learn(&mut plan, Wish::Learn(None), &AtomicBool::new(false)).unwrap();
     let stop = Arc::new(AtomicBool::new(false));
     let report = run(&plan, &stop, &StopsAfterOne(Arc::clone(&stop))).unwrap();
     assert!(report.cut_short && report.requests > 0);

@@ -77,8 +77,12 @@ pub(crate) fn run(desk: &Desk<'_>, matches: &ArgMatches) -> Result<Ended, Fault>
     Ok(ended(&outcome))
 }
 
-/// How the program ends: 1 if a condition is met, as an unanswered `ask` if nothing was answered at all.
+/// How the program ends: by the signal that ended the run, 1 if a condition is met, as an unanswered `ask` if nothing was
+/// answered at all.
 fn ended(outcome: &Outcome) -> Ended {
+    if let Some(number) = outcome.signal {
+        return Ended::Normally(End::Signal(number));
+    }
     if outcome.has_failed() {
         return Ended::Told(exit::FAILED);
     }

@@ -165,3 +165,122 @@ impl Conversation for Player {
         self.play.deadline()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use sockeye_core::Input;
+
+    use super::*;
+    use crate::play::bench::{Bench, Draft, LINE, RAW};
+    use crate::play::Ended;
+    use crate::play::failure::Kind;
+
+    fn rounds(draft: Draft, comparing: Comparing) -> Rounds {
+        Rounds::new(&draft.program(), Options::default(), comparing).unwrap()
+    }
+
+    fn bench(draft: Draft, comparing: Comparing, lane: sockeye_core::Lane) -> Bench {
+        let (player, outcome) = rounds(draft, comparing).player(3);
+        Bench::of(Box::new(player), outcome, lane)
+    }
+
+    fn begin(bench: &mut Bench, number: &str) {
+        bench.input(Input::Command(number));
+    }
+
+    fn ended(bench: &Bench) -> Ended {
+        bench.outcome.take().unwrap()
+    }
+
+    fn question() -> Draft {
+        Draft::client().send(0, b"hi").expect(0, b"ho")
+    }
+
+    #[test]
+    fn rounds_follow_one_another_on_one_connection() {
+        let mut bench = bench(question(), Comparing::Strict, LINE);
+        for round in 1..=3 {
+            begin(&mut bench, "000000000001");
+            assert!(bench.outcome.take().is_none());
+            bench.come(PEER, b"ho\n");
+            let ended = ended(&bench);
+            assert!(ended.result.is_ok() && ended.steps == 2, "{round}");
+        }
+        assert_eq!(bench.bytes(PEER), b"hi\nhi\nhi\n");
+        assert!(!bench.is_over);
+    }
+
+    #[test]
+    fn what_comes_between_rounds_belongs_to_the_next() {
+        let mut bench = bench(question(), Comparing::Strict, LINE);
+        begin(&mut bench, "1");
+        bench.come(PEER, b"ho\nho\nxx\n");
+        assert!(ended(&bench).result.is_ok());
+        begin(&mut bench, "2");
+        assert!(ended(&bench).result.is_ok());
+        begin(&mut bench, "3");
+        assert_eq!(ended(&bench).result.unwrap_err().kind, Kind::Differs);
+    }
+
+    #[test]
+    fn nothing_may_come_where_no_step_hears() {
+        let deaf = || Draft::client().send(0, b"hi");
+        let mut strict = bench(deaf(), Comparing::Strict, LINE);
+        let mut lenient = bench(deaf(), Comparing::Lenient, LINE);
+        for (bench, kind) in [(&mut strict, Some(Kind::Leftover)), (&mut lenient, None)] {
+            begin(bench, "1");
+            assert!(ended(bench).result.is_ok());
+            bench.come(PEER, b"ho\n");
+            begin(bench, "2");
+            assert_eq!(ended(bench).result.err().map(|failure| failure.kind), kind);
+        }
+    }
+
+    #[test]
+    fn who_is_lenient_takes_what_comes() {
+        for (lane, came) in [(LINE, &b"no\n"[..]), (RAW, b"no")] {
+            let mut bench = bench(question(), Comparing::Lenient, lane);
+            for _ in 0..2 {
+                begin(&mut bench, "1");
+                assert!(bench.outcome.take().is_none());
+                bench.come(PEER, came);
+                assert!(ended(&bench).result.is_ok());
+            }
+        }
+    }
+
+    #[test]
+    fn a_round_that_waits_in_vain_fails_by_its_own_time() {
+        let mut bench = bench(question(), Comparing::Strict, LINE);
+        begin(&mut bench, "1");
+        assert!(bench.wait());
+        assert_eq!(ended(&bench).result.unwrap_err().kind, Kind::Timeout);
+    }
+
+    #[test]
+    fn an_end_between_rounds_is_seen_by_the_next() {
+        let mut bench = bench(question(), Comparing::Strict, LINE);
+        begin(&mut bench, "1");
+        bench.come(PEER, b"ho\n");
+        assert!(ended(&bench).result.is_ok());
+        bench.eof(PEER);
+        begin(&mut bench, "2");
+        assert_eq!(ended(&bench).result.unwrap_err().kind, Kind::EarlyEof);
+    }
+
+    #[test]
+    fn only_one_peer_that_connects_can_be_played() {
+        let refused = |draft: Draft| {
+            let program = draft.program();
+            Rounds::new(&program, Options::default(), Comparing::Strict).err().unwrap().why
+        };
+        let two = Draft::peers(&["a", "b"]).send(0, b"x").send(1, b"y");
+        assert_eq!(refused(two), Why::Several);
+        let listens = Draft::client().peer("s", Role::Listen, "tcp://127.0.0.1:1").send(0, b"x");
+        assert_eq!(refused(listens), Why::Listens);
+        let secures = Draft::client().step(0, Op::StartTls("".into())).send(0, b"x");
+        assert_eq!(refused(secures), Why::Upgrades);
+        assert!(!rounds(question(), Comparing::Strict).ends_connection());
+        assert!(rounds(question().step(0, Op::Eof), Comparing::Strict).ends_connection());
+    }
+}

@@ -184,9 +184,10 @@ pub fn run(request: &Request, watch: &dyn Watch, views: &Views) -> Result<Outcom
         told.store(number, Ordering::Relaxed);
         ending.store(true, Ordering::Relaxed);
     });
+    watch.moment(&Moment::Asking);
     match order.wish {
-        Some(wish) => sockeye_load::learn(&mut order.plan, wish)?,
-        None => sockeye_load::reach(&order.plan)?,
+        Some(wish) => sockeye_load::learn(&mut order.plan, wish, &stop)?,
+        None => sockeye_load::reach(&order.plan, &stop)?,
     }
     let (report, promise) = match order.promise {
         None => (sockeye_load::run(&order.plan, &stop, &Through(watch))?, None),
