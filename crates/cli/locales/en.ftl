@@ -1258,6 +1258,7 @@ bench-first-head = { $class }: { $unit ->
     [round] round
    *[message] message
   } { $message } of connection { $connection }, after { $after }
+bench-first-and = { $one }; { $two }
 bench-first-differs = byte { $at } differs
 bench-expected = expected
 bench-got = got
@@ -1268,6 +1269,9 @@ bench-verified-first = compared byte for byte: each is as the first one was
 bench-verified-given = compared byte for byte with --expect
 bench-verified-steps = compared as the steps say
 bench-verified-none = counted, not compared
+bench-hint = hint
+bench-hint-closes = the server closes connections after an answer: --mode connect has one for each message
+bench-hint-varies = answers are not always the same: --expect says what they have to be, --script what may vary, --no-verify counts only
 bench-unsent = not sent
 bench-unsent-why = { $count } messages were due and found no connection that could take them: the rate is not reached
 bench-generator = generator

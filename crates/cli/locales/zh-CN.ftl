@@ -1297,6 +1297,7 @@ bench-first-head = { $class }：连接 { $connection } 的第 { $message } { $un
     [round] 轮
    *[message] 条消息
   }，{ $after } 时
+bench-first-and = { $one }；{ $two }
 bench-first-differs = 第 { $at } 字节不同
 bench-expected = 应为
 bench-got = 收到
@@ -1307,6 +1308,9 @@ bench-verified-first = 逐字节核对：每个回答都与第一个相同
 bench-verified-given = 与 --expect 逐字节核对
 bench-verified-steps = 按步骤所写核对
 bench-verified-none = 只计数，未核对
+bench-hint = 提示
+bench-hint-closes = 服务器回答后就关闭连接：用 --mode connect，每条消息一个连接
+bench-hint-varies = 回答并不总是一样：用 --expect 写明应是什么，用 --script 写明哪里可以不同，或用 --no-verify 只计数
 bench-unsent = 未发送
 bench-unsent-why = 有 { $count } 条消息到时没有可用的连接：没有达到要求的速率
 bench-generator = 发生器

@@ -99,7 +99,9 @@ fn over(way: usize) {
     assert_eq!((&report["requests"], errors(&report)), (&200.into(), vec![]), "{url}");
     let counts = (&report["messages_out"], &report["messages_in"], &report["verified"]);
     assert_eq!(counts, (&400.into(), &400.into(), &"steps".into()), "{url}");
-    server.stop();
+    // Whoever loaded it has taken leave as is due.
+    let said = server.stop().stderr;
+    assert!(!said.contains("error["), "{url}: {said}");
 }
 
 #[test]
@@ -263,8 +265,8 @@ fn nobody_there_and_no_tls_there_are_told_at_once() {
     };
     let program = sockeye(["bench", &gone, "--script", "a.skt"]);
     fs::write(program.home().join("a.skt"), "peer c connect tcp://x:1\nc > \"one\"\n").unwrap();
-    assert!(program.run("").with_code(4).contains("error[refused] bench"), "refused");
-    assert!(sockeye(["bench", &gone]).run("").with_code(4).contains("error[refused] bench"), "refused");
+    assert!(program.run("").with_code(4).contains("error[refused]"));
+    assert!(sockeye(["bench", &gone]).run("").with_code(4).contains("error[refused]"));
     let (server, url) = serve(&["tcp://127.0.0.1:0", "echo"]);
     let tls = url.replace("tcp://", "tls://");
     sockeye(["bench", &tls, "--insecure"]).run("").with_code(5);

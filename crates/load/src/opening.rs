@@ -94,6 +94,16 @@ impl Crew {
         self.rest(index, now);
     }
 
+    /// Takes leave of whoever is still there, once nothing is waited for any more.
+    pub(crate) fn part(&mut self) {
+        for seat in &mut self.seats {
+            if let State::Open(line) = std::mem::replace(&mut seat.state, State::Shut) {
+                line.close(&self.desk.plan);
+            }
+        }
+        self.open = 0;
+    }
+
     /// A connection that failed is opened anew after a while.
     fn rest(&mut self, index: u32, now: Nanos) {
         let seat = &mut self.seats[index as usize];

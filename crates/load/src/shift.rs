@@ -150,6 +150,7 @@ impl Shift {
         match self.phase {
             Phase::Opening | Phase::Ready if stopped => {
                 self.tell(None);
+                self.crew.part();
                 self.ended.cut_short = true;
                 return Poll::Ready(());
             }
@@ -270,5 +271,6 @@ impl Shift {
 
     fn close(&mut self) {
         self.tell(Some(self.told));
+        self.crew.part();
     }
 }

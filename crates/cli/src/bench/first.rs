@@ -42,7 +42,9 @@ fn first(words: &Words, report: &Report, sample: &Sample) -> First {
     if !differs.is_empty() {
         notes.push(words.say("bench-first-differs", &[("at", &differs)]));
     }
-    First { head: notes.join("; "), rows: rows(words, sample) }
+    let and = |one: String, two: String| words.say("bench-first-and", &[("one", &one), ("two", &two)]);
+    let head = notes.into_iter().reduce(and).unwrap_or_default();
+    First { head, rows: rows(words, sample) }
 }
 
 fn rows(words: &Words, sample: &Sample) -> Vec<String> {

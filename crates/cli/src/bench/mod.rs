@@ -120,13 +120,17 @@ fn request(
     if let Some(extra) = words.get(2) {
         return Err(refuse::usage("bench", "extra", extra));
     }
+    let vars = read::values(matches, "var");
+    if !vars.is_empty() && read::value(matches, "script").is_none() {
+        return Err(refuse::usage("bench", "missing", "--script"));
+    }
     Ok(Request {
         endpoint,
         params: read::params(matches),
         message: words.get(1).cloned(),
         file: given("file"),
         script: given("script"),
-        vars: test::variables(&read::values(matches, "var"))?,
+        vars: test::variables(&vars)?,
         hex: read::has(matches, "hex"),
         size: given("size"),
         expect: given("expect"),

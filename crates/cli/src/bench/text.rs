@@ -116,6 +116,9 @@ pub(super) fn facts(words: &Words, outcome: &Outcome) -> Vec<(String, String)> {
         let text = words.say("bench-messages-both", &[("sent", &sent), ("received", &received)]);
         facts.insert(1, (label("bench-messages"), text));
     }
+    if let Some(key) = hint(report) {
+        facts.push((label("bench-hint"), words.plain(key)));
+    }
     if report.unsent > 0 {
         facts.push((
             label("bench-unsent"),
@@ -155,6 +158,16 @@ pub(super) fn facts(words: &Words, outcome: &Outcome) -> Vec<(String, String)> {
         facts.push((label("bench-search"), kept));
     }
     facts
+}
+
+/// What to try, where most of what went wrong has one well-known reason.
+fn hint(report: &Report) -> Option<&'static str> {
+    let count = |class: &str| report.errors.get(class).copied().unwrap_or(0);
+    let half = (report.requests / 2).max(1);
+    if report.mode == "exchange" && count("early-fin") >= half {
+        return Some("bench-hint-closes");
+    }
+    (report.verified == "first" && count("wrong-answer") >= half).then_some("bench-hint-varies")
 }
 
 /// The sentence of how answers were verified.
