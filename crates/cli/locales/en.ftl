@@ -1255,9 +1255,10 @@ bench-none = none
 bench-first = first
 bench-firsts = what went wrong first
 bench-first-head = { $class }: { $unit ->
-    [round] round
-   *[message] message
-  } { $message } of connection { $connection }, after { $after }
+    [none] connection { $connection }
+    [round] round { $message } of connection { $connection }
+   *[message] message { $message } of connection { $connection }
+  }, after { $after }
 bench-first-and = { $one }; { $two }
 bench-first-differs = byte { $at } differs
 bench-expected = expected

@@ -1293,9 +1293,10 @@ bench-errors = 错误
 bench-none = 无
 bench-first = 首例
 bench-firsts = 最早出现的错误
-bench-first-head = { $class }：连接 { $connection } 的第 { $message } { $unit ->
-    [round] 轮
-   *[message] 条消息
+bench-first-head = { $class }：{ $unit ->
+    [none] 连接 { $connection }
+    [round] 连接 { $connection } 的第 { $message } 轮
+   *[message] 连接 { $connection } 的第 { $message } 条消息
   }，{ $after } 时
 bench-first-and = { $one }；{ $two }
 bench-first-differs = 第 { $at } 字节不同

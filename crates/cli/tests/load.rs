@@ -143,7 +143,11 @@ fn a_round_that_ends_its_connection_has_one_of_its_own() {
         fs::write(program.home().join("a.skt"), steps).unwrap();
         let report = bench(0, program);
         assert_eq!((&report["requests"], errors(&report)), (&60.into(), vec![]), "{end}");
-        assert_eq!((&report["mode"], &report["connecting"]["count"]), (&"connect".into(), &60.into()), "{end}");
+        assert_eq!(
+            (&report["mode"], &report["connecting"]["count"]),
+            (&"connect".into(), &60.into()),
+            "{end}"
+        );
     }
     server.stop();
 }
@@ -155,7 +159,10 @@ fn the_first_wrong_answer_is_shown() {
     let report = bench(7, sockeye(load).args(["order {seq}", "--expect", "order {seq}"]));
     assert_eq!(errors(&report), [("wrong-answer".to_owned(), 8)]);
     let sample = &report["samples"][0];
-    assert_eq!((&sample["class"], &sample["message"], &sample["differs"]), (&"wrong-answer".into(), &1.into(), &0.into()));
+    assert_eq!(
+        (&sample["class"], &sample["message"], &sample["differs"]),
+        (&"wrong-answer".into(), &1.into(), &0.into())
+    );
     let connection = sample["connection"].as_u64().unwrap();
     let number = format!("{:012}", (connection - 1) * 10_000_000);
     assert_eq!(sample["expected"]["bytes"], format!("order {number}"));
@@ -163,7 +170,11 @@ fn the_first_wrong_answer_is_shown() {
 
     let program = sockeye(load).args(["--script", "a.skt", "--html", "a.html"]);
     let home = program.home().to_owned();
-    fs::write(home.join("a.skt"), "peer c connect tcp://x:1\nc > \"one\"\nc < \"ONE\"\nc > \"two\"\nc < \"twO\"\n").unwrap();
+    fs::write(
+        home.join("a.skt"),
+        "peer c connect tcp://x:1\nc > \"one\"\nc < \"ONE\"\nc > \"two\"\nc < \"twO\"\n",
+    )
+    .unwrap();
     let (ended, home) = program.feed("").ends_with_its_home();
     ended.with_code(7);
     let text = String::from_utf8(ended.stdout).unwrap();
@@ -231,7 +242,8 @@ fn a_server_that_goes_is_refused_from_then_on() {
 #[test]
 fn an_interrupt_ends_it_and_tells_what_was_measured() {
     let (server, url) = serve(&["tcp://127.0.0.1:0", "echo", "-F", "line"]);
-    let mut load = sockeye(["bench", &url, "-F", "line", "-d", "1h", "--warmup", "0"]).start_on_terminal("xterm-256color");
+    let mut load = sockeye(["bench", &url, "-F", "line", "-d", "1h", "--warmup", "0"])
+        .start_on_terminal("xterm-256color");
     // A second was measured.
     load.shows("p99");
     load.signal(Signal::SIGINT);

@@ -255,6 +255,10 @@ impl Line {
             _ => std::mem::take(&mut self.carry),
         };
         let expected = expected.map(|expected| self.heard.payload(expected));
-        self.noted(desk, code, || Sample::missing(expected.as_deref(), &got))
+        let mut sample = self.noted(desk, code, || Sample::missing(expected.as_deref(), &got))?;
+        if self.waiting() == 0 {
+            sample.message = 0;
+        }
+        Some(sample)
     }
 }

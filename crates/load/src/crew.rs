@@ -68,9 +68,7 @@ impl Crew {
         let board = Arc::new(Board::default());
         let first = seats.start;
         let count = u32::try_from(seats.len()).unwrap_or(u32::MAX);
-        let seats: Vec<Seat> = (0..count)
-            .map(|index| Seat::new(&board, index))
-            .collect();
+        let seats: Vec<Seat> = (0..count).map(|index| Seat::new(&board, index)).collect();
         let timer = Timer::new().map_err(|error| Fault::new(Code::Internal, "timer").detail(error))?;
         let connects = desk.plan.mode == Mode::Connect;
         Ok(Self {
@@ -153,10 +151,9 @@ impl Crew {
         }
         self.woken = woken;
         let mut now = self.clock.now();
-        while let Some(Reverse((at, index))) = self.alarms.peek().copied().filter(|next| next.0.0 <= now) {
+        while let Some(Reverse((_, index))) = self.alarms.peek().copied().filter(|next| next.0.0 <= now) {
             self.alarms.pop();
             // What has a later deadline by now was woken for nothing, and says so again.
-            let _ = at;
             self.turn(index);
         }
         self.open_some(now);
@@ -279,7 +276,8 @@ impl Crew {
     fn glance(&mut self, now: Nanos) {
         self.glanced = now;
         let patience = Nanos::try_from(self.desk.plan.timeout.as_nanos()).unwrap_or(Nanos::MAX);
-        let look = now >= self.looked + (patience / 16).clamp(GLANCE, 10 * GLANCE) + Nanos::from(self.count) * LOOK;
+        let look =
+            now >= self.looked + (patience / 16).clamp(GLANCE, 10 * GLANCE) + Nanos::from(self.count) * LOOK;
         if look {
             self.looked = now;
         }

@@ -270,7 +270,8 @@ impl Performer {
             }
             None => Sample::default(),
         };
-        desk.show(code, Sample { connection: self.connection, message: self.rounds, ..sample }, now);
+        let message = if round.is_some() { self.rounds } else { 0 };
+        desk.show(code, Sample { connection: self.connection, message, ..sample }, now);
     }
 
     /// Closes it, as its steps say; if they say nothing, as the plan does.

@@ -237,7 +237,7 @@ impl Shift {
             self.ended.cut_short = stopped || silent;
             let used = usage::thread_time().saturating_sub(self.cpu.1);
             self.ended.cpu = used as f64 / now.saturating_sub(self.cpu.0).max(1) as f64;
-            self.ended.unsent = self.crew.end(now.min(until));
+            self.ended.unsent = self.crew.end(now.min(until.saturating_sub(1)));
             // What was due up to here counts, and nothing after.
             self.crew.desk.until = now.min(until);
             self.phase = Phase::Draining;

@@ -21,7 +21,11 @@ pub(super) fn firsts(words: &Words, report: &Report) -> Vec<First> {
 }
 
 fn first(words: &Words, report: &Report, sample: &Sample) -> First {
-    let unit = if report.steps_of.is_some() { "round" } else { "message" };
+    let unit = match (sample.message, &report.steps_of) {
+        (0, _) => "none",
+        (_, Some(_)) => "round",
+        (_, None) => "message",
+    };
     let (message, connection) = (whole(sample.message), whole(sample.connection));
     let step = sample.step.as_deref().map(safe).unwrap_or_default();
     let differs = sample.differs.map(|at| at.to_string()).unwrap_or_default();

@@ -91,16 +91,10 @@ impl Rounds {
         let hears = (0..).map_while(|index| self.score.at(index)).any(|(_, act)| {
             matches!(
                 act,
-                Act::Expect(_)
-                    | Act::Skip(_)
-                    | Act::Maybe(_)
-                    | Act::Never(_)
-                    | Act::Eof
-                    | Act::Reset
+                Act::Expect(_) | Act::Skip(_) | Act::Maybe(_) | Act::Never(_) | Act::Eof | Act::Reset
             )
         });
-        let player =
-            Player { play, vars, comparing: self.comparing, is_numbered: self.is_numbered, hears };
+        let player = Player { play, vars, comparing: self.comparing, is_numbered: self.is_numbered, hears };
         (player, outcome)
     }
 }
@@ -171,8 +165,8 @@ mod tests {
     use sockeye_core::Input;
 
     use super::*;
-    use crate::play::bench::{Bench, Draft, LINE, RAW};
     use crate::play::Ended;
+    use crate::play::bench::{Bench, Draft, LINE, RAW};
     use crate::play::failure::Kind;
 
     fn rounds(draft: Draft, comparing: Comparing) -> Rounds {
