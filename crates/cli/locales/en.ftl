@@ -140,6 +140,9 @@ error-unplayable = { $path }: { $what ->
     [open] no telling what to send for { $value }
     [reopens] { $value } on a connection that was closed: a server has one connection a session
     [secures] { $value } within a session: a server cannot put TLS on by itself
+    [several] a second peer takes part, and under load each connection plays the same one
+    [listens] the peer listens, and under load it connects
+    [upgrades] { $value } within a session: under load a connection is what it was from the beginning
     [no-peer] nobody takes part
    *[empty] there is no step to play
   }
@@ -1171,6 +1174,12 @@ refusal-reopens = the connection is closed and opened again, and there is one se
     .hint = play such a file with `sockeye test`
 refusal-secures = TLS is put on in the middle, and a mock has no certificate
     .hint = play such a file with `sockeye test`
+refusal-several = a second peer takes part, and under load each connection plays the same one
+    .hint = write the conversation of one peer; -c says how many play it
+refusal-listens = the peer listens, and under load it connects
+    .hint = write it as the client: peer c connect ENDPOINT
+refusal-upgrades = TLS is put on in the middle, and under load a connection is what it was from the beginning
+    .hint = load the endpoint with TLS from the beginning: tls://…
 refusal-no-peer = there is no such peer
     .hint = name one with peer NAME connect ENDPOINT
 refusal-empty = there is no step in it: playing nothing would always pass
@@ -1204,6 +1213,8 @@ flag-rate = messages a second in all, as 500, 10k, 1.5m; @p99=20ms searches the 
 flag-bench-mode = what connections are for: exchange (many messages each), connect (one each), idle (they stand, and now and then one is asked)
 flag-bench-size = bytes of made-up messages: one size, or a range (default 64)
 flag-bench-file = the message is what this file contains
+flag-bench-script = each connection plays the steps of this conversation file over and over, a round counting as one message; a round that ends its connection has one of its own
+flag-bench-var = a variable for the steps of --script; repeatable. {"{{"}seq{"}}"} (the round's number) and {"{{"}connection{"}}"} are there
 flag-bench-expect = what every answer has to be (default: learnt from the first answers)
 flag-no-verify = count answers without comparing them
 flag-duration = how long is measured (default 10s; 3s for each rate of a search; up to 24h)
@@ -1222,6 +1233,11 @@ bench-title = bench { $endpoint }: { $mode ->
     [idle] { $connections } idle connections, messages of { $size }
    *[exchange] { $connections } × { $pipeline } messages of { $size }
   }, { $pace }, { $elapsed }
+bench-title-steps = bench { $endpoint }: { $mode ->
+    [connect] a connection for each round of { $steps }, { $connections } at once
+    [idle] { $connections } idle connections, rounds of { $steps }
+   *[exchange] { $connections } connections play { $steps }
+  }, { $pace }, { $elapsed }
 bench-closed = as fast as answers come
 bench-at-rate = { $rate } asked for
 bench-latency = latency
@@ -1229,15 +1245,34 @@ bench-service = from sending
 bench-connecting = connecting
 bench-mean = mean
 bench-requests = answered
+bench-rounds = rounds
+bench-messages = messages
+bench-messages-both = { $sent } sent, { $received } received
 bench-sent = sent
 bench-received = received
 bench-errors = errors
 bench-none = none
+bench-first = first
+bench-firsts = what went wrong first
+bench-first-head = { $class }: { $unit ->
+    [none] connection { $connection }
+    [round] round { $message } of connection { $connection }
+   *[message] message { $message } of connection { $connection }
+  }, after { $after }
+bench-first-and = { $one }; { $two }
+bench-first-differs = byte { $at } differs
+bench-expected = expected
+bench-got = got
+bench-got-nothing = nothing
 bench-answers = answers
 bench-verified-echo = compared byte for byte: each is the message itself
 bench-verified-first = compared byte for byte: each is as the first one was
 bench-verified-given = compared byte for byte with --expect
+bench-verified-steps = compared as the steps say
 bench-verified-none = counted, not compared
+bench-hint = hint
+bench-hint-closes = the server closes connections after an answer: --mode connect has one for each message
+bench-hint-varies = answers are not always the same: --expect says what they have to be, --script what may vary, --no-verify counts only
 bench-unsent = not sent
 bench-unsent-why = { $count } messages were due and found no connection that could take them: the rate is not reached
 bench-generator = generator
@@ -1254,6 +1289,7 @@ bench-best = { $rate } is the highest rate that keeps { $promise }
 bench-no-best = no rate keeps { $promise }
 bench-failed = FAILED  { $condition }: it is { $actual }
 bench-passed = ok      { $condition }: it is { $actual }
+bench-asking = waiting for a first answer
 bench-opening = opening connections
 bench-warming = warming up
 bench-waiting = waiting for the last answers

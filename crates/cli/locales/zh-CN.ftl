@@ -140,6 +140,9 @@ error-unplayable = { $path }：{ $what ->
     [open] 不知道该为 { $value } 发送什么
     [reopens] 连接关闭后又出现 { $value }：服务器的每个会话只有一条连接
     [secures] 会话中途出现 { $value }：服务器不能自行启用 TLS
+    [several] 还有第二个参与者，而负载中每个连接都执行同一个端的步骤
+    [listens] 这个端是监听的，而负载中由我们发起连接
+    [upgrades] 会话中途出现 { $value }：负载中的连接从头到尾不变
     [no-peer] 没有任何参与者
    *[empty] 没有可以播放的步骤
   }
@@ -1210,6 +1213,12 @@ refusal-reopens = 连接关闭后又重新打开，而这里只有一个会话
     .hint = 请用 `sockeye test` 运行这样的文件
 refusal-secures = 中途启用了 TLS，而模拟端没有证书
     .hint = 请用 `sockeye test` 运行这样的文件
+refusal-several = 还有第二个端，而负载中每个连接都执行同一个端的步骤
+    .hint = 只写一个端的会话；有多少连接执行它由 -c 决定
+refusal-listens = 这个端是监听的，而负载中由我们发起连接
+    .hint = 请写成客户端：peer c connect ENDPOINT
+refusal-upgrades = 中途启用了 TLS，而负载中的连接从头到尾不变
+    .hint = 请从一开始就用 TLS 连接：tls://…
 refusal-no-peer = 没有这样的端
     .hint = 用 peer NAME connect ENDPOINT 声明一个
 refusal-empty = 文件中没有步骤：什么都不做总是会通过
@@ -1243,6 +1252,8 @@ flag-rate = 每秒消息总数，如 500、10k、1.5m；@p99=20ms 搜索能守�
 flag-bench-mode = 连接的用途：exchange（每个连接许多消息）、connect（每个连接一条消息）、idle（保持连接，偶尔问一下）
 flag-bench-size = 自造消息的字节数：一个大小或一个范围（默认 64）
 flag-bench-file = 以这个文件的内容为消息
+flag-bench-script = 每个连接反复执行这个会话文件里的步骤，一轮算一条消息；会结束连接的一轮各用一个连接
+flag-bench-var = --script 各步骤用的变量；可重复。{"{{"}seq{"}}"}（轮次编号）和 {"{{"}connection{"}}"}（连接编号）自动给出
 flag-bench-expect = 每个回答必须是什么（默认：从最初的回答得知）
 flag-no-verify = 只计数，不核对回答
 flag-duration = 测量多久（默认 10s；搜索时每个速率 3s；最长 24h）
@@ -1261,6 +1272,11 @@ bench-title = 负载测试 { $endpoint }：{ $mode ->
     [idle] { $connections } 个空闲连接，每条消息 { $size }
    *[exchange] { $connections } × { $pipeline } 条消息，每条 { $size }
   }，{ $pace }，{ $elapsed }
+bench-title-steps = 负载测试 { $endpoint }：{ $mode ->
+    [connect] 每轮 { $steps } 一个连接，同时 { $connections } 个
+    [idle] { $connections } 个空闲连接，偶尔执行一轮 { $steps }
+   *[exchange] { $connections } 个连接执行 { $steps }
+  }，{ $pace }，{ $elapsed }
 bench-closed = 收到回答就再发
 bench-at-rate = 要求 { $rate }
 bench-latency = 延迟
@@ -1268,15 +1284,34 @@ bench-service = 从实际发送起
 bench-connecting = 建立连接
 bench-mean = 平均
 bench-requests = 已回答
+bench-rounds = 轮次
+bench-messages = 消息
+bench-messages-both = 发送 { $sent }，接收 { $received }
 bench-sent = 发送
 bench-received = 接收
 bench-errors = 错误
 bench-none = 无
+bench-first = 首例
+bench-firsts = 最早出现的错误
+bench-first-head = { $class }：{ $unit ->
+    [none] 连接 { $connection }
+    [round] 连接 { $connection } 的第 { $message } 轮
+   *[message] 连接 { $connection } 的第 { $message } 条消息
+  }，{ $after } 时
+bench-first-and = { $one }；{ $two }
+bench-first-differs = 第 { $at } 字节不同
+bench-expected = 应为
+bench-got = 收到
+bench-got-nothing = 什么也没有
 bench-answers = 回答
 bench-verified-echo = 逐字节核对：每个回答就是消息本身
 bench-verified-first = 逐字节核对：每个回答都与第一个相同
 bench-verified-given = 与 --expect 逐字节核对
+bench-verified-steps = 按步骤所写核对
 bench-verified-none = 只计数，未核对
+bench-hint = 提示
+bench-hint-closes = 服务器回答后就关闭连接：用 --mode connect，每条消息一个连接
+bench-hint-varies = 回答并不总是一样：用 --expect 写明应是什么，用 --script 写明哪里可以不同，或用 --no-verify 只计数
 bench-unsent = 未发送
 bench-unsent-why = 有 { $count } 条消息到时没有可用的连接：没有达到要求的速率
 bench-generator = 发生器
@@ -1293,6 +1328,7 @@ bench-best = 能守住 { $promise } 的最高速率是 { $rate }
 bench-no-best = 没有速率能守住 { $promise }
 bench-failed = 未通过  { $condition }：实际是 { $actual }
 bench-passed = 通过    { $condition }：实际是 { $actual }
+bench-asking = 等待第一个回答
 bench-opening = 正在建立连接
 bench-warming = 正在预热
 bench-waiting = 正在等最后的回答

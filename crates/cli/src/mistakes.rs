@@ -292,6 +292,9 @@ const fn why_word(why: &Why) -> &'static str {
         Why::Open(_) => "open",
         Why::Reopens => "reopens",
         Why::Secures => "secures",
+        Why::Several => "several",
+        Why::Listens => "listens",
+        Why::Upgrades => "upgrades",
         Why::NoPeer => "no-peer",
         Why::Empty => "empty",
     }

@@ -113,7 +113,8 @@ impl fmt::Debug for Terminal {
 
 impl TermLike for Terminal {
     fn width(&self) -> u16 {
-        self.width
+        // It may have been made wider or narrower since.
+        crate::test::columns().unwrap_or(self.width)
     }
 
     fn move_cursor_up(&self, n: usize) -> io::Result<()> {

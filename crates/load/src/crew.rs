@@ -1,89 +1,59 @@
 //! One thread of the generator: a single future that drives all of its connections. The order of a round: connections
 //! that were woken have their turn, then what is due is sent, then the timer is set.
 
-use std::collections::VecDeque;
-use std::future::Future;
-use std::pin::Pin;
+use std::cmp::Reverse;
+use std::collections::{BinaryHeap, VecDeque};
 use std::rc::Rc;
 use std::sync::Arc;
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll};
 
-use sockeye_core::limits::Handshakes;
 use sockeye_core::{Code, Fault};
-use sockeye_net::Conn;
-use sockeye_net::channel::Channel;
-use sockeye_net::dial::{Options, Target};
+use sockeye_net::dial::Target;
 
-use crate::board::{Board, Mark};
+use crate::board::Board;
 use crate::clock::{Clock, Timer};
 use crate::desk::Desk;
-use crate::line::{Line, Turn};
+use crate::line::Turn;
 use crate::plan::Mode;
 use crate::schedule::{Nanos, Schedule};
-
-/// Connections that a thread opens at once, where they stand afterwards.
-const OPENING: usize = 128;
+use crate::seat::{Seat, State};
 
 /// How often a thread looks at what nobody wakes it for, in nanoseconds.
 pub(crate) const GLANCE: Nanos = 10_000_000;
 
+/// What is looked at more seldom where there are many connections: so much later for each, in nanoseconds.
+const LOOK: Nanos = 10_000;
+
 /// Messages that are due within this time, in nanoseconds, are sent together.
 const GRAIN: Nanos = 20_000;
-
-/// The first wait before a connection is opened anew, and the longest.
-const REST: (Nanos, Nanos) = (10_000_000, 1_000_000_000);
-
-/// How far apart the sequence numbers of two connections begin.
-const NUMBERS: u64 = 10_000_000;
-
-type Dialling = Pin<Box<dyn Future<Output = Result<Conn, Fault>>>>;
-
-/// A connection's place.
-struct Seat {
-    mark: Arc<Mark>,
-    waker: Waker,
-    state: State,
-    /// What a connection that is being opened is for.
-    due: Nanos,
-    /// Failures since the last right answer.
-    failures: u32,
-    /// Whether it is among those that can send.
-    free: bool,
-    /// Whether its first connection came about or failed.
-    settled: bool,
-}
-
-enum State {
-    /// Not open.
-    Shut,
-    /// Not to be opened before this time.
-    Resting(Nanos),
-    Dialling(Dialling, Nanos),
-    Open(Box<Line>),
-}
 
 /// All connections of a thread.
 pub(crate) struct Crew {
     pub(crate) desk: Desk,
     pub(crate) clock: Clock,
-    target: Rc<Target>,
+    /// Where connections go to, from one address of ours each.
+    pub(crate) targets: Vec<Rc<Target>>,
     board: Arc<Board>,
-    seats: Vec<Seat>,
+    pub(crate) seats: Vec<Seat>,
     /// How many there are.
     count: u32,
     /// The number of the first of them among those of all threads.
-    first: usize,
+    pub(crate) first: usize,
     timer: Timer,
     woken: Vec<u32>,
     /// Those to be opened.
-    queue: VecDeque<u32>,
-    dialling: usize,
-    open: usize,
-    settled: usize,
+    pub(crate) queue: VecDeque<u32>,
+    pub(crate) dialling: usize,
+    pub(crate) open: usize,
+    pub(crate) settled: usize,
+    /// Those that are to be opened anew after a while.
+    pub(crate) resting: usize,
     /// Those that can take a message of the schedule.
     free: VecDeque<u32>,
     touched: Vec<u32>,
-    schedule: Option<Schedule>,
+    /// Those that the clock is to wake before the next glance.
+    alarms: BinaryHeap<Reverse<(Nanos, u32)>>,
+    pub(crate) schedule: Option<Schedule>,
     glanced: Nanos,
     looked: Nanos,
 }
@@ -92,25 +62,19 @@ impl Crew {
     pub(crate) fn new(
         desk: Desk,
         clock: Clock,
-        target: Rc<Target>,
+        targets: Vec<Rc<Target>>,
         seats: std::ops::Range<usize>,
     ) -> Result<Self, Fault> {
         let board = Arc::new(Board::default());
         let first = seats.start;
         let count = u32::try_from(seats.len()).unwrap_or(u32::MAX);
-        let seats: Vec<Seat> = (0..count)
-            .map(|index| {
-                let mark = Mark::new(&board, index);
-                let waker = Waker::from(Arc::clone(&mark));
-                Seat { mark, waker, state: State::Shut, due: 0, failures: 0, free: false, settled: false }
-            })
-            .collect();
+        let seats: Vec<Seat> = (0..count).map(|index| Seat::new(&board, index)).collect();
         let timer = Timer::new().map_err(|error| Fault::new(Code::Internal, "timer").detail(error))?;
         let connects = desk.plan.mode == Mode::Connect;
         Ok(Self {
             desk,
             clock,
-            target,
+            targets,
             board,
             count,
             first,
@@ -120,8 +84,10 @@ impl Crew {
             dialling: 0,
             open: 0,
             settled: if connects { seats.len() } else { 0 },
+            resting: 0,
             free: VecDeque::new(),
             touched: Vec::new(),
+            alarms: BinaryHeap::new(),
             schedule: None,
             glanced: 0,
             looked: 0,
@@ -185,6 +151,11 @@ impl Crew {
         }
         self.woken = woken;
         let mut now = self.clock.now();
+        while let Some(Reverse((_, index))) = self.alarms.peek().copied().filter(|next| next.0.0 <= now) {
+            self.alarms.pop();
+            // What has a later deadline by now was woken for nothing, and says so again.
+            self.turn(index);
+        }
         self.open_some(now);
         if now >= self.glanced + GLANCE {
             self.glance(now);
@@ -194,7 +165,8 @@ impl Crew {
             now = self.clock.now();
         }
         let due = self.next_due().map(|due| due.max(now - now % GRAIN + GRAIN));
-        let at = due.unwrap_or(Nanos::MAX).min(self.glanced + GLANCE).min(until);
+        let alarm = self.alarms.peek().map_or(Nanos::MAX, |next| next.0.0);
+        let at = due.unwrap_or(Nanos::MAX).min(alarm).min(self.glanced + GLANCE).min(until);
         if let Err(error) = self.timer.wake_at(cx, now, at) {
             // Without its timer it can only go on looking.
             drop(error);
@@ -208,8 +180,15 @@ impl Crew {
         if self.free.is_empty() { None } else { schedule.next() }
     }
 
+    /// Has a connection woken at a time that comes before the next glance; a later one is seen to then.
+    fn set_alarm(&mut self, index: u32, at: Option<Nanos>) {
+        if let Some(at) = at.filter(|at| *at < self.glanced + GLANCE) {
+            self.alarms.push(Reverse((at, index)));
+        }
+    }
+
     /// Gives a connection its turn.
-    fn turn(&mut self, index: u32) {
+    pub(crate) fn turn(&mut self, index: u32) {
         let seat = &mut self.seats[index as usize];
         let mut cx = Context::from_waker(&seat.waker);
         match &mut seat.state {
@@ -240,102 +219,16 @@ impl Crew {
                     Ok(Turn::Done) => return self.done(index),
                     Err(fault) => return self.down(index, fault.code),
                 }
+                let alarm = line.deadline();
                 if room && self.schedule.is_some() {
                     self.make_free(index);
                 }
+                self.set_alarm(index, alarm);
             }
         }
     }
 
-    /// Opens connections that are to be, as many as may be opened at once.
-    fn open_some(&mut self, now: Nanos) {
-        let connects = self.desk.plan.mode == Mode::Connect;
-        let most = if connects { usize::MAX } else { OPENING };
-        while self.dialling < most {
-            let Some(index) = self.queue.pop_front() else { return };
-            if connects && self.schedule.is_none() && self.desk.allow(1) == 0 {
-                continue;
-            }
-            self.dial(index, now, now);
-        }
-    }
-
-    fn dial(&mut self, index: u32, now: Nanos, due: Nanos) {
-        let plan = &self.desk.plan;
-        let handshakes = Handshakes::default();
-        let options =
-            Options { timeout: Some(plan.timeout), handshakes, message: plan.max, ..Options::default() };
-        let target = Rc::clone(&self.target);
-        let seat = &mut self.seats[index as usize];
-        seat.due = due;
-        seat.state = State::Dialling(Box::pin(async move { target.dial(options, &|_| ()).await }), now);
-        self.dialling += 1;
-        self.turn(index);
-    }
-
-    fn dialled(&mut self, index: u32, began: Nanos, dialled: Result<Conn, Fault>) {
-        self.dialling -= 1;
-        let now = self.clock.now();
-        let seat = &mut self.seats[index as usize];
-        if !std::mem::replace(&mut seat.settled, true) && self.desk.plan.mode != Mode::Connect {
-            self.settled += 1;
-        }
-        match dialled {
-            Ok(conn) => {
-                self.desk.tally.connecting.saturating_record(now - began);
-                let number = (self.first as u64 + u64::from(index)) * NUMBERS;
-                let mut line = Box::new(Line::new(Channel::of(conn), number));
-                if self.desk.plan.mode == Mode::Connect {
-                    line.put(seat.due, now, 1, &mut self.desk);
-                }
-                seat.state = State::Open(line);
-                self.open += 1;
-                self.turn(index);
-            }
-            Err(fault) => {
-                seat.state = State::Shut;
-                let due = if self.desk.plan.mode == Mode::Connect { seat.due } else { now };
-                if self.desk.counts(due) || self.desk.from == Nanos::MAX {
-                    self.desk.tally.failed(fault.code, 1);
-                }
-                self.rest(index, now);
-            }
-        }
-    }
-
-    /// A connection broke, or is given up.
-    fn down(&mut self, index: u32, code: Code) {
-        let now = self.clock.now();
-        let seat = &mut self.seats[index as usize];
-        if let State::Open(line) = std::mem::replace(&mut seat.state, State::Shut) {
-            self.open -= 1;
-            line.give_up(code, now, &mut self.desk);
-        }
-        self.rest(index, now);
-    }
-
-    /// A connection that failed is opened anew after a while.
-    fn rest(&mut self, index: u32, now: Nanos) {
-        let seat = &mut self.seats[index as usize];
-        let wait = REST.0.saturating_mul(1 << seat.failures.min(16)).min(REST.1);
-        seat.failures += 1;
-        seat.state = State::Resting(now + wait);
-    }
-
-    /// A connection has carried its message and its answer.
-    fn done(&mut self, index: u32) {
-        let seat = &mut self.seats[index as usize];
-        if let State::Open(line) = std::mem::replace(&mut seat.state, State::Shut) {
-            self.open -= 1;
-            line.close(&self.desk.plan);
-        }
-        match self.schedule {
-            Some(_) => self.make_free(index),
-            None => self.queue.push_back(index),
-        }
-    }
-
-    fn make_free(&mut self, index: u32) {
+    pub(crate) fn make_free(&mut self, index: u32) {
         let seat = &mut self.seats[index as usize];
         if !std::mem::replace(&mut seat.free, true) {
             self.free.push_back(index);
@@ -360,7 +253,7 @@ impl Crew {
             self.free.pop_front();
             let seat = &mut self.seats[index as usize];
             if let State::Open(line) = &mut seat.state {
-                line.put(due, now, 1, &mut self.desk);
+                line.put(due, now, &mut self.desk);
                 self.touched.push(index);
                 self.free.push_back(index);
             } else {
@@ -383,15 +276,26 @@ impl Crew {
     fn glance(&mut self, now: Nanos) {
         self.glanced = now;
         let patience = Nanos::try_from(self.desk.plan.timeout.as_nanos()).unwrap_or(Nanos::MAX);
-        let look = now >= self.looked + (patience / 16).clamp(GLANCE, 10 * GLANCE);
+        let look =
+            now >= self.looked + (patience / 16).clamp(GLANCE, 10 * GLANCE) + Nanos::from(self.count) * LOOK;
         if look {
             self.looked = now;
         }
+        let plays = self.desk.plan.steps.is_some();
+        if !look && !plays && self.resting == 0 {
+            return;
+        }
         for number in 0..self.count {
+            let seat = &mut self.seats[number as usize];
+            if plays && let State::Open(line) = &seat.state {
+                let alarm = line.deadline();
+                self.set_alarm(number, alarm);
+            }
             let seat = &mut self.seats[number as usize];
             match &mut seat.state {
                 State::Resting(until) if *until <= now => {
                     seat.state = State::Shut;
+                    self.resting -= 1;
                     if self.schedule.is_some() && self.desk.plan.mode == Mode::Connect {
                         self.make_free(number);
                     } else if self.desk.sending || self.desk.from == Nanos::MAX {

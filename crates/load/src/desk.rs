@@ -2,8 +2,11 @@
 
 use std::rc::Rc;
 
+use sockeye_core::Code;
+
 use crate::pending::Batch;
 use crate::plan::Plan;
+use crate::sample::Sample;
 use crate::schedule::Nanos;
 use crate::tally::Tally;
 
@@ -29,6 +32,8 @@ pub(crate) struct Desk {
     pub(crate) waiting: u64,
     /// When the last right answer came.
     pub(crate) heard: Nanos,
+    /// Classes of errors of which there is a sample.
+    sampled: Vec<Code>,
 }
 
 impl Desk {
@@ -44,6 +49,7 @@ impl Desk {
             allowance: 0,
             waiting: 0,
             heard: 0,
+            sampled: Vec::new(),
         }
     }
 
@@ -64,10 +70,24 @@ impl Desk {
     }
 
     /// These will have none.
-    pub(crate) fn failed(&mut self, batch: Batch, code: sockeye_core::Code) {
+    pub(crate) fn failed(&mut self, batch: Batch, code: Code) {
         self.waiting -= u64::from(batch.count);
         if self.counts(batch.due) {
             self.tally.failed(code, u64::from(batch.count));
+        }
+    }
+
+    /// Whether nothing of this class was shown yet.
+    pub(crate) fn wants(&self, code: Code) -> bool {
+        !self.sampled.contains(&code)
+    }
+
+    /// Shows the first of its class.
+    pub(crate) fn show(&mut self, code: Code, sample: Sample, now: Nanos) {
+        if self.wants(code) {
+            self.sampled.push(code);
+            let at = now.saturating_sub(self.from) as f64 / 1e9;
+            self.tally.samples.push(Sample { class: code.word().to_owned(), at, ..sample });
         }
     }
 

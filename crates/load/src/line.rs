@@ -1,19 +1,17 @@
-//! One connection that carries messages: it sends them, and holds every answer against what it should be.
-//!
-//! A right answer costs a comparison. Only what is no exact copy of the expected frame is cut by the framing: it may be
-//! the same message framed another way, or a wrong one.
+//! One connection that carries messages, and what it has to do for them. Its answers are held against what they should be
+//! in `answers`.
 
 use std::collections::VecDeque;
 use std::task::{Context, Poll};
 
-use sockeye_core::framing::{BadFrame, Cut};
-use sockeye_core::{Code, Fault, Framing};
-use sockeye_net::channel::{Channel, Got};
+use sockeye_core::{Code, Fault};
+use sockeye_net::channel::Channel;
 
 use crate::desk::Desk;
-use crate::message::{Cursor, Deck, Match};
+use crate::message::{Cursor, Deck};
 use crate::pending::{Batch, Pending};
-use crate::plan::{Answers, Mode, Pace, Plan};
+use crate::plan::{Mode, Pace, Plan};
+use crate::sample::Sample;
 use crate::schedule::Nanos;
 
 /// Reads of one connection before the others have their turn.
@@ -25,21 +23,25 @@ const KEPT: usize = 64 * 1024;
 /// A connection.
 pub(crate) struct Line {
     channel: Channel,
+    /// Its number, from 1.
+    pub(crate) connection: u64,
     sent: Cursor,
-    heard: Cursor,
+    pub(crate) heard: Cursor,
     /// Bytes of the expected frame that have come.
-    at: usize,
+    pub(crate) at: usize,
     /// Bytes that are no exact copy of what is expected, up to the end of an unfinished frame.
-    carry: Vec<u8>,
-    seen: usize,
+    pub(crate) carry: Vec<u8>,
+    pub(crate) seen: usize,
     /// What is to be written, from `written` on.
     out: Vec<u8>,
     written: usize,
     /// Lengths of the messages in `out`, where each is written by itself.
     lengths: VecDeque<usize>,
-    pending: Pending,
+    pub(crate) pending: Pending,
     /// Datagrams that others have overtaken.
-    overtaken: Vec<(Cursor, Batch)>,
+    pub(crate) overtaken: Vec<(Cursor, Batch)>,
+    /// An answer that is to be shown as the first wrong one.
+    pub(crate) odd: Option<Box<Sample>>,
 }
 
 /// How a turn ended.
@@ -55,9 +57,10 @@ pub(crate) enum Turn {
 
 impl Line {
     /// A line over a channel; its sequence numbers begin at `number`.
-    pub(crate) fn new(channel: Channel, number: u64) -> Self {
+    pub(crate) fn new(channel: Channel, connection: u64, number: u64) -> Self {
         Self {
             channel,
+            connection,
             sent: Cursor::new(number),
             heard: Cursor::new(number),
             at: 0,
@@ -68,6 +71,7 @@ impl Line {
             lengths: VecDeque::new(),
             pending: Pending::default(),
             overtaken: Vec::new(),
+            odd: None,
         }
     }
 
@@ -167,195 +171,6 @@ impl Line {
         Ok(Turn::Again)
     }
 
-    /// Takes what one read gave.
-    fn hear(&mut self, got: Got, now: Nanos, desk: &mut Desk) -> Result<(), Fault> {
-        match got {
-            Got::Bytes(count) => {
-                desk.tally.bytes_in += count as u64;
-                let mut buffer = std::mem::take(&mut desk.buffer);
-                let plan = std::rc::Rc::clone(&desk.plan);
-                let heard = self.bytes(&mut buffer[..count], &plan, now, desk);
-                desk.buffer = buffer;
-                heard
-            }
-            Got::Datagram(count) => {
-                desk.tally.bytes_in += count as u64;
-                let buffer = std::mem::take(&mut desk.buffer);
-                let heard = self.message(&buffer[..count], now, desk);
-                desk.buffer = buffer;
-                heard
-            }
-            Got::Message(data) => {
-                desk.tally.bytes_in += data.len() as u64;
-                self.message(&data, now, desk)
-            }
-            Got::End => Err(Fault::new(Code::EarlyFin, "")),
-        }
-    }
-
-    /// Bytes of a stream.
-    fn bytes(&mut self, bytes: &mut [u8], plan: &Plan, now: Nanos, desk: &mut Desk) -> Result<(), Fault> {
-        if let Answers::Any { size } = plan.answers {
-            if plan.is_cut_by_length() {
-                let right = (self.at + bytes.len()) / size;
-                self.at = (self.at + bytes.len()) % size;
-                return self.right(right, now, desk);
-            }
-            return self.cut(bytes, plan, now, desk);
-        }
-        let Some(expected) = plan.expected() else { return Ok(()) };
-        let (mut right, mut from) = (0, 0);
-        while self.carry.is_empty() && from < bytes.len() {
-            match self.heard.compare(expected, self.at, &bytes[from..]) {
-                Match::Whole(used) => {
-                    right += 1;
-                    from += used;
-                    self.at = 0;
-                    self.heard.go_on(expected);
-                }
-                Match::Part => {
-                    self.at += bytes.len() - from;
-                    from = bytes.len();
-                }
-                Match::Differs if plan.is_cut_by_length() => {
-                    self.right(right, now, desk)?;
-                    return Err(Fault::new(Code::WrongAnswer, ""));
-                }
-                Match::Differs => {
-                    self.carry = self.heard.beginning(expected, self.at);
-                    self.at = 0;
-                    self.right(right, now, desk)?;
-                    return self.cut(&mut bytes[from..], plan, now, desk);
-                }
-            }
-        }
-        self.right(right, now, desk)?;
-        if from < bytes.len() { self.cut(&mut bytes[from..], plan, now, desk) } else { Ok(()) }
-    }
-
-    /// Cuts messages out of bytes by the framing.
-    fn cut(&mut self, bytes: &mut [u8], plan: &Plan, now: Nanos, desk: &mut Desk) -> Result<(), Fault> {
-        let (framing, max) = (plan.lane.framing, plan.bound());
-        let mut carry = std::mem::take(&mut self.carry);
-        let carried = !carry.is_empty();
-        if carried {
-            carry.extend_from_slice(bytes);
-        }
-        let whole: &mut [u8] = if carried { &mut carry } else { bytes };
-        let (mut from, mut keep) = (0, 0);
-        let mut right = 0;
-        while from < whole.len() {
-            match framing.cut(&mut whole[from..], self.seen, max) {
-                Cut::Message { start, end, used } => {
-                    let verdict = self.judge(&whole[from + start..from + end], plan);
-                    self.seen = 0;
-                    from += used;
-                    if verdict {
-                        right += 1;
-                    } else {
-                        self.right(std::mem::take(&mut right), now, desk)?;
-                        self.wrong(desk)?;
-                    }
-                }
-                Cut::Skip { used } => {
-                    self.seen = 0;
-                    from += used;
-                }
-                Cut::More { seen, keep: kept } => {
-                    self.seen = seen;
-                    keep = kept;
-                    break;
-                }
-                Cut::Bad(bad) => return Err(bad_frame(framing, &bad, &whole[from..])),
-            }
-        }
-        let end = (from + keep).min(whole.len());
-        let rest = whole[from.min(end)..end].to_vec();
-        self.carry = rest;
-        self.right(right, now, desk)
-    }
-
-    /// One message of a medium with bounds: a datagram, a message of a WebSocket.
-    fn message(&mut self, data: &[u8], now: Nanos, desk: &mut Desk) -> Result<(), Fault> {
-        let plan = std::rc::Rc::clone(&desk.plan);
-        let mut framed = Vec::new();
-        let payload = match plan.inner_framing() {
-            None => data,
-            Some(framing) => {
-                framed.extend_from_slice(data);
-                match framing.cut(&mut framed, 0, plan.bound()) {
-                    Cut::Message { start, end, .. } => &framed[start..end],
-                    Cut::Bad(bad) => return Err(bad_frame(framing, &bad, data)),
-                    Cut::Skip { .. } | Cut::More { .. } => return self.wrong(desk),
-                }
-            }
-        };
-        if !plan.lane.medium.is_datagrams() || plan.expected().is_none_or(|expected| !expected.is_varied()) {
-            return if self.judge(payload, &plan) { self.right(1, now, desk) } else { self.wrong(desk) };
-        }
-        self.datagram(payload, now, &plan, desk)
-    }
-
-    /// A datagram of several that can be told apart: it may have been overtaken, and others may be lost.
-    fn datagram(&mut self, payload: &[u8], now: Nanos, plan: &Plan, desk: &mut Desk) -> Result<(), Fault> {
-        let Some(expected) = plan.expected() else { return Ok(()) };
-        let late = self.overtaken.iter().position(|(cursor, _)| cursor.is(expected, payload));
-        if let Some(index) = late {
-            let (_, batch) = self.overtaken.swap_remove(index);
-            desk.answered(batch, now);
-            return Ok(());
-        }
-        let mut cursor = self.heard.clone();
-        for ahead in 0..self.pending.len() {
-            if cursor.is(expected, payload) {
-                for _ in 0..ahead {
-                    let Some(batch) = self.pending.pop(1) else { break };
-                    self.overtaken.push((self.heard.clone(), batch));
-                    self.heard.go_on(expected);
-                }
-                return self.right_one(now, expected, desk);
-            }
-            cursor.go_on(expected);
-        }
-        // A second copy, one that was given up, or other bytes: nothing waits for it.
-        if desk.counts(now) {
-            desk.tally.failed(Code::WrongAnswer, 1);
-        }
-        Ok(())
-    }
-
-    fn right_one(&mut self, now: Nanos, expected: &Deck, desk: &mut Desk) -> Result<(), Fault> {
-        self.heard.go_on(expected);
-        self.right(1, now, desk)
-    }
-
-    /// Whether this is the next answer; goes on to the one after it.
-    fn judge(&mut self, payload: &[u8], plan: &Plan) -> bool {
-        let Some(expected) = plan.expected() else { return true };
-        let is = self.heard.is(expected, payload);
-        self.heard.go_on(expected);
-        is
-    }
-
-    /// So many right answers came. An answer to nothing is wrong.
-    #[inline]
-    fn right(&mut self, count: usize, now: Nanos, desk: &mut Desk) -> Result<(), Fault> {
-        let mut left = u32::try_from(count).unwrap_or(u32::MAX);
-        while left > 0 {
-            let Some(batch) = self.pending.pop(left) else { return Err(Fault::new(Code::WrongAnswer, "")) };
-            left -= batch.count;
-            desk.answered(batch, now);
-        }
-        Ok(())
-    }
-
-    /// A wrong answer came.
-    fn wrong(&mut self, desk: &mut Desk) -> Result<(), Fault> {
-        let Some(batch) = self.pending.pop(1) else { return Err(Fault::new(Code::WrongAnswer, "")) };
-        desk.failed(batch, Code::WrongAnswer);
-        Ok(())
-    }
-
     /// Looks whether an answer is overdue at `now`. On datagrams that can be told apart, what is overdue is lost and the
     /// rest goes on; otherwise a late answer would be taken for another, and the connection is given up.
     pub(crate) fn look(&mut self, now: Nanos, patience: Nanos, desk: &mut Desk) -> Result<(), Fault> {
@@ -384,14 +199,18 @@ impl Line {
 
     /// The connection is given up for this reason, and with it all that waits.
     pub(crate) fn give_up(mut self, code: Code, now: Nanos, desk: &mut Desk) {
-        if self.waiting() == 0 && desk.counts(now) {
+        let sample = self.last_words(desk, code);
+        let mut counts = self.waiting() == 0 && desk.counts(now);
+        if counts {
             desk.tally.failed(code, 1);
         }
-        for batch in self.pending.drain() {
+        let waiting = self.pending.drain().collect::<Vec<_>>().into_iter();
+        for batch in waiting.chain(self.overtaken.drain(..).map(|(_, batch)| batch)) {
+            counts |= desk.counts(batch.due);
             desk.failed(batch, code);
         }
-        for (_, batch) in self.overtaken.drain(..) {
-            desk.failed(batch, code);
+        if let Some(sample) = sample.filter(|_| counts) {
+            desk.show(code, *sample, now);
         }
     }
 
@@ -402,9 +221,4 @@ impl Line {
             crate::plan::Parting::Reset => self.channel.set_abort(),
         }
     }
-}
-
-fn bad_frame(framing: Framing, bad: &BadFrame, _bytes: &[u8]) -> Fault {
-    let code = if matches!(bad, BadFrame::Oversize { .. }) { Code::Oversize } else { Code::BadFrame };
-    Fault::new(code, "").arg("framing", framing.spec())
 }

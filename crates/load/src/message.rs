@@ -280,6 +280,21 @@ impl Cursor {
         frame
     }
 
+    /// The whole frame on the wire.
+    pub(crate) fn frame(&self, deck: &Deck) -> Vec<u8> {
+        self.beginning(deck, usize::MAX)
+    }
+
+    /// The whole message.
+    pub(crate) fn payload(&self, deck: &Deck) -> Vec<u8> {
+        let frame = &deck.0[usize::from(self.frame)];
+        let mut payload = frame.payload.to_vec();
+        if let Some((_, at)) = frame.number {
+            payload[at..at + DIGITS].copy_from_slice(&self.digits);
+        }
+        payload
+    }
+
     /// Goes on to the next message.
     #[inline]
     pub(crate) fn go_on(&mut self, deck: &Deck) {

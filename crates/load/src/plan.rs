@@ -1,10 +1,12 @@
 //! What to do: a run, all of whose values are checked.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use sockeye_core::endpoint::Endpoint;
 use sockeye_core::{Framing, Lane};
 
+use crate::dialogue::Cast;
 use crate::message::Deck;
 
 /// The most connections.
@@ -127,6 +129,9 @@ pub struct Plan {
     pub answers: Answers,
     /// How connections are closed that we close.
     pub parting: Parting,
+    /// Steps that are played in place of messages and answers: a round of them is what is counted, one at a time on a
+    /// connection. What is sent and what is to come back have no meaning then.
+    pub steps: Option<Arc<dyn Cast>>,
 }
 
 impl Plan {

@@ -1,6 +1,8 @@
 //! The first messages: whether anybody answers, and what answers are like. A connection each, before anything counts.
 
-use std::future::poll_fn;
+use std::future::{Future, poll_fn};
+use std::pin::pin;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use sockeye_core::framing::Cut;
@@ -28,12 +30,30 @@ pub enum Wish {
     Any,
 }
 
+/// How often it looks whether it is to end.
+const LOOK: Duration = Duration::from_millis(20);
+
 /// Sends first messages, and makes of the answers what all others are held against. Fails if nobody answers.
-pub fn learn(plan: &mut Plan, wish: Wish) -> Result<(), Fault> {
+/// Once `stop` is set it ends at once, and nothing is learnt.
+pub fn learn(plan: &mut Plan, wish: Wish, stop: &AtomicBool) -> Result<(), Fault> {
     let broken = |error: std::io::Error| Fault::new(Code::Internal, "runtime").detail(error);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(broken)?;
     let subject = format!("bench {}", plan.endpoint.bare());
-    runtime.block_on(learning(plan, wish)).map_err(|fault| fault.doing(subject))
+    let learnt = runtime.block_on(unless(stop, learning(plan, wish)));
+    learnt.unwrap_or(Ok(())).map_err(|fault| fault.doing(subject))
+}
+
+/// Goes on until `stop` is set; `None`: it was.
+async fn unless<T>(stop: &AtomicBool, going: impl Future<Output = T>) -> Option<T> {
+    let mut going = pin!(going);
+    loop {
+        if stop.load(Ordering::Relaxed) {
+            return None;
+        }
+        if let Ok(gone) = timeout_at(Instant::now() + LOOK, going.as_mut()).await {
+            return Some(gone);
+        }
+    }
 }
 
 async fn learning(plan: &mut Plan, wish: Wish) -> Result<(), Fault> {
@@ -63,6 +83,25 @@ async fn learning(plan: &mut Plan, wish: Wish) -> Result<(), Fault> {
     Ok(())
 }
 
+/// Whether a connection comes about at all: what steps hear is not known before they are played. Fails as dialling does.
+pub fn reach(plan: &Plan, stop: &AtomicBool) -> Result<(), Fault> {
+    let broken = |error: std::io::Error| Fault::new(Code::Internal, "runtime").detail(error);
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(broken)?;
+    let subject = format!("bench {}", plan.endpoint.bare());
+    match runtime.block_on(unless(stop, dialled(plan))) {
+        Some(Ok(mut channel)) => channel.finish(),
+        Some(Err(fault)) => return Err(fault.doing(subject)),
+        None => {}
+    }
+    Ok(())
+}
+
+async fn dialled(plan: &Plan) -> Result<Channel, Fault> {
+    let target = Target::new(&plan.endpoint)?;
+    let options = Options { timeout: Some(plan.timeout), message: plan.max, ..Options::default() };
+    target.dial(options, &|_| ()).await.map(Channel::of)
+}
+
 /// Answers that are always this.
 fn same(plan: &Plan, answer: &[u8]) -> Result<Deck, Fault> {
     Deck::exactly(plan.lane.framing, answer, plan.bound())
@@ -82,10 +121,7 @@ impl Asked {
 
 /// Sends the message of this number on a connection of its own.
 async fn ask(plan: &Plan, number: u64) -> Result<Asked, Fault> {
-    let target = Target::new(&plan.endpoint)?;
-    let options = Options { timeout: Some(plan.timeout), message: plan.max, ..Options::default() };
-    let conn = target.dial(options, &|_| ()).await?;
-    let mut channel = Channel::of(conn);
+    let mut channel = dialled(plan).await?;
     let mut cursor = Cursor::new(0);
     (0..number).for_each(|_| cursor.go_on(&plan.sent));
     let mut wire = Vec::new();

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use sockeye_core::{Code, Fault};
 
 use crate::histogram::{Times, decode, empty};
+use crate::sample::{self, Sample};
 
 /// The version of this shape.
 pub const VERSION: u32 = 1;
@@ -37,7 +38,7 @@ pub struct Report {
     pub asked: Option<f64>,
     /// Bytes of a message, on average, without its frame.
     pub message_bytes: f64,
-    /// How answers were verified: `echo`, `first`, `given` or `none`.
+    /// How answers were verified: `echo`, `first`, `given`, `steps` or `none`.
     pub verified: String,
     /// When measuring began, seconds since 1970.
     pub began: f64,
@@ -63,6 +64,14 @@ pub struct Report {
     pub connecting: Times,
     /// Messages without a right answer, and connections that did not come about, by the word of what happened.
     pub errors: BTreeMap<String, u64>,
+    /// The first of each class of errors.
+    pub samples: Vec<Sample>,
+    /// Where the steps are written that were played, if there were any: then a request is a round of them.
+    pub steps_of: Option<String>,
+    /// Messages that steps sent.
+    pub messages_out: u64,
+    /// Messages that came for steps.
+    pub messages_in: u64,
     /// Messages that were due and could not be sent before the end.
     pub unsent: u64,
     /// Share of a processor that each thread of the generator used, 0 to 1.
@@ -163,6 +172,9 @@ impl Report {
             merged.rate += other.rate;
             merged.bytes_out += other.bytes_out;
             merged.bytes_in += other.bytes_in;
+            merged.messages_out += other.messages_out;
+            merged.messages_in += other.messages_in;
+            sample::keep(&mut merged.samples, &other.samples);
             merged.unsent += other.unsent;
             merged.client_bound |= other.client_bound;
             merged.cpu.extend_from_slice(&other.cpu);

@@ -34,6 +34,8 @@ pub trait Watch {
 /// How far a run is.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Moment {
+    /// The first messages are asked, to learn what answers are like.
+    Asking,
     /// Connections are being opened.
     Opening,
     /// It sends, and nothing counts yet. So long it will last, in seconds.
@@ -214,7 +216,7 @@ impl<'a> Sum<'a> {
                 Pace::Rate(rate) => Some(rate),
             },
             message_bytes: plan.sent.mean_size(),
-            verified: plan.answers.word().to_owned(),
+            verified: plan.steps.as_ref().map_or(plan.answers.word(), |steps| steps.verified()).to_owned(),
             began: self.began,
             elapsed,
             warmup: plan.warmup.as_secs_f64(),
@@ -227,6 +229,10 @@ impl<'a> Sum<'a> {
             service: self.all.service.as_ref().map(Times::of),
             connecting: Times::of(&self.all.connecting),
             errors: self.all.errors.iter().map(|(code, count)| (code.word().to_owned(), *count)).collect(),
+            samples: self.all.samples,
+            steps_of: plan.steps.as_ref().map(|steps| steps.name().to_owned()),
+            messages_out: self.all.messages_out,
+            messages_in: self.all.messages_in,
             unsent: self.unsent,
             client_bound: self.cpu.iter().any(|share| *share >= BOUND),
             cpu: self.cpu,
@@ -238,15 +244,14 @@ impl<'a> Sum<'a> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
     use crate::message::Deck;
     use crate::plan::{Answers, Parting};
     use sockeye_core::{Framing, Lane};
 
-    #[test]
-    fn shares_add_up_to_the_whole() {
-        let plan = Plan {
+    pub(crate) fn plan() -> Plan {
+        Plan {
             endpoint: "127.0.0.1:1".parse().unwrap(),
             lane: Lane::stream(Framing::RAW),
             mode: Mode::Exchange,
@@ -262,7 +267,13 @@ mod tests {
             sent: Deck::given(Framing::RAW, b"x", 1024).unwrap(),
             answers: Answers::Echo,
             parting: Parting::Fin,
-        };
+            steps: None,
+        }
+    }
+
+    #[test]
+    fn shares_add_up_to_the_whole() {
+        let plan = plan();
         let shares = shares(&plan);
         assert_eq!(shares.iter().map(|share| share.seats.len()).collect::<Vec<_>>(), [3, 3, 4]);
         assert_eq!(shares.iter().map(|share| share.requests).sum::<u64>(), 100);

@@ -17,7 +17,7 @@ use crate::desk::Desk;
 use crate::plan::{Mode, Pace, Plan};
 use crate::schedule::{Nanos, Schedule, messages};
 use crate::tally::{Service, Tally};
-use crate::usage;
+use crate::{sources, usage};
 
 /// Nanoseconds of a second.
 const SECOND: Nanos = 1_000_000_000;
@@ -92,11 +92,12 @@ pub(crate) fn work(
     let broken = |error: std::io::Error| Fault::new(Code::Internal, "runtime").detail(error);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(broken)?;
     let entered = runtime.enter();
-    let target = Rc::new(Target::new(&plan.endpoint)?);
+    let endpoints = sources::endpoints(plan);
+    let targets = endpoints.iter().map(|to| Target::new(to).map(Rc::new)).collect::<Result<Vec<_>, _>>()?;
     let plan = Rc::new(plan.clone());
     let service = if matches!(plan.pace, Pace::Rate(_)) { Service::Apart } else { Service::Same };
     let desk = Desk::new(Rc::clone(&plan), Tally::new(service));
-    let crew = Crew::new(desk, clock, target, share.seats.clone())?;
+    let crew = Crew::new(desk, clock, targets, share.seats.clone())?;
     let mut shift = Shift {
         plan,
         share: share.clone(),
@@ -149,6 +150,7 @@ impl Shift {
         match self.phase {
             Phase::Opening | Phase::Ready if stopped => {
                 self.tell(None);
+                self.crew.part();
                 self.ended.cut_short = true;
                 return Poll::Ready(());
             }
@@ -214,6 +216,8 @@ impl Shift {
             }
             desk.tally.bytes_in = 0;
             desk.tally.bytes_out = 0;
+            desk.tally.messages_in = 0;
+            desk.tally.messages_out = 0;
         }
         self.cpu = (now, usage::thread_time());
         self.phase = Phase::Measuring;
@@ -233,7 +237,7 @@ impl Shift {
             self.ended.cut_short = stopped || silent;
             let used = usage::thread_time().saturating_sub(self.cpu.1);
             self.ended.cpu = used as f64 / now.saturating_sub(self.cpu.0).max(1) as f64;
-            self.ended.unsent = self.crew.end(now.min(until));
+            self.ended.unsent = self.crew.end(now.min(until.saturating_sub(1)));
             // What was due up to here counts, and nothing after.
             self.crew.desk.until = now.min(until);
             self.phase = Phase::Draining;
@@ -267,5 +271,6 @@ impl Shift {
 
     fn close(&mut self) {
         self.tell(Some(self.told));
+        self.crew.part();
     }
 }

@@ -4,6 +4,7 @@ use hdrhistogram::Histogram;
 use sockeye_core::Code;
 
 use crate::histogram::empty;
+use crate::sample::{self, Sample};
 use crate::schedule::Nanos;
 
 /// Counts of one interval.
@@ -21,6 +22,11 @@ pub(crate) struct Tally {
     pub(crate) errors: Vec<(Code, u64)>,
     pub(crate) bytes_out: u64,
     pub(crate) bytes_in: u64,
+    /// Messages that steps sent, and that came for them.
+    pub(crate) messages_out: u64,
+    pub(crate) messages_in: u64,
+    /// The first of each class of errors.
+    pub(crate) samples: Vec<Sample>,
 }
 
 /// Whether the time of sending is told apart from the time that was meant.
@@ -40,6 +46,9 @@ impl Tally {
             errors: Vec::new(),
             bytes_out: 0,
             bytes_in: 0,
+            messages_out: 0,
+            messages_in: 0,
+            samples: Vec::new(),
         }
     }
 
@@ -80,6 +89,9 @@ impl Tally {
         self.requests += other.requests;
         self.bytes_out += other.bytes_out;
         self.bytes_in += other.bytes_in;
+        self.messages_out += other.messages_out;
+        self.messages_in += other.messages_in;
+        sample::keep(&mut self.samples, &other.samples);
         for (code, count) in &other.errors {
             self.failed(*code, *count);
         }

@@ -4,8 +4,9 @@
 
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream, UdpSocket};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::mpsc::{Sender, channel};
+use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
 
@@ -74,6 +75,7 @@ fn plan(at: &str, framing: &str, requests: u64) -> Plan {
         sent: Deck::made_up(framing, sizes, Numbering::Numbered, 7, MAX).unwrap(),
         answers: Answers::Any { size: 1 },
         parting: Parting::Fin,
+        steps: None,
     }
 }
 
@@ -82,7 +84,7 @@ fn alike(plan: &Plan, size: usize) -> Deck {
 }
 
 fn load(mut plan: Plan, wish: Wish) -> Result<Report, Fault> {
-    learn(&mut plan, wish)?;
+    learn(&mut plan, wish, &AtomicBool::new(false))?;
     run(&plan, &Arc::new(AtomicBool::new(false)), &Silent)
 }
 
@@ -150,6 +152,54 @@ fn a_fixed_rate_sends_every_message_and_tells_both_times() {
     let report = learning(plan);
     assert_eq!((report.requests, report.unsent, errors(&report)), (300, 0, vec![]));
     assert_eq!(report.service.unwrap().count, 300);
+}
+
+/// The time that this share of all was at most.
+fn at(times: &sockeye_load::histogram::Times, quantile: f64) -> f64 {
+    times.at(quantile).unwrap()
+}
+
+/// Lets a server go on once a second was measured.
+struct Releases(Sender<()>);
+
+impl Watch for Releases {
+    fn moment(&self, moment: &Moment) {
+        if matches!(moment, Moment::Second(..)) {
+            // A server that has gone needs no word.
+            let _ = self.0.send(());
+        }
+    }
+}
+
+#[test]
+fn a_stall_shows_from_the_intended_time_and_not_from_the_time_of_sending() {
+    // The twentieth message, due after 50 ms, is answered when a second has passed, and it is the only connection.
+    let (release, released) = channel();
+    let released = Mutex::new(released);
+    let url = server(move |mut stream| {
+        let (mut buffer, mut lines) = ([0; 4096], 0);
+        while let Ok(count @ 1..) = stream.read(&mut buffer) {
+            let before = lines;
+            lines += buffer[..count].split(|byte| *byte == b'\n').count() - 1;
+            if before < 20 && lines >= 20 {
+                released.lock().unwrap().recv().unwrap();
+            }
+            if stream.write_all(&buffer[..count]).is_err() {
+                return;
+            }
+        }
+    });
+    let mut plan = plan(&url, "line", 800);
+    (plan.pace, plan.connections, plan.pipeline, plan.threads) = (Pace::Rate(400.0), 1, 1, 1);
+    let stop = Arc::new(AtomicBool::new(false));
+    learn(&mut plan, Wish::Learn(None), &stop).unwrap();
+    let report = run(&plan, &stop, &Releases(release)).unwrap();
+    assert_eq!((report.requests, report.unsent, errors(&report)), (800, 0, vec![]));
+    // Almost half of all were due meanwhile and waited half a second on average; a single one was asked and not answered. A
+    // machine that is slow makes more of them wait, not fewer.
+    let (latency, service) = (&report.latency, report.service.as_ref().unwrap());
+    assert!(at(latency, 0.75) > 0.1 && latency.mean > 0.05 && latency.max > 0.3, "{latency:?}");
+    assert!(service.max > 0.3 && at(service, 0.75) < at(latency, 0.75), "{service:?}");
 }
 
 #[test]
@@ -333,7 +383,7 @@ fn lost_datagrams_are_time_outs_and_second_copies_are_wrong() {
 fn a_stop_ends_it_early_and_what_was_measured_is_told() {
     let mut plan = plan(&echo(), "line", 1);
     (plan.requests, plan.duration) = (None, Duration::from_hours(1));
-    learn(&mut plan, Wish::Learn(None)).unwrap();
+    learn(&mut plan, Wish::Learn(None), &AtomicBool::new(false)).unwrap();
     let stop = Arc::new(AtomicBool::new(false));
     let report = run(&plan, &stop, &StopsAfterOne(Arc::clone(&stop))).unwrap();
     assert!(report.cut_short && report.requests > 0);

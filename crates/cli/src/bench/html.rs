@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use sockeye::bench::{Outcome, Report};
 use sockeye::core::{Code, Fault};
 
-use super::text;
+use super::{first, text};
 use crate::words::Words;
 
 const PAGE: &str = include_str!("page.html");
@@ -28,7 +28,7 @@ const BARS: usize = 60;
 const POINTS: usize = 600;
 
 /// The words of the page.
-const LABELS: &[&str] = &["bench-numbers", "bench-mean"];
+const LABELS: &[&str] = &["bench-numbers", "bench-mean", "bench-firsts"];
 
 /// The whole page.
 pub(super) fn page(words: &Words, outcome: &Outcome) -> Result<String, Fault> {
@@ -44,14 +44,20 @@ pub(super) fn page(words: &Words, outcome: &Outcome) -> Result<String, Fault> {
         .verdicts
         .iter()
         .map(|verdict| json!({ "met": verdict.met, "text": text::verdict_line(words, verdict) }));
+    let firsts = first::firsts(words, report).into_iter();
+    let firsts = firsts.map(|first| json!({ "head": first.head, "rows": first.rows.join("\n") }));
+    let facts = text::facts(words, outcome).into_iter();
+    // Two spaces keep numbers apart in a terminal, and are one on a page.
+    let facts = facts.map(|(label, text)| (label, text.replace("  ", " · ")));
     let context = json!({
         "lang": words.plain("html-language"),
         "label": labels,
         "version": env!("CARGO_PKG_VERSION"),
         "title": text::title(words, report),
         "times": rows.collect::<Vec<_>>(),
-        "facts": text::facts(words, outcome),
+        "facts": facts.collect::<Vec<_>>(),
         "verdicts": verdicts.collect::<Vec<_>>(),
+        "firsts": firsts.collect::<Vec<_>>(),
         "width": WIDTH,
         "height": HEIGHT,
         "plot": { "left": LEFT, "right": WIDTH - RIGHT, "top": TOP, "bottom": HEIGHT - BOTTOM },
@@ -66,6 +72,9 @@ pub(super) fn page(words: &Words, outcome: &Outcome) -> Result<String, Fault> {
 /// The pictures, in order.
 fn charts(words: &Words, report: &Report) -> Value {
     let title = |key: &str| words.plain(key);
+    if report.latency.count == 0 {
+        return json!([]);
+    }
     json!([
         { "title": title("bench-histogram"), "data": histogram(report) },
         { "title": title("bench-over-time"), "data": over_time(report, text::per_second, &[|point| point.0]) },

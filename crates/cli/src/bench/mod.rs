@@ -8,6 +8,7 @@
 )]
 
 mod files;
+mod first;
 mod html;
 mod screen;
 mod text;
@@ -15,10 +16,12 @@ mod text;
 use clap::ArgMatches;
 use sockeye::bench::{Closing, Outcome, Report, Request, Verify, merge};
 use sockeye::core::{Code, Fault};
+use sockeye::script::Unreadable;
 use sockeye::{Bounds, End};
 
 use crate::exit::{self, Ended};
 use crate::grammar::{read, refuse};
+use crate::mistakes;
 use crate::test::{self, Desk};
 
 /// The most bytes of a result that is read for `--merge`: a day of seconds has about so many.
@@ -47,7 +50,15 @@ pub(crate) fn run(desk: &Desk<'_>, matches: &ArgMatches) -> Result<Ended, Fault>
         let screen = screen::Screen::new(desk.words, desk.stderr.clone(), width);
         let outcome = sockeye::bench::run(&request, &screen, desk.views);
         screen.end();
-        outcome?
+        match outcome {
+            Ok(outcome) => outcome,
+            Err(Unreadable::Fault(fault)) => return Err(fault),
+            Err(bad) => {
+                let text = mistakes::text(desk.words, &bad, desk.look());
+                desk.stderr.push(format!("{text}\n").as_bytes());
+                return Ok(Ended::Told(exit::BAD_FILE));
+            }
+        }
     };
     if read::has(matches, "json") {
         desk.stdout.push(files::json(&outcome).as_bytes());
@@ -66,8 +77,12 @@ pub(crate) fn run(desk: &Desk<'_>, matches: &ArgMatches) -> Result<Ended, Fault>
     Ok(ended(&outcome))
 }
 
-/// How the program ends: 1 if a condition is met, as an unanswered `ask` if nothing was answered at all.
+/// How the program ends: by the signal that ended the run, 1 if a condition is met, as an unanswered `ask` if nothing was
+/// answered at all.
 fn ended(outcome: &Outcome) -> Ended {
+    if let Some(number) = outcome.signal {
+        return Ended::Normally(End::Signal(number));
+    }
     if outcome.has_failed() {
         return Ended::Told(exit::FAILED);
     }
@@ -105,11 +120,17 @@ fn request(
     if let Some(extra) = words.get(2) {
         return Err(refuse::usage("bench", "extra", extra));
     }
+    let vars = read::values(matches, "var");
+    if !vars.is_empty() && read::value(matches, "script").is_none() {
+        return Err(refuse::usage("bench", "missing", "--script"));
+    }
     Ok(Request {
         endpoint,
         params: read::params(matches),
         message: words.get(1).cloned(),
         file: given("file"),
+        script: given("script"),
+        vars: test::variables(&vars)?,
         hex: read::has(matches, "hex"),
         size: given("size"),
         expect: given("expect"),

@@ -15,7 +15,7 @@ use crate::words::Words;
 const RATE: u8 = 10;
 
 /// What the bar looks like; the numbers need no language.
-const STYLE: &str = "{bar:16} {pos}/{len} s  {msg}";
+const STYLE: &str = "{bar:12} {pos}/{len} s  {wide_msg}";
 
 /// Seconds that the small columns show.
 const SHOWN: usize = 32;
@@ -64,6 +64,7 @@ impl sockeye::bench::LoadWatch for Screen<'_> {
     fn moment(&self, moment: &Moment) {
         let Some(bar) = &self.bar else { return };
         match moment {
+            Moment::Asking => bar.set_message(self.words.plain("bench-asking")),
             Moment::Opening => {
                 self.rates.borrow_mut().clear();
                 bar.set_length(0);

@@ -2,6 +2,7 @@
 
 use sockeye::bench::{Condition, Outcome, Report, Times, Verdict};
 
+use super::first::{First, firsts};
 use crate::fault::safe;
 use crate::ui::columns::{columns, padded};
 use crate::words::Words;
@@ -14,11 +15,27 @@ pub(super) fn result(words: &Words, outcome: &Outcome) -> String {
     lines.push(String::new());
     let facts = facts(words, outcome);
     let width = facts.iter().map(|(label, _)| columns(label)).max().unwrap_or(0) + 2;
-    lines.extend(facts.iter().map(|(label, text)| format!("{}{text}", padded(label, width))));
+    for (label, text) in &facts {
+        lines.push(format!("{}{text}", padded(label, width)));
+        if *label == words.plain("bench-errors") {
+            lines.extend(first_lines(words, report, width));
+        }
+    }
     lines.extend(outcome.verdicts.iter().map(|verdict| verdict_line(words, verdict)));
     let mut text = lines.join("\n");
     text.push('\n');
     text
+}
+
+/// What went wrong first, below the errors.
+fn first_lines(words: &Words, report: &Report, width: usize) -> Vec<String> {
+    let label = words.plain("bench-first");
+    let mut lines = Vec::new();
+    for First { head, rows } in firsts(words, report) {
+        lines.push(format!("{}{head}", padded(&label, width)));
+        lines.extend(rows.iter().map(|row| format!("{}{row}", " ".repeat(width))));
+    }
+    lines
 }
 
 /// What was done, in a line.
@@ -27,9 +44,11 @@ pub(super) fn title(words: &Words, report: &Report) -> String {
         None => words.plain("bench-closed"),
         Some(rate) => words.say("bench-at-rate", &[("rate", &per_second(rate))]),
     };
+    let steps = report.steps_of.as_deref().map(safe).unwrap_or_default();
     words.say(
-        "bench-title",
+        if steps.is_empty() { "bench-title" } else { "bench-title-steps" },
         &[
+            ("steps", &steps),
             ("endpoint", &safe(&report.endpoint)),
             ("mode", &report.mode),
             ("connections", &whole(report.connections as u64)),
@@ -78,8 +97,9 @@ pub(super) fn facts(words: &Words, outcome: &Outcome) -> Vec<(String, String)> {
     let report = &outcome.report;
     let label = |key: &str| words.plain(key);
     let over = report.elapsed.max(1e-9);
+    let requests = if report.steps_of.is_some() { "bench-rounds" } else { "bench-requests" };
     let mut facts = vec![
-        (label("bench-requests"), format!("{}  {}", whole(report.requests), per_second(report.rate))),
+        (label(requests), format!("{}  {}", whole(report.requests), per_second(report.rate))),
         (
             label("bench-sent"),
             format!("{}  {}/s", bytes(report.bytes_out as f64), bytes(report.bytes_out as f64 / over)),
@@ -91,6 +111,14 @@ pub(super) fn facts(words: &Words, outcome: &Outcome) -> Vec<(String, String)> {
         (label("bench-errors"), errors(words, report)),
         (label("bench-answers"), words.plain(verified(&report.verified))),
     ];
+    if report.steps_of.is_some() {
+        let (sent, received) = (whole(report.messages_out), whole(report.messages_in));
+        let text = words.say("bench-messages-both", &[("sent", &sent), ("received", &received)]);
+        facts.insert(1, (label("bench-messages"), text));
+    }
+    if let Some(key) = hint(report) {
+        facts.push((label("bench-hint"), words.plain(key)));
+    }
     if report.unsent > 0 {
         facts.push((
             label("bench-unsent"),
@@ -132,12 +160,23 @@ pub(super) fn facts(words: &Words, outcome: &Outcome) -> Vec<(String, String)> {
     facts
 }
 
+/// What to try, where most of what went wrong has one well-known reason.
+fn hint(report: &Report) -> Option<&'static str> {
+    let count = |class: &str| report.errors.get(class).copied().unwrap_or(0);
+    let half = (report.requests / 2).max(1);
+    if report.mode == "exchange" && count("early-fin") >= half {
+        return Some("bench-hint-closes");
+    }
+    (report.verified == "first" && count("wrong-answer") >= half).then_some("bench-hint-varies")
+}
+
 /// The sentence of how answers were verified.
 fn verified(word: &str) -> &'static str {
     match word {
         "echo" => "bench-verified-echo",
         "first" => "bench-verified-first",
         "given" => "bench-verified-given",
+        "steps" => "bench-verified-steps",
         _ => "bench-verified-none",
     }
 }

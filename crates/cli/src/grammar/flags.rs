@@ -196,6 +196,8 @@ pub(crate) const BENCH: &[Flag] = &[
     value("mode", "exchange|connect|idle", "flag-bench-mode"),
     value("size", "SIZE|MIN-MAX", "flag-bench-size"),
     value("file", "FILE", "flag-bench-file"),
+    value("script", "FILE", "flag-bench-script"),
+    values("var", "NAME=VALUE", "flag-bench-var"),
     value("expect", "MESSAGE", "flag-bench-expect"),
     switch("no-verify", "flag-no-verify"),
     lettered('d', value("duration", "TIME", "flag-duration")),

@@ -171,6 +171,7 @@ pub(crate) const ALL: &[Verb] = &[
         examples: &[
             "sockeye bench 127.0.0.1:9000 -F line -c 64 --pipeline 32",
             "sockeye bench 127.0.0.1:9000 --rate 10k --fail-if 'p99>20ms'",
+            "sockeye bench 127.0.0.1:7788 --script chat.skt -c 64",
             "sockeye bench 127.0.0.1:6379 $'*1\\r\\n$4\\r\\nPING' -F crlf --expect +PONG",
         ],
     },

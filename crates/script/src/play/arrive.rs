@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use sockeye_core::{Code, Direction, Endpoint, Input, Leg, Outbox, PEER, Place, Tick};
 
-use super::engine::{Ending, Play, Stage};
+use super::engine::{Play, Stage};
 use super::failure::{Fate, Kind};
 use super::score::Act;
 use super::station::{End, Link};
@@ -26,8 +26,7 @@ impl Play {
             Input::Failed { leg, why } => return self.failed(now, leg, why, out),
             Input::Drained { leg } => {
                 if let Some(at) = self.station_at(leg) {
-                    self.stations[at].owed = 0;
-                    self.stations[at].is_full = false;
+                    self.stations[at].drained();
                 }
             }
             Input::Timeout => self.bind_timed_out(now, out),
@@ -89,8 +88,20 @@ impl Play {
         self.stations[at].push(number, data, out);
         self.forbid(now, at, out);
         let is_done = self.stage == Stage::Running && self.index > self.last_of(at);
-        if is_done && self.ending != Ending::HandOver {
+        if is_done && !self.ending.goes_on() {
             self.leftover(now, at, out);
+        }
+    }
+
+    /// A message came between two rounds: a step of the next one may look at it.
+    pub(super) fn keep_message(&mut self, now: Tick, data: &[u8], out: &mut Outbox) {
+        let upto = self.stations[0].upto(data.len());
+        let peer = self.peer_at(0);
+        let number = self.recent.push(peer, Direction::In, now, data, upto);
+        if !self.stations[0].is_raw() && self.is_ignored(peer, data) {
+            self.recent.settle(number, Fate::Ignored);
+        } else {
+            self.stations[0].push(number, data, out);
         }
     }
 

@@ -24,6 +24,8 @@ pub struct Play {
     pub(super) patience: Option<Duration>,
     pub(super) seed: u64,
     pub(super) ending: Ending,
+    /// What differs from what is expected is taken for it.
+    pub(super) is_lenient: bool,
     pub(super) vars: Vars,
     pub(super) stations: Vec<Station>,
     pub(super) recent: Recent,
@@ -61,6 +63,15 @@ pub(super) enum Ending {
     Wait,
     /// The play is over at once, and the connection stays: somebody else goes on with it.
     HandOver,
+    /// As above, but it is the same play that goes on, from its beginning.
+    Again,
+}
+
+impl Ending {
+    /// Whether the connection outlives the steps.
+    pub(super) const fn goes_on(self) -> bool {
+        matches!(self, Self::HandOver | Self::Again)
+    }
 }
 
 /// How far a play has come.
@@ -107,6 +118,7 @@ impl Play {
             patience: options.patience,
             seed: options.seed,
             ending,
+            is_lenient: false,
             vars,
             stations,
             recent: Recent::default(),
@@ -198,7 +210,7 @@ impl Play {
             }
         }
         // Whoever has no more steps may say nothing more, except to whoever goes on.
-        if self.ending != Ending::HandOver {
+        if !self.ending.goes_on() {
             for at in 0..self.stations.len() {
                 if self.last_of(at) == done && next > done {
                     self.leftover(now, at, out);
@@ -238,7 +250,7 @@ impl Play {
     fn finish(&mut self, now: Tick, out: &mut Outbox) {
         let is_heard = self.stations.iter().any(Station::may_hear);
         match self.ending {
-            Ending::HandOver => self.succeed(now, out),
+            Ending::HandOver | Ending::Again => self.succeed(now, out),
             Ending::Wait if is_heard && !self.is_datagrams(out) => self.stage = Stage::Settling(None),
             Ending::Settle | Ending::Wait => {
                 let settle = self.score.program.settings.settle;
@@ -269,7 +281,7 @@ impl Play {
 
     fn succeed(&mut self, now: Tick, out: &mut Outbox) {
         self.conclude(now, Ok(()));
-        if self.ending == Ending::HandOver {
+        if self.ending.goes_on() {
             return;
         }
         self.hang_up(out);

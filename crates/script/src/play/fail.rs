@@ -129,6 +129,8 @@ impl Play {
                 out.abort();
             }
             Ending::HandOver => out.fail(fault),
+            // Whoever counts the rounds closes.
+            Ending::Again => {}
         }
     }
 

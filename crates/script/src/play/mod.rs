@@ -17,6 +17,7 @@ pub mod mock;
 mod outcome;
 pub mod prologue;
 mod recent;
+pub mod rounds;
 mod score;
 pub mod spot;
 mod station;
@@ -38,6 +39,7 @@ pub use failure::Failure;
 pub use mock::{Mock, Reuse};
 pub use outcome::{Ended, Outcome};
 pub use prologue::{Login, Prologue};
+pub use rounds::{Comparing, Player, Rounds};
 pub use score::{Refusal, Why};
 pub use spot::Spot;
 

@@ -31,6 +31,12 @@ pub enum Why {
     Reopens,
     /// TLS is put on in the middle, and a mock has no certificate.
     Secures,
+    /// A second peer has steps, and each connection plays the same one.
+    Several,
+    /// The peer listens, and it is to connect.
+    Listens,
+    /// TLS is put on in the middle, and a load has its connections as they are.
+    Upgrades,
     /// There is no such peer.
     NoPeer,
     /// There is no step for it: a play of nothing would always pass.
@@ -44,6 +50,9 @@ impl Refusal {
             Why::Open(part) => ("open", &**part),
             Why::Reopens => ("reopens", self.op),
             Why::Secures => ("secures", self.op),
+            Why::Several => ("several", self.op),
+            Why::Listens => ("listens", self.op),
+            Why::Upgrades => ("upgrades", self.op),
             Why::NoPeer => ("no-peer", ""),
             Why::Empty => ("empty", ""),
         };
@@ -229,7 +238,7 @@ impl Score {
         Ok(())
     }
 
-    fn refuse(&self, index: Option<usize>, why: Why) -> Refusal {
+    pub(super) fn refuse(&self, index: Option<usize>, why: Why) -> Refusal {
         let step = index.and_then(|index| self.program.steps.get(index));
         let place = step.map(|step| step.place).unwrap_or_default();
         let op = step.map_or("", |step| word(&step.op));

@@ -95,6 +95,12 @@ impl Station {
         self.is_raw = lane.is_cut_anywhere();
     }
 
+    /// All that was sent is written.
+    pub(super) const fn drained(&mut self) {
+        self.owed = 0;
+        self.is_full = false;
+    }
+
     pub(super) const fn is_raw(&self) -> bool {
         self.is_raw
     }
