@@ -178,6 +178,9 @@ impl Parsed {
 
 /// Understands the arguments.
 fn parse(args: &[String], words: &Words) -> Result<Parsed, Fault> {
+    if early::is_version(args) {
+        return Ok(Parsed::Text(early::VERSION.into()));
+    }
     language(args)?;
     colours(args)?;
     let args = early::with_verb(args.to_vec())?;
