@@ -1,7 +1,10 @@
 #!/usr/bin/env python3
-"""What does not vary from run to run, held to bounds: system calls a message, and resident bytes an idle session.
+"""What does not vary from run to run, held to bounds: system calls a message, resident bytes an idle session, and the
+threads that a run starts which has nothing for them to do.
 
-    cargo build && bench/gates.py [target/debug/sockeye]
+    cargo build && bench/gates.py [target/debug/sockeye [target/release/sockeye]]
+
+With a second path, also how many bytes that file has.
 
 Part of .ci/run. System calls are counted by strace, over a fixed number of lines of 64 bytes with the generator of
 bench/compare (load.c), those of accepting and closing included. Memory is what the process grew by between 64 sessions
@@ -25,6 +28,10 @@ CALLS = ((64, 1, 32_000, 2.1), (64, 32, 640_000, 0.07))
 SESSIONS = 2_000
 WARM = 64
 RESIDENT = 1536
+# Runs that end at once, and need no thread for that.
+ENDING = (["--version"], ["connect", "127.0.0.1:1"], ["--no-such-flag"])
+# Today's is 12.97 MB; docs/performance.md says of what.
+SIZE = 13_500_000
 
 
 def resident(pid):
@@ -46,6 +53,14 @@ class Echo:
     def __exit__(self, *_):
         self.process.kill()
         self.process.communicate()
+
+
+def threads(words):
+    """How many threads, besides the first, a run starts."""
+    with tempfile.NamedTemporaryFile("r", encoding="utf-8") as calls:
+        subprocess.run(["strace", "-f", "-o", calls.name, "-e", "trace=clone,clone3", *words], check=False,
+                       stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        return len(re.findall(r"clone3?\(.*CLONE_THREAD", calls.read()))
 
 
 def gate(name, figure, bound, digits):
@@ -72,6 +87,10 @@ def main():
                 with holding([*hold, SESSIONS]):
                     each = (resident(server.process.pid) - before) / SESSIONS
         kept.append(gate(f"resident bytes an idle session, of {SESSIONS:,}", each, RESIDENT, 0))
+    for words in ENDING:
+        kept.append(gate(f"threads of sockeye {' '.join(words)}", threads([sockeye, *words]), 0, 0))
+    if len(sys.argv) > 2:
+        kept.append(gate("bytes of the release binary", os.stat(sys.argv[2]).st_size, SIZE, 0))
     sys.exit(0 if all(kept) else 1)
 
 

@@ -13,6 +13,7 @@ use crate::grammar::flags::{
     ASK, CERT, CERT_NAME, CERT_SIGNER, COMMON, CONNECT, Flag, LAYERS, NC, REPLAY, SERVE, SERVE_FILE, TEST,
 };
 use crate::grammar::verbs;
+use crate::words::{Language, Words};
 
 const EN: &str = include_str!("../locales/en.ftl");
 const ZH: &str = include_str!("../locales/zh-CN.ftl");
@@ -81,6 +82,25 @@ fn both_catalogues_parse_and_have_the_same_keys() {
     assert_eq!(en.keys().collect::<Vec<_>>(), zh.keys().collect::<Vec<_>>());
     for (key, text) in &en {
         assert_eq!(variables(text), variables(&zh[key]), "{key}");
+    }
+}
+
+/// Each is parsed alone when it is said.
+#[test]
+fn no_message_names_another_and_each_is_found_alone() {
+    for (text, language) in [(EN, Language::En), (ZH, Language::Zh)] {
+        let names = |line: &&str| line.split("{ ").skip(1).any(|rest| !rest.starts_with('$'));
+        assert_eq!(text.lines().find(names), None);
+        let words = Words::new(language);
+        for key in read(text).keys() {
+            let (key, attribute) =
+                key.split_once('.').map_or((key.as_str(), None), |(key, own)| (key, Some(own)));
+            let is_found = match attribute {
+                None => words.plain(key) != key,
+                Some(own) => words.attribute(key, own, &[]).is_some(),
+            };
+            assert!(is_found, "{key} {attribute:?}");
+        }
     }
 }
 

@@ -89,11 +89,21 @@ pub(crate) fn main() -> ExitCode {
         let (views, ui) = ui::views(people.clone(), manner.verbose > 0);
         (views, ui, Some(people))
     };
-    let (words, kept, paint) = (words(), recording.clone(), manner.paint);
-    let found_here = found.clone();
-    let run = Run { place, views, people, stdout, stderr, paint, words, found: found_here, recording };
+    let run = Run {
+        place,
+        views,
+        people,
+        stdout: stdout.clone(),
+        stderr: stderr.clone(),
+        paint: manner.paint,
+        words: words(),
+        found: found.clone(),
+        recording: recording.clone(),
+    };
     let ended = parsed.and_then(|parsed| run.all(parsed));
     let patience = ended.as_ref().ok().copied().and_then(patience);
+    stdout.hold();
+    stderr.hold();
     let code = match ended {
         Ok(ended) => ended.code(),
         Err(fault) => {
@@ -101,8 +111,10 @@ pub(crate) fn main() -> ExitCode {
             exit::of_fault(&fault)
         }
     };
-    // Whoever reads stdout may take long, and a signal still ends the wait.
-    end_on_signal(&found, &kept);
+    if manner.terminal || !stderr.settle() || !stdout.settle() {
+        // Whoever reads may take long, and a signal still ends the wait.
+        end_on_signal(&found, &recording);
+    }
     ui.finish(patience);
     found.restore();
     ExitCode::from(code)
@@ -166,10 +178,24 @@ impl Parsed {
 
 /// Understands the arguments.
 fn parse(args: &[String], words: &Words) -> Result<Parsed, Fault> {
+    if early::is_version(args) {
+        return Ok(Parsed::Text(early::VERSION.into()));
+    }
     language(args)?;
     colours(args)?;
     let args = early::with_verb(args.to_vec())?;
-    let command = grammar::command(early::wants_sentences(&args).then_some(words));
+    let sentences = early::wants_sentences(&args);
+    // Nearly every run is understood so, and starts sooner.
+    if !sentences {
+        match grammar::reached(&args).try_get_matches_from(&args) {
+            Ok(matches) => return Ok(Parsed::Verb(Box::new(matches))),
+            Err(error) if error.kind() == ErrorKind::DisplayVersion => {
+                return Ok(Parsed::Text(error.to_string().into_bytes()));
+            }
+            Err(_) => {}
+        }
+    }
+    let command = grammar::command(sentences.then_some(words));
     let matches = match command.clone().try_get_matches_from(&args) {
         Ok(matches) => matches,
         Err(error) if matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) => {
@@ -249,6 +275,7 @@ impl Run {
         let matches = match parsed {
             Parsed::Verb(matches) => matches,
             Parsed::Text(text) => {
+                self.stdout.hold();
                 self.stdout.push(&text);
                 return Ok(Ended::Normally(End::Done));
             }
@@ -273,7 +300,7 @@ impl Run {
             Some(("cert", matches)) => self.cert(matches),
             Some(("user", matches)) => user::run(matches, &self.words, &self.stdout, &self.views),
             Some(("sessions", matches)) => {
-                self.end_on_signal();
+                self.end_on_signal(matches);
                 self.sessions(matches)
             }
             Some(("list", matches)) => {
@@ -327,7 +354,7 @@ impl Run {
             seed: seed(matches)?,
             shown: self.is_shown(matches),
         };
-        self.end_on_signal();
+        self.end_on_signal(matches);
         let plan = connect::plan(&request, &self.views)?;
         let about = || recording::client("connect", &request.endpoint, &request.params);
         self.recording.around(matches, &self.views, about, |views| {
@@ -349,7 +376,7 @@ impl Run {
             apart: self.place.stdout && !read::has(matches, "hex"),
             bounds: bounds(matches)?,
         };
-        self.end_on_signal();
+        self.end_on_signal(matches);
         let about = || recording::client("ask", &request.endpoint, &request.params);
         self.recording.around(matches, &self.views, about, |views| ask::run(&request, views))
     }
@@ -396,7 +423,7 @@ impl Run {
             bounds: bounds(matches)?,
         };
         if !request.listen {
-            self.end_on_signal();
+            self.end_on_signal(matches);
         }
         nc::run(&request, &self.views)
     }
@@ -409,7 +436,7 @@ impl Run {
     }
 
     fn cert(&self, matches: &ArgMatches) -> Result<End, Fault> {
-        self.end_on_signal();
+        self.end_on_signal(matches);
         let shape = if read::has(deepest(matches), "json") { cert::Shape::Json } else { cert::Shape::Text };
         cert::run(
             &cert::Sink { words: &self.words, stdout: &self.stdout, views: &self.views, shape },
@@ -418,8 +445,12 @@ impl Run {
         Ok(End::Done)
     }
 
-    fn end_on_signal(&self) {
-        end_on_signal(&self.found, &self.recording);
+    /// Where a terminal or a recording must be put right first, a thread does that.
+    fn end_on_signal(&self, matches: &ArgMatches) {
+        let plain = !self.place.stdin && read::values(matches, "record").is_empty();
+        if !(plain && sockeye::exit_on_any_signal(|number| exit::of_end(End::Signal(number)))) {
+            end_on_signal(&self.found, &self.recording);
+        }
     }
 
     /// Where results of `test` go.

@@ -1,9 +1,13 @@
 //! The one catalogue of every sentence a person reads, and the choice of its language.
 //!
 //! Everything that speaks asks [`Words::say`] with a key of `locales/*.ftl`. Nothing outside those files is a sentence.
+//! A run says a handful of sentences out of a thousand, so each is looked up in the text and parsed when it is first said.
+
+use std::sync::{PoisonError, RwLock, RwLockReadGuard};
 
 use fluent_bundle::concurrent::FluentBundle;
 use fluent_bundle::{FluentArgs, FluentResource};
+use memchr::{memchr_iter, memmem};
 use unic_langid::LanguageIdentifier;
 
 /// The languages there are.
@@ -46,24 +50,20 @@ impl Language {
 
 /// The sentences of one language.
 pub(crate) struct Words {
-    bundle: FluentBundle<FluentResource>,
+    /// Those that were asked for so far. At most the whole catalogue, which has no message that names another.
+    said: RwLock<FluentBundle<FluentResource>>,
     language: Language,
 }
 
 impl Words {
     /// The catalogue of `language`.
     pub(crate) fn new(language: Language) -> Self {
-        // A catalogue that does not parse is found by the tests; at run time what did parse is used.
-        let resource = match FluentResource::try_new(language.catalogue().to_owned()) {
-            Ok(resource) | Err((resource, _)) => resource,
-        };
         let tag = Language::ALL.iter().find(|(_, known)| *known == language).map_or("en", |(tag, _)| *tag);
         let mut bundle =
             FluentBundle::new_concurrent(vec![tag.parse::<LanguageIdentifier>().unwrap_or_default()]);
         // The default wraps every argument in bidi controls, which end up in logs and scripts.
         bundle.set_use_isolating(false);
-        bundle.add_resource_overriding(resource);
-        Self { bundle, language }
+        Self { said: RwLock::new(bundle), language }
     }
 
     /// The same catalogue for somebody else to own.
@@ -87,7 +87,11 @@ impl Words {
     }
 
     fn find(&self, key: &str, attribute: Option<&str>, args: &[(&str, &str)]) -> Option<String> {
-        let message = self.bundle.get_message(key)?;
+        if !self.said().has_message(key) {
+            self.learn(key)?;
+        }
+        let said = self.said();
+        let message = said.get_message(key)?;
         let pattern = match attribute {
             None => message.value()?,
             Some(name) => message.get_attribute(name)?.value(),
@@ -97,8 +101,47 @@ impl Words {
             given.set(*name, *value);
         }
         let mut errors = Vec::new();
-        Some(self.bundle.format_pattern(pattern, Some(&given), &mut errors).into_owned())
+        Some(said.format_pattern(pattern, Some(&given), &mut errors).into_owned())
     }
+
+    /// Parses the message of `key`, if there is one.
+    fn learn(&self, key: &str) -> Option<()> {
+        let text = message(self.language.catalogue(), key)?;
+        // A message that does not parse is found by the tests; at run time it is as if it were not there.
+        let resource = match FluentResource::try_new(text.to_owned()) {
+            Ok(resource) | Err((resource, _)) => resource,
+        };
+        let mut said = self.said.write().unwrap_or_else(PoisonError::into_inner);
+        // Another thread may have been first.
+        if !said.has_message(key) {
+            said.add_resource_overriding(resource);
+        }
+        Some(())
+    }
+
+    /// How many messages were parsed.
+    #[cfg(test)]
+    pub(crate) fn parsed(&self) -> usize {
+        let keys =
+            self.language.catalogue().lines().filter_map(|line| line.split_once(" =")).map(|(key, _)| key);
+        keys.filter(|key| self.said().has_message(key)).count()
+    }
+
+    fn said(&self) -> RwLockReadGuard<'_, FluentBundle<FluentResource>> {
+        self.said.read().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The text of a message and its attributes in a catalogue: from its key at the beginning of a line to the next line that
+/// begins with a letter or a comment.
+fn message<'a>(catalogue: &'a str, key: &str) -> Option<&'a str> {
+    let head = format!("\n{key} =");
+    let start = memmem::find(catalogue.as_bytes(), head.as_bytes())? + 1;
+    let text = &catalogue[start..];
+    let goes_on = |next: Option<&u8>| next.is_some_and(|next| b" }\n".contains(next));
+    let mut ends = memchr_iter(b'\n', text.as_bytes());
+    let end = ends.find(|at| !goes_on(text.as_bytes().get(at + 1))).unwrap_or(text.len());
+    Some(&text[..end])
 }
 
 #[cfg(test)]
@@ -126,5 +169,25 @@ mod tests {
         let words = Words::new(Language::En);
         assert_eq!(words.say("hint", &[("hint", "try again")]), "hint: try again");
         assert_eq!(words.say("no-such-key", &[]), "no-such-key");
+    }
+
+    #[test]
+    fn only_what_is_said_is_parsed_and_only_once() {
+        let words = Words::new(Language::En);
+        assert_eq!(words.parsed(), 0);
+        words.say("hint", &[("hint", "try again")]);
+        words.say("hint", &[("hint", "try again")]);
+        words.attribute("error-bad-port", "hint", &[]);
+        words.plain("no-such-key");
+        assert_eq!(words.parsed(), 2);
+    }
+
+    #[test]
+    fn a_message_is_found_whole() {
+        let text = "# First\n\na-b = one\n    .hint = two\na = { $x ->\n    [y] yes\n\n   *[z] no\n}\n    .near = n\n# c\nz = 1";
+        assert_eq!(message(text, "a-b"), Some("a-b = one\n    .hint = two"));
+        assert_eq!(message(text, "a"), Some("a = { $x ->\n    [y] yes\n\n   *[z] no\n}\n    .near = n"));
+        assert_eq!(message(text, "z"), Some("z = 1"));
+        assert_eq!(message(text, "b"), None);
     }
 }

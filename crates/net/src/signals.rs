@@ -1,5 +1,10 @@
 //! SIGINT and SIGTERM. The first lets a server drain; the second ends it.
 
+#[cfg(unix)]
+use std::sync::{Arc, atomic::AtomicBool};
+
+#[cfg(unix)]
+use signal_hook::flag::register_conditional_shutdown;
 use sockeye_core::{Code, Fault};
 
 /// Calls `act`, on a thread of its own, with the number of the next signal that asks the program to end. From now on
@@ -19,6 +24,22 @@ pub fn on_next(act: impl FnOnce(i32) + Send + 'static) {
     });
     // It ends when the other side is dropped: the signals are taken over, or cannot be.
     let _ = told.recv();
+}
+
+/// From now on a signal that asks the program to end does so at once, with the exit code that `code` gives for its number.
+/// Nothing else is done: for who has nothing to put right, and no thread to spare for it. `false`: it cannot be.
+#[cfg(unix)]
+pub fn exit_on_any(code: impl Fn(i32) -> u8) -> bool {
+    let always = Arc::new(AtomicBool::new(true));
+    [libc::SIGINT, libc::SIGTERM].into_iter().all(|number| {
+        register_conditional_shutdown(number, i32::from(code(number)), Arc::clone(&always)).is_ok()
+    })
+}
+
+/// From now on a signal ends the program as the system does it.
+#[cfg(not(unix))]
+pub fn exit_on_any(_code: impl Fn(i32) -> u8) -> bool {
+    false
 }
 
 /// The signals that ask a server to stop.

@@ -31,7 +31,7 @@ pub mod views;
 pub use bounds::Bounds;
 pub use sockeye_core as core;
 pub use sockeye_net::operator::{Source, Typed};
-pub use sockeye_net::signals::on_next as on_next_signal;
+pub use sockeye_net::signals::{exit_on_any as exit_on_any_signal, on_next as on_next_signal};
 pub use sockeye_net::tls::log_secrets_to as log_tls_secrets_to;
 pub use sockeye_net::{End, Front};
 pub use sockeye_record::json;

@@ -41,6 +41,14 @@ pub(crate) fn has(args: &[String], long: &str) -> bool {
     own(args).iter().any(|arg| arg.strip_prefix("--") == Some(long))
 }
 
+/// What says the version, as the parser writes it.
+pub(crate) const VERSION: &str = concat!("sockeye ", env!("CARGO_PKG_VERSION"), "\n");
+
+/// Whether the version is all that is asked for, for which nothing need be parsed.
+pub(crate) fn is_version(args: &[String]) -> bool {
+    matches!(args, [_, flag] if flag == "--version" || flag == "-V")
+}
+
 /// Whether the arguments may ask for help or generated text, for which every sentence is needed.
 pub(crate) fn wants_sentences(args: &[String]) -> bool {
     let letters = |arg: &String| arg.starts_with('-') && !arg.starts_with("--") && arg.contains('h');
@@ -136,6 +144,17 @@ mod tests {
         let fault = with_verb(args("sockeye -v conect :1")).unwrap_err();
         assert_eq!((fault.code, fault.value("near")), (Code::UnknownVerb, "connect"));
         assert_eq!(with_verb(args("sockeye zebra")).unwrap_err().value("near"), "");
+    }
+
+    #[test]
+    fn the_version_is_said_as_the_parser_says_it() {
+        for flag in ["--version", "-V"] {
+            let args = args(&format!("sockeye {flag}"));
+            assert!(is_version(&args));
+            let said = crate::grammar::command(None).try_get_matches_from(&args).unwrap_err();
+            assert_eq!(said.to_string(), VERSION);
+        }
+        assert!(!is_version(&args("sockeye --version --json")) && !is_version(&args("sockeye")));
     }
 
     #[test]

@@ -20,8 +20,26 @@ use verbs::{Times, Verb, Word};
 /// What the parser knows a service's words by.
 pub(crate) const WORDS: &str = "words-of-the-service";
 
+/// How much of the grammar is made.
+#[derive(Clone, Copy)]
+enum Part<'a> {
+    /// All of it.
+    Whole,
+    /// Of verbs, of what they go on with and of services, those whose names are among these words.
+    Named(&'a [String]),
+}
+
+impl Part<'_> {
+    fn has(self, name: &str) -> bool {
+        match self {
+            Self::Whole => true,
+            Self::Named(words) => words.iter().any(|word| word == name),
+        }
+    }
+}
+
 /// Gives every part its sentence, for help, completions and the man page. A plain run needs none, and starts sooner.
-struct Described<'a>(Option<&'a Words>);
+struct Described<'a>(Option<&'a Words>, Part<'a>);
 
 impl Described<'_> {
     fn say(&self, key: &str) -> String {
@@ -38,17 +56,26 @@ impl Described<'_> {
 
 /// The whole grammar; with `words`, described.
 pub(crate) fn command(words: Option<&Words>) -> Command {
-    let described = Described(words);
+    tree(&Described(words, Part::Whole))
+}
+
+/// As much of the grammar as these arguments can reach. What it parses, the whole grammar parses to the same; what it
+/// refuses is to be refused by the whole grammar, which knows what else might have been meant.
+pub(crate) fn reached(args: &[String]) -> Command {
+    tree(&Described(None, Part::Named(args)))
+}
+
+fn tree(described: &Described<'_>) -> Command {
     let version = Arg::new("version").long("version").short('V').action(ArgAction::Version);
     let help = Arg::new("help").long("help").short('h').action(ArgAction::Help).global(true);
     let mut root = bare("sockeye")
         .about(described.say("about"))
         .version(env!("CARGO_PKG_VERSION"))
-        .args(flags::COMMON.iter().map(|flag| argument(flag, &described).global(true)))
+        .args(flags::COMMON.iter().map(|flag| argument(flag, described).global(true)))
         .arg(help.help(described.say("flag-help")))
         .arg(version.help(described.say("flag-version")));
-    for verb in verbs::ALL {
-        root = root.subcommand(verb_command(verb, verb.name, &described));
+    for verb in verbs::ALL.iter().filter(|verb| described.1.has(verb.name)) {
+        root = root.subcommand(verb_command(verb, verb.name, described));
     }
     described.page(root, help::root)
 }
@@ -71,11 +98,11 @@ fn verb_command(verb: &'static Verb, path: &str, described: &Described<'_>) -> C
         command = command.arg(positional(word, described));
     }
     if verb.has_services() {
-        for entry in sockeye::service::ALL {
+        for entry in sockeye::service::ALL.iter().filter(|entry| described.1.has(entry.name)) {
             command = command.subcommand(service_command(entry, described));
         }
     }
-    for sub in verb.subs {
+    for sub in verb.subs.iter().filter(|sub| described.1.has(sub.name)) {
         command = command.subcommand(verb_command(sub, &format!("{path} {}", sub.name), described));
     }
     described.page(command, |words| help::verb(words, verb, path))
@@ -178,5 +205,43 @@ mod tests {
                 );
             }
         }
+    }
+
+    /// Every command and flag that was given, with its values.
+    fn given(mut matches: &clap::ArgMatches) -> Vec<String> {
+        let mut given = Vec::new();
+        loop {
+            for id in matches.ids() {
+                // A service's matches also hold flags of `serve`, which it does not know by itself.
+                let values = matches.try_get_raw(id.as_str()).ok().flatten().into_iter().flatten();
+                given.push(format!("{id}={:?}", values.collect::<Vec<_>>()));
+            }
+            let Some((name, inner)) = matches.subcommand() else { return given };
+            given.push(name.to_owned());
+            matches = inner;
+        }
+    }
+
+    #[test]
+    fn what_arguments_can_reach_understands_them_as_the_whole_grammar_does() {
+        let every = verbs::every();
+        let services = sockeye::service::ALL.iter().flat_map(|entry| sockeye::list::service_examples(entry));
+        let examples = every.iter().flat_map(|(_, verb)| verb.examples).map(|line| (*line).to_owned());
+        let odd =
+            ["sockeye serve :0 exec echo serve test", "sockeye -F line connect serve:1", "sockeye -V test"];
+        let lines = examples.chain(services).chain(odd.map(str::to_owned));
+        let mut understood = 0;
+        for line in lines {
+            let args = early::with_verb(line.split(' ').map(str::to_owned).collect()).unwrap_or_default();
+            let (part, whole) = (reached(&args), command(None));
+            match (part.try_get_matches_from(&args), whole.try_get_matches_from(&args)) {
+                (Ok(part), Ok(whole)) => {
+                    assert_eq!(given(&part), given(&whole), "{line}");
+                    understood += 1;
+                }
+                (part, whole) => assert_eq!(part.is_ok(), whole.is_ok(), "{line}"),
+            }
+        }
+        assert!(understood > 20, "{understood}");
     }
 }

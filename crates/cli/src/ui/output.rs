@@ -1,16 +1,48 @@
 //! Stdout and stderr, each written by a thread of its own, so that a slow reader of either blocks no driver. What waits
 //! is bounded: drivers read no more while [`Output::is_full`], and lines for people are left out beyond it.
+//!
+//! A thread is started by the first who has something to write. A program that only says its version or why it cannot
+//! begin needs none: see [`Output::hold`].
 
-use std::io::{self, Write};
+use std::io::{self, IsTerminal, Write};
+use std::os::fd::AsFd;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
+
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
 /// What may wait before sessions are paused, and before lines for people are left out.
 const FULL: usize = 1 << 20;
 
+/// What a descriptor that can be written is sure to take without waiting: POSIX's `PIPE_BUF` on Linux.
+const AT_ONCE: usize = 4096;
+
+/// Where to write, as long as no thread does.
+struct Idle {
+    to: Box<dyn Take + Send>,
+    broken: Box<dyn FnOnce(&io::Error) + Send>,
+}
+
+/// Something to write to that says whether it takes [`AT_ONCE`] bytes without waiting.
+trait Take: Write {
+    fn takes(&self) -> bool;
+}
+
+impl<T: Write + AsFd> Take for T {
+    fn takes(&self) -> bool {
+        let mut asked = [PollFd::new(self.as_fd(), PollFlags::POLLOUT)];
+        // A terminal may have been stopped by who sits there.
+        !self.as_fd().is_terminal() && poll(&mut asked, PollTimeout::ZERO) == Ok(1)
+    }
+}
+
 /// What waits to be written.
 #[derive(Default)]
 struct Queue {
+    /// There until a thread is started.
+    idle: Option<Idle>,
+    /// The program is at its end, and whoever ends it writes.
+    held: bool,
     waiting: Vec<u8>,
     writing: bool,
     /// Pieces written so far.
@@ -27,28 +59,38 @@ pub(crate) struct Output {
 }
 
 impl Output {
-    /// Starts the thread that writes stdout. `broken` is called on it, once, when stdout takes no more.
+    /// The process's stdout. `broken` is called on the thread that writes it, once, when it takes no more.
     pub(crate) fn stdout(broken: impl FnOnce(&io::Error) + Send + 'static) -> Self {
-        Self::start(io::stdout(), broken)
+        Self::of(io::stdout(), broken)
     }
 
-    /// Starts the thread that writes stderr. Nobody can be told that it takes no more.
+    /// The process's stderr. Nobody can be told that it takes no more.
     pub(crate) fn stderr() -> Self {
-        Self::start(io::stderr(), |_| {})
+        Self::of(io::stderr(), |_| {})
     }
 
-    fn start(mut to: impl Write + Send + 'static, broken: impl FnOnce(&io::Error) + Send + 'static) -> Self {
-        let output = Self { shared: Arc::default() };
-        let writer = output.clone();
+    fn of(to: impl Write + AsFd + Send + 'static, broken: impl FnOnce(&io::Error) + Send + 'static) -> Self {
+        let idle = Idle { to: Box::new(to), broken: Box::new(broken) };
+        let queue = Queue { idle: Some(idle), ..Queue::default() };
+        Self { shared: Arc::new((Mutex::new(queue), Condvar::new())) }
+    }
+
+    fn start(&self, Idle { mut to, broken }: Idle) {
+        let writer = self.clone();
         std::thread::spawn(move || {
-            let error = writer.run(&mut to);
+            let error = writer.run(&mut *to);
             broken(&error);
-            let mut queue = writer.lock();
-            queue.gone = true;
-            queue.waiting.clear();
-            writer.shared.1.notify_all();
+            writer.lose();
         });
-        output
+    }
+
+    /// Nothing more will be taken.
+    fn lose(&self) {
+        let mut queue = self.lock();
+        queue.gone = true;
+        queue.writing = false;
+        queue.waiting.clear();
+        self.shared.1.notify_all();
     }
 
     /// Queues bytes.
@@ -60,8 +102,43 @@ impl Output {
         }
         queue.waiting.extend_from_slice(bytes);
         queue.ends_a_line = Some(*last == b'\n');
+        let idle = if queue.held { None } else { queue.idle.take() };
         drop(queue);
+        match idle {
+            Some(idle) => self.start(idle),
+            None => self.shared.1.notify_all(),
+        }
+    }
+
+    /// The program is at its end: what is pushed from now on waits for [`Output::settle`] or [`Output::finish`], unless a
+    /// thread writes already.
+    pub(crate) fn hold(&self) {
+        self.lock().held = true;
+    }
+
+    /// Writes what waits, on this thread, if there is none for it and nobody has to be waited for. `false`: call
+    /// [`Output::finish`], which may wait.
+    pub(crate) fn settle(&self) -> bool {
+        let mut queue = self.lock();
+        let fits = queue.waiting.len() <= AT_ONCE;
+        let Some(mut idle) = queue.idle.take() else { return false };
+        if queue.waiting.is_empty() || !fits || !idle.to.takes() {
+            queue.idle = Some(idle);
+            return queue.waiting.is_empty();
+        }
+        let text = std::mem::take(&mut queue.waiting);
+        queue.writing = true;
+        drop(queue);
+        if let Err(error) = idle.to.write_all(&text).and_then(|()| idle.to.flush()) {
+            (idle.broken)(&error);
+            self.lose();
+            return true;
+        }
+        let mut queue = self.lock();
+        queue.idle = Some(idle);
+        queue.writing = false;
         self.shared.1.notify_all();
+        true
     }
 
     /// Queues text, unless so much waits that it must be left out: then `false`.
@@ -95,6 +172,11 @@ impl Output {
     /// program to end does not wait for a reader that never reads.
     pub(crate) fn finish(&self, patience: Option<Duration>) {
         let mut queue = self.lock();
+        if !queue.waiting.is_empty()
+            && let Some(idle) = queue.idle.take()
+        {
+            self.start(idle);
+        }
         let mut written = queue.written;
         while !queue.gone && (queue.writing || !queue.waiting.is_empty()) {
             let Some(patience) = patience else {
@@ -111,7 +193,7 @@ impl Output {
         }
     }
 
-    fn run(&self, to: &mut dyn Write) -> io::Error {
+    fn run(&self, to: &mut dyn Take) -> io::Error {
         let mut taken = Vec::new();
         loop {
             let mut queue = self.lock();
@@ -145,7 +227,7 @@ mod tests {
     #[test]
     fn a_reader_that_never_reads_is_not_waited_for() {
         let (reader, writer) = io::pipe().unwrap();
-        let output = Output::start(writer, |_| {});
+        let output = Output::of(writer, |_| {});
         while output.offer(&"x".repeat(FULL)) {}
         output.finish(Some(Duration::from_millis(1)));
         drop(reader);
@@ -155,12 +237,45 @@ mod tests {
     #[test]
     fn all_is_written_before_the_end() {
         let (mut reader, writer) = io::pipe().unwrap();
-        let output = Output::start(writer, |_| {});
+        let output = Output::of(writer, |_| {});
         output.push(b"one\ntwo");
         output.end_line();
         output.finish(None);
         let mut heard = [0; 8];
         reader.read_exact(&mut heard).unwrap();
         assert_eq!(&heard, b"one\ntwo\n");
+    }
+
+    #[test]
+    fn the_end_is_written_without_a_thread_where_nobody_is_waited_for() {
+        let (mut reader, writer) = io::pipe().unwrap();
+        let output = Output::of(writer, |_| {});
+        output.hold();
+        output.push(b"one\n");
+        assert!(output.settle() && output.lock().idle.is_some());
+        let mut heard = [0; 4];
+        reader.read_exact(&mut heard).unwrap();
+        assert_eq!(&heard, b"one\n");
+        while output.lock().idle.as_ref().is_some_and(|idle| idle.to.takes()) {
+            output.push(&[b'x'; AT_ONCE]);
+            assert!(output.settle());
+        }
+        output.push(b"x");
+        assert!(!output.settle(), "the pipe is full");
+        drop(reader);
+        output.finish(None);
+    }
+
+    #[test]
+    fn a_pipe_that_nobody_reads_is_told_of() {
+        let (reader, writer) = io::pipe().unwrap();
+        drop(reader);
+        let (sender, told) = std::sync::mpsc::channel();
+        let output = Output::of(writer, move |error| sender.send(error.kind()).unwrap());
+        output.hold();
+        output.push(b"one\n");
+        assert!(output.settle());
+        assert_eq!(told.try_recv(), Ok(io::ErrorKind::BrokenPipe));
+        output.finish(None);
     }
 }
