@@ -20,6 +20,7 @@ mod line;
 pub mod message;
 mod pending;
 pub mod plan;
+mod pour;
 pub mod probe;
 pub mod promise;
 pub mod result;

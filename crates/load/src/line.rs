@@ -14,6 +14,7 @@ use crate::desk::Desk;
 use crate::message::{Cursor, Deck, Match};
 use crate::pending::{Batch, Pending};
 use crate::plan::{Answers, Mode, Pace, Plan};
+use crate::pour::Pour;
 use crate::schedule::Nanos;
 
 /// Reads of one connection before the others have their turn.
@@ -24,8 +25,8 @@ const KEPT: usize = 64 * 1024;
 
 /// A connection.
 pub(crate) struct Line {
-    channel: Channel,
-    sent: Cursor,
+    pub(crate) channel: Channel,
+    pub(crate) sent: Cursor,
     heard: Cursor,
     /// Bytes of the expected frame that have come.
     at: usize,
@@ -33,13 +34,15 @@ pub(crate) struct Line {
     carry: Vec<u8>,
     seen: usize,
     /// What is to be written, from `written` on.
-    out: Vec<u8>,
-    written: usize,
+    pub(crate) out: Vec<u8>,
+    pub(crate) written: usize,
     /// Lengths of the messages in `out`, where each is written by itself.
     lengths: VecDeque<usize>,
     pending: Pending,
     /// Datagrams that others have overtaken.
     overtaken: Vec<(Cursor, Batch)>,
+    /// Where nothing is answered.
+    pub(crate) pour: Pour,
 }
 
 /// How a turn ended.
@@ -68,6 +71,7 @@ impl Line {
             lengths: VecDeque::new(),
             pending: Pending::default(),
             overtaken: Vec::new(),
+            pour: Pour::default(),
         }
     }
 
@@ -120,13 +124,21 @@ impl Line {
     /// Writes what can be written now. What is left is written when the peer makes room.
     pub(crate) fn flush(&mut self, cx: &mut Context<'_>) -> Result<(), Fault> {
         while self.written < self.out.len() {
-            let end = self.lengths.front().map_or(self.out.len(), |length| self.written + length);
-            match self.channel.poll_write(cx, &self.out[self.written..end]) {
+            let Some(each) = self.lengths.front().copied() else {
+                match self.channel.poll_write(cx, &self.out[self.written..]) {
+                    Poll::Pending => return Ok(()),
+                    Poll::Ready(written) => self.written += written?,
+                }
+                continue;
+            };
+            let end = self.written + self.together(each);
+            match self.channel.poll_write_train(cx, &self.out[self.written..end], each) {
                 Poll::Pending => return Ok(()),
-                Poll::Ready(written) => self.written += written?,
-            }
-            if self.written == end {
-                self.lengths.pop_front();
+                Poll::Ready(written) => {
+                    let written = written?;
+                    self.written += written;
+                    self.lengths.drain(..written.div_ceil(each.max(1)).max(1));
+                }
             }
         }
         self.out.clear();
@@ -140,6 +152,22 @@ impl Line {
             flushed?;
         }
         Ok(())
+    }
+
+    /// Bytes of the messages that can be written with the next one, which has `each`: as long as they are alike.
+    fn together(&self, each: usize) -> usize {
+        let room = self.channel.train(each);
+        let mut bytes = each;
+        for length in self.lengths.iter().skip(1) {
+            if !(1..=each).contains(length) || bytes + length > room {
+                break;
+            }
+            bytes += length;
+            if *length < each {
+                break;
+            }
+        }
+        bytes
     }
 
     /// Writes, reads and writes again, until nothing more can be done now.
@@ -178,10 +206,12 @@ impl Line {
                 desk.buffer = buffer;
                 heard
             }
-            Got::Datagram(count) => {
-                desk.tally.bytes_in += count as u64;
+            Got::Datagrams(mut spans) => {
                 let buffer = std::mem::take(&mut desk.buffer);
-                let heard = self.message(&buffer[..count], now, desk);
+                let heard = spans.try_for_each(|span| {
+                    desk.tally.bytes_in += span.len() as u64;
+                    self.message(&buffer[span], now, desk)
+                });
                 desk.buffer = buffer;
                 heard
             }
@@ -387,6 +417,7 @@ impl Line {
         if self.waiting() == 0 && desk.counts(now) {
             desk.tally.failed(code, 1);
         }
+        desk.waiting -= self.pour.made() as u64;
         for batch in self.pending.drain() {
             desk.failed(batch, code);
         }

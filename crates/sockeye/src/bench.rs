@@ -75,7 +75,7 @@ pub struct Request {
     pub expect: Option<String>,
     /// Whether answers are not compared with anything.
     pub verify: Verify,
-    /// `exchange`, `connect` or `idle`.
+    /// `exchange`, `connect`, `idle` or `one-way`.
     pub mode: Option<String>,
     /// `10k`, or `@p99=20ms`.
     pub rate: Option<String>,
@@ -187,7 +187,9 @@ pub fn run(request: &Request, watch: &dyn Watch, views: &Views) -> Result<Outcom
         told.store(number, Ordering::Relaxed);
         ending.store(true, Ordering::Relaxed);
     });
-    sockeye_load::learn(&mut order.plan, order.wish)?;
+    if order.plan.mode != Mode::OneWay {
+        sockeye_load::learn(&mut order.plan, order.wish)?;
+    }
     let (report, promise) = match order.promise {
         None => (sockeye_load::run(&order.plan, &stop, &Through(watch))?, None),
         Some(promise) => {
@@ -292,6 +294,7 @@ fn order(request: &Request) -> Result<Order, Fault> {
         return Err(contradiction("--pipeline", &format!("--mode {}", mode.word())));
     }
     let (pace, promise) = pace(request, mode, connections)?;
+    one_way(request, mode, lane, &endpoint)?;
     let span = |name: &str, text: &Option<String>, usual: Duration| -> Result<Duration, Fault> {
         let Some(text) = text else { return Ok(usual) };
         let span = figure::time(name, text)?;
@@ -355,6 +358,24 @@ fn mode(word: Option<&str>) -> Result<Mode, Fault> {
         let known: Vec<&str> = Mode::ALL.iter().map(|(known, _)| *known).collect();
         bad_value("--mode", word).detail(known.join(", "))
     })
+}
+
+/// What goes one way alone has no answers that anything could be asked of.
+fn one_way(request: &Request, mode: Mode, lane: Lane, endpoint: &Endpoint) -> Result<(), Fault> {
+    if mode != Mode::OneWay {
+        return Ok(());
+    }
+    let with = |name: &str| contradiction(name, "--mode one-way");
+    if !lane.medium.is_datagrams() {
+        return Err(with(&endpoint.bare().to_string()));
+    }
+    if request.expect.is_some() {
+        return Err(with("--expect"));
+    }
+    match request.rate.as_deref() {
+        Some(rate) if rate.starts_with('@') => Err(with(&format!("--rate {rate}"))),
+        _ => Ok(()),
+    }
 }
 
 /// When messages are sent, and what is to be kept, where a rate is searched.
@@ -487,6 +508,30 @@ mod tests {
         assert_eq!(refused(both), Code::Contradiction);
         let both = |it: &mut Request| (it.rate, it.requests) = (some("@p99=1ms"), Some(5));
         assert_eq!(refused(both), Code::Contradiction);
+    }
+
+    #[test]
+    fn what_goes_one_way_is_datagrams_and_has_no_answers() {
+        assert_eq!(refused(|it| it.mode = some("one-way")), Code::Contradiction);
+        let one_way = |it: &mut Request| {
+            (it.mode, it.endpoint) = (some("one-way"), "udp://127.0.0.1:1".to_owned());
+        };
+        for change in [
+            (|it| it.expect = some("x")) as fn(&mut Request),
+            |it| it.rate = some("@p99=1ms"),
+            |it| it.pipeline = Some(2),
+        ] {
+            assert_eq!(
+                refused(|it| {
+                    one_way(it);
+                    change(it);
+                }),
+                Code::Contradiction
+            );
+        }
+        let mut request = Request::default();
+        one_way(&mut request);
+        assert!(order(&request).is_ok());
     }
 
     #[test]

@@ -24,6 +24,7 @@ pub(super) fn result(words: &Words, outcome: &Outcome) -> String {
 /// What was done, in a line.
 pub(super) fn title(words: &Words, report: &Report) -> String {
     let pace = match report.asked {
+        None if is_one_way(report) => words.plain("bench-full-speed"),
         None => words.plain("bench-closed"),
         Some(rate) => words.say("bench-at-rate", &[("rate", &per_second(rate))]),
     };
@@ -39,6 +40,11 @@ pub(super) fn title(words: &Words, report: &Report) -> String {
             ("elapsed", &format!("{:.1} s", report.elapsed)),
         ],
     )
+}
+
+/// Whether nothing is answered.
+pub(super) fn is_one_way(report: &Report) -> bool {
+    report.mode == "one-way"
 }
 
 /// Columns of times.
@@ -78,8 +84,11 @@ pub(super) fn facts(words: &Words, outcome: &Outcome) -> Vec<(String, String)> {
     let report = &outcome.report;
     let label = |key: &str| words.plain(key);
     let over = report.elapsed.max(1e-9);
+    let one_way = is_one_way(report);
+    let requests = if one_way { "bench-messages" } else { "bench-requests" };
+    let answers = if one_way { "bench-unanswered" } else { verified(&report.verified) };
     let mut facts = vec![
-        (label("bench-requests"), format!("{}  {}", whole(report.requests), per_second(report.rate))),
+        (label(requests), format!("{}  {}", whole(report.requests), per_second(report.rate))),
         (
             label("bench-sent"),
             format!("{}  {}/s", bytes(report.bytes_out as f64), bytes(report.bytes_out as f64 / over)),
@@ -89,7 +98,7 @@ pub(super) fn facts(words: &Words, outcome: &Outcome) -> Vec<(String, String)> {
             format!("{}  {}/s", bytes(report.bytes_in as f64), bytes(report.bytes_in as f64 / over)),
         ),
         (label("bench-errors"), errors(words, report)),
-        (label("bench-answers"), words.plain(verified(&report.verified))),
+        (label("bench-answers"), words.plain(answers)),
     ];
     if report.unsent > 0 {
         facts.push((
