@@ -1210,7 +1210,7 @@ word-bench-message = the message, as in ask; {"{"}seq{"}"} in it becomes a seque
 flag-connections = connections (default 1, up to 100000)
 flag-pipeline = messages under way on each connection (default 1, up to 65536)
 flag-rate = messages a second in all, as 500, 10k, 1.5m; @p99=20ms searches the highest rate that keeps a promise
-flag-bench-mode = what connections are for: exchange (many messages each), connect (one each), idle (they stand, and now and then one is asked)
+flag-bench-mode = what connections are for: exchange (many messages each), connect (one each), idle (they stand, and now and then one is asked), one-way (datagrams that are sent without waiting for an answer)
 flag-bench-size = bytes of made-up messages: one size, or a range (default 64)
 flag-bench-file = the message is what this file contains
 flag-bench-script = each connection plays the steps of this conversation file over and over, a round counting as one message; a round that ends its connection has one of its own
@@ -1231,6 +1231,7 @@ flag-bench-merge = put together results that --json wrote, of several machines t
 bench-title = bench { $endpoint }: { $mode ->
     [connect] a connection for each message of { $size }, { $connections } at once
     [idle] { $connections } idle connections, messages of { $size }
+    [one-way] { $connections } × messages of { $size }, one way
    *[exchange] { $connections } × { $pipeline } messages of { $size }
   }, { $pace }, { $elapsed }
 bench-title-steps = bench { $endpoint }: { $mode ->
@@ -1239,6 +1240,7 @@ bench-title-steps = bench { $endpoint }: { $mode ->
    *[exchange] { $connections } connections play { $steps }
   }, { $pace }, { $elapsed }
 bench-closed = as fast as answers come
+bench-full-speed = as fast as they can be sent
 bench-at-rate = { $rate } asked for
 bench-latency = latency
 bench-service = from sending
@@ -1273,6 +1275,7 @@ bench-verified-none = counted, not compared
 bench-hint = hint
 bench-hint-closes = the server closes connections after an answer: --mode connect has one for each message
 bench-hint-varies = answers are not always the same: --expect says what they have to be, --script what may vary, --no-verify counts only
+bench-unanswered = none is waited for. Sent is not arrived: how much has arrived, only the receiver knows
 bench-unsent = not sent
 bench-unsent-why = { $count } messages were due and found no connection that could take them: the rate is not reached
 bench-generator = generator
@@ -1300,6 +1303,7 @@ bench-step-broken = { $asked }: not kept, { $actual }, { $rate } answered
 bench-step-client = { $asked }: not kept, { $actual }, { $rate } answered; the generator is at its own limit
 bench-histogram = how often each latency was met
 bench-over-time = answers a second
+bench-sent-over-time = messages sent a second
 bench-latency-over-time = latency over time
 bench-numbers = in numbers
 bench-second = each point is a second

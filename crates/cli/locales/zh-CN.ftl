@@ -1249,7 +1249,7 @@ word-bench-message = 消息，写法同 ask；其中的 {"{"}seq{"}"} 会换成�
 flag-connections = 连接数（默认 1，最多 100000）
 flag-pipeline = 每个连接上同时在途的消息数（默认 1，最多 65536）
 flag-rate = 每秒消息总数，如 500、10k、1.5m；@p99=20ms 搜索能守住该承诺的最高速率
-flag-bench-mode = 连接的用途：exchange（每个连接许多消息）、connect（每个连接一条消息）、idle（保持连接，偶尔问一下）
+flag-bench-mode = 连接的用途：exchange（每个连接许多消息）、connect（每个连接一条消息）、idle（保持连接，偶尔问一下）、one-way（只发数据报，不等回答）
 flag-bench-size = 自造消息的字节数：一个大小或一个范围（默认 64）
 flag-bench-file = 以这个文件的内容为消息
 flag-bench-script = 每个连接反复执行这个会话文件里的步骤，一轮算一条消息；会结束连接的一轮各用一个连接
@@ -1270,6 +1270,7 @@ flag-bench-merge = 合并 --json 写出的结果，它们来自同时运行的�
 bench-title = 负载测试 { $endpoint }：{ $mode ->
     [connect] 每条 { $size } 的消息一个连接，同时 { $connections } 个
     [idle] { $connections } 个空闲连接，每条消息 { $size }
+    [one-way] { $connections } 个套接字单向发送，每条消息 { $size }
    *[exchange] { $connections } × { $pipeline } 条消息，每条 { $size }
   }，{ $pace }，{ $elapsed }
 bench-title-steps = 负载测试 { $endpoint }：{ $mode ->
@@ -1278,6 +1279,7 @@ bench-title-steps = 负载测试 { $endpoint }：{ $mode ->
    *[exchange] { $connections } 个连接执行 { $steps }
   }，{ $pace }，{ $elapsed }
 bench-closed = 收到回答就再发
+bench-full-speed = 能发多快就发多快
 bench-at-rate = 要求 { $rate }
 bench-latency = 延迟
 bench-service = 从实际发送起
@@ -1285,7 +1287,7 @@ bench-connecting = 建立连接
 bench-mean = 平均
 bench-requests = 已回答
 bench-rounds = 轮次
-bench-messages = 消息
+bench-messages = 消息数
 bench-messages-both = 发送 { $sent }，接收 { $received }
 bench-sent = 发送
 bench-received = 接收
@@ -1312,6 +1314,7 @@ bench-verified-none = 只计数，未核对
 bench-hint = 提示
 bench-hint-closes = 服务器回答后就关闭连接：用 --mode connect，每条消息一个连接
 bench-hint-varies = 回答并不总是一样：用 --expect 写明应是什么，用 --script 写明哪里可以不同，或用 --no-verify 只计数
+bench-unanswered = 不等回答。发出不等于到达：到了多少，只有接收方知道
 bench-unsent = 未发送
 bench-unsent-why = 有 { $count } 条消息到时没有可用的连接：没有达到要求的速率
 bench-generator = 发生器
@@ -1339,6 +1342,7 @@ bench-step-broken = { $asked }：未守住，{ $actual }，已回答 { $rate }
 bench-step-client = { $asked }：未守住，{ $actual }，已回答 { $rate }；发生器已到自身极限
 bench-histogram = 各延迟出现的频度
 bench-over-time = 每秒回答数
+bench-sent-over-time = 每秒发出的消息数
 bench-latency-over-time = 延迟随时间的变化
 bench-numbers = 数字
 bench-second = 每个点是一秒

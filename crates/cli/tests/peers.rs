@@ -254,6 +254,24 @@ fn connect_and_ask_reach_python_upper_servers() {
     assert_eq!(asked.ok().trim_end(), "HELLO");
 }
 
+// Datagrams that travel together.
+
+#[test]
+fn echo_answers_a_python_client_that_sends_trains() {
+    let (_udp, address) = sockeye_server(["udp://127.0.0.1:0", "echo"]);
+    assert_eq!(python("train_udp_client.py", &address).run("").ok().trim_end(), "all came back");
+}
+
+#[test]
+fn bench_sends_a_python_server_whole_datagrams_one_way() {
+    let (server, address) = python_server("count_udp_server.py");
+    let endpoint = format!("udp://{address}");
+    // Few enough for the receive buffer of a receiver that has not had its turn.
+    sockeye(["bench", &endpoint, "--mode", "one-way", "-n", "100"]).run("").ok();
+    sockeye(["connect", &endpoint]).run("end\n").ok();
+    server.shows("100 0");
+}
+
 // UDP chat with substitution.
 
 const TEMPLATE: &str = r#"{{typed}},{{message|replace("sb","alexsb")}}"#;

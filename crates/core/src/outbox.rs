@@ -87,9 +87,9 @@ pub enum Effect {
         framing: Framing,
     },
     /// From now on what either leg sends goes to the other, and neither is read faster than the other can be written.
-    /// Where both legs travel alike, the driver passes bytes (or datagrams), FIN and RST on and does not show the bytes
-    /// to the conversation; `Eof` and `Failed` are shown after they were passed on. Where they differ, messages, `Eof`
-    /// and `Failed` are delivered as ever and the conversation hands them over. It is the conversation that closes.
+    /// Where both legs are streams without framing, the driver passes bytes, FIN and RST on and does not show the bytes
+    /// to the conversation; `Eof` and `Failed` are shown after they were passed on. Elsewhere messages, `Eof` and `Failed`
+    /// are delivered as ever and the conversation hands them over. It is the conversation that closes.
     Relay {
         /// One leg.
         a: Leg,

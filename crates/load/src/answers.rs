@@ -28,10 +28,12 @@ impl Line {
                 desk.buffer = buffer;
                 heard
             }
-            Got::Datagram(count) => {
-                desk.tally.bytes_in += count as u64;
+            Got::Datagrams(mut spans) => {
                 let buffer = std::mem::take(&mut desk.buffer);
-                let heard = self.message(&buffer[..count], now, desk);
+                let heard = spans.try_for_each(|span| {
+                    desk.tally.bytes_in += span.len() as u64;
+                    self.message(&buffer[span], now, desk)
+                });
                 desk.buffer = buffer;
                 heard
             }

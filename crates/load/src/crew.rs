@@ -15,6 +15,7 @@ use crate::clock::{Clock, Timer};
 use crate::desk::Desk;
 use crate::line::Turn;
 use crate::plan::Mode;
+use crate::pour::TRAIN;
 use crate::schedule::{Nanos, Schedule};
 use crate::seat::{Seat, State};
 
@@ -124,7 +125,14 @@ impl Crew {
     /// Sends no more; what waits for an answer still does. How many messages were due and were not sent.
     pub(crate) fn end(&mut self, now: Nanos) -> u64 {
         self.desk.sending = false;
-        let unsent = self.schedule.as_ref().map_or(0, |schedule| schedule.behind(now));
+        let held = |seat: &Seat| match &seat.state {
+            State::Open(line) => line.behind() as u64,
+            _ => 0,
+        };
+        let unsent = self
+            .schedule
+            .as_ref()
+            .map_or(0, |schedule| schedule.behind(now) + self.seats.iter().map(held).sum::<u64>());
         self.schedule = None;
         self.queue.clear();
         unsent
@@ -198,6 +206,7 @@ impl Crew {
                 let began = *began;
                 self.dialled(index, began, dialled);
             }
+            State::Open(_) if self.desk.plan.mode == Mode::OneWay => self.pour(index),
             State::Open(line) => {
                 let clock = self.clock;
                 let before = self.desk.heard;
@@ -228,6 +237,24 @@ impl Crew {
         }
     }
 
+    /// Gives a connection that only sends its turn.
+    fn pour(&mut self, index: u32) {
+        let seat = &mut self.seats[index as usize];
+        let State::Open(line) = &mut seat.state else { return };
+        let wanted = if self.schedule.is_none() { usize::MAX } else { 0 };
+        let before = self.desk.heard;
+        let poured = line.pour(&mut Context::from_waker(&seat.waker), wanted, self.clock, &mut self.desk);
+        if self.desk.heard != before {
+            seat.failures = 0;
+        }
+        match poured {
+            Err(fault) => self.down(index, fault.code),
+            Ok(Turn::Again) => seat.waker.wake_by_ref(),
+            Ok(_) if self.schedule.is_some() && line.behind() == 0 => self.make_free(index),
+            Ok(_) => {}
+        }
+    }
+
     pub(crate) fn make_free(&mut self, index: u32) {
         let seat = &mut self.seats[index as usize];
         if !std::mem::replace(&mut seat.free, true) {
@@ -236,11 +263,15 @@ impl Crew {
     }
 
     /// Sends what is due, each message on the next connection that can take it.
-    fn send_due(&mut self, now: Nanos) {
+    fn send_due(&mut self, mut now: Nanos) {
+        if self.desk.plan.mode == Mode::OneWay {
+            // What is due after the end is not sent: it would arrive, and not be counted here.
+            now = now.min(self.desk.until.saturating_sub(1));
+        }
         while let Some(index) = self.free.front().copied() {
             let connects = self.desk.plan.mode == Mode::Connect;
             let fits = match &self.seats[index as usize].state {
-                State::Open(line) => line.waiting() < self.desk.plan.pipeline,
+                State::Open(line) => line.waiting() < self.desk.plan.pipeline && line.behind() == 0,
                 State::Shut => connects,
                 State::Resting(_) | State::Dialling(..) => false,
             };
@@ -250,6 +281,10 @@ impl Crew {
                 continue;
             }
             let Some(due) = self.schedule.as_mut().and_then(|schedule| schedule.take(now)) else { break };
+            if self.desk.plan.mode == Mode::OneWay {
+                self.pour_due(index, now);
+                continue;
+            }
             self.free.pop_front();
             let seat = &mut self.seats[index as usize];
             if let State::Open(line) = &mut seat.state {
@@ -270,6 +305,21 @@ impl Crew {
             }
         }
         self.touched = touched;
+    }
+
+    /// Sends, on one connection, one message that was taken from the schedule and as many that are due as may travel with it.
+    fn pour_due(&mut self, index: u32, now: Nanos) {
+        let mut wanted = 1;
+        while wanted < TRAIN && self.schedule.as_mut().is_some_and(|schedule| schedule.take(now).is_some()) {
+            wanted += 1;
+        }
+        self.free.rotate_left(1);
+        let seat = &mut self.seats[index as usize];
+        let State::Open(line) = &mut seat.state else { return };
+        let mut cx = Context::from_waker(&seat.waker);
+        if let Err(fault) = line.pour(&mut cx, wanted, self.clock, &mut self.desk) {
+            self.down(index, fault.code);
+        }
     }
 
     /// Looks at what nobody wakes it for: connections that have rested, answers that are overdue.

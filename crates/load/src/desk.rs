@@ -30,7 +30,7 @@ pub(crate) struct Desk {
     pub(crate) allowance: u64,
     /// Messages without an answer yet, of all connections.
     pub(crate) waiting: u64,
-    /// When the last right answer came.
+    /// When the last right answer came, or one way the last message went.
     pub(crate) heard: Nanos,
     /// Classes of errors of which there is a sample.
     sampled: Vec<Code>,
@@ -66,6 +66,17 @@ impl Desk {
         self.heard = now;
         if self.counts(batch.due) {
             self.tally.answered(batch.due, batch.sent, now, u64::from(batch.count));
+        }
+    }
+
+    /// So many were sent, to which there is no answer. None is made after the end, so what is sent then was late and counts.
+    #[inline]
+    pub(crate) fn sent(&mut self, count: u64, bytes: u64, now: Nanos) {
+        self.waiting -= count;
+        self.heard = now;
+        if now >= self.from {
+            self.tally.requests += count;
+            self.tally.bytes_out += bytes;
         }
     }
 

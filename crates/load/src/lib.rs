@@ -26,6 +26,7 @@ mod opening;
 mod pending;
 mod performer;
 pub mod plan;
+mod pour;
 pub mod probe;
 pub mod promise;
 pub mod result;

@@ -11,6 +11,7 @@ use crate::desk::Desk;
 use crate::message::{Cursor, Deck};
 use crate::pending::{Batch, Pending};
 use crate::plan::{Mode, Pace, Plan};
+use crate::pour::Pour;
 use crate::sample::Sample;
 use crate::schedule::Nanos;
 
@@ -22,10 +23,10 @@ const KEPT: usize = 64 * 1024;
 
 /// A connection.
 pub(crate) struct Line {
-    channel: Channel,
+    pub(crate) channel: Channel,
     /// Its number, from 1.
     pub(crate) connection: u64,
-    sent: Cursor,
+    pub(crate) sent: Cursor,
     pub(crate) heard: Cursor,
     /// Bytes of the expected frame that have come.
     pub(crate) at: usize,
@@ -33,8 +34,8 @@ pub(crate) struct Line {
     pub(crate) carry: Vec<u8>,
     pub(crate) seen: usize,
     /// What is to be written, from `written` on.
-    out: Vec<u8>,
-    written: usize,
+    pub(crate) out: Vec<u8>,
+    pub(crate) written: usize,
     /// Lengths of the messages in `out`, where each is written by itself.
     lengths: VecDeque<usize>,
     pub(crate) pending: Pending,
@@ -42,6 +43,8 @@ pub(crate) struct Line {
     pub(crate) overtaken: Vec<(Cursor, Batch)>,
     /// An answer that is to be shown as the first wrong one.
     pub(crate) odd: Option<Box<Sample>>,
+    /// Where nothing is answered.
+    pub(crate) pour: Pour,
 }
 
 /// How a turn ended.
@@ -72,6 +75,7 @@ impl Line {
             pending: Pending::default(),
             overtaken: Vec::new(),
             odd: None,
+            pour: Pour::default(),
         }
     }
 
@@ -124,13 +128,21 @@ impl Line {
     /// Writes what can be written now. What is left is written when the peer makes room.
     pub(crate) fn flush(&mut self, cx: &mut Context<'_>) -> Result<(), Fault> {
         while self.written < self.out.len() {
-            let end = self.lengths.front().map_or(self.out.len(), |length| self.written + length);
-            match self.channel.poll_write(cx, &self.out[self.written..end]) {
+            let Some(each) = self.lengths.front().copied() else {
+                match self.channel.poll_write(cx, &self.out[self.written..]) {
+                    Poll::Pending => return Ok(()),
+                    Poll::Ready(written) => self.written += written?,
+                }
+                continue;
+            };
+            let end = self.written + self.together(each);
+            match self.channel.poll_write_train(cx, &self.out[self.written..end], each) {
                 Poll::Pending => return Ok(()),
-                Poll::Ready(written) => self.written += written?,
-            }
-            if self.written == end {
-                self.lengths.pop_front();
+                Poll::Ready(written) => {
+                    let written = written?;
+                    self.written += written;
+                    self.lengths.drain(..written.div_ceil(each.max(1)).max(1));
+                }
             }
         }
         self.out.clear();
@@ -144,6 +156,22 @@ impl Line {
             flushed?;
         }
         Ok(())
+    }
+
+    /// Bytes of the messages that can be written with the next one, which has `each`: as long as they are alike.
+    fn together(&self, each: usize) -> usize {
+        let room = self.channel.train(each);
+        let mut bytes = each;
+        for length in self.lengths.iter().skip(1) {
+            if !(1..=each).contains(length) || bytes + length > room {
+                break;
+            }
+            bytes += length;
+            if *length < each {
+                break;
+            }
+        }
+        bytes
     }
 
     /// Writes, reads and writes again, until nothing more can be done now.
@@ -204,6 +232,7 @@ impl Line {
         if counts {
             desk.tally.failed(code, 1);
         }
+        desk.waiting -= self.pour.made() as u64;
         let waiting = self.pending.drain().collect::<Vec<_>>().into_iter();
         for batch in waiting.chain(self.overtaken.drain(..).map(|(_, batch)| batch)) {
             counts |= desk.counts(batch.due);

@@ -230,6 +230,32 @@ impl Cursor {
         frame.wire.len()
     }
 
+    /// Appends as many of the next frames as fit `room` bytes and can travel as one train, at most `most`: all as long as the
+    /// first, but for the last, which may be shorter. How many there are, and how long the first is.
+    #[inline]
+    pub(crate) fn put_train(
+        &mut self,
+        deck: &Deck,
+        room: impl Fn(usize) -> usize,
+        most: usize,
+        out: &mut Vec<u8>,
+    ) -> (usize, usize) {
+        let each = self.put(deck, out);
+        let (room, mut bytes, mut count) = (room(each), each, 1);
+        while count < most {
+            let next = deck.0[usize::from(self.frame)].wire_len();
+            if !(1..=each).contains(&next) || bytes + next > room {
+                break;
+            }
+            bytes += self.put(deck, out);
+            count += 1;
+            if next < each {
+                break;
+            }
+        }
+        (count, each)
+    }
+
     /// Compares bytes that come after `at` bytes of the frame with it.
     #[inline]
     pub(crate) fn compare(&self, deck: &Deck, at: usize, bytes: &[u8]) -> Match {

@@ -5,6 +5,7 @@ use std::task::Context;
 use sockeye_core::{Code, Fault};
 use sockeye_net::channel::Channel;
 
+use crate::clock::Clock;
 use crate::desk::Desk;
 use crate::line::{Line, Turn};
 use crate::performer::Performer;
@@ -78,6 +79,28 @@ impl Open {
                 cx.waker().wake_by_ref();
                 Ok(())
             }
+        }
+    }
+
+    /// Sends one way; see [`Line::pour`]. Steps have answers, and never do.
+    pub(crate) fn pour(
+        &mut self,
+        cx: &mut Context<'_>,
+        more: usize,
+        clock: Clock,
+        desk: &mut Desk,
+    ) -> Result<Turn, Fault> {
+        match self {
+            Self::Line(line) => line.pour(cx, more, clock, desk),
+            Self::Performer(_) => Ok(Turn::Waits),
+        }
+    }
+
+    /// Messages that are to be sent one way, and are not.
+    pub(crate) fn behind(&self) -> usize {
+        match self {
+            Self::Line(line) => line.pour.behind(),
+            Self::Performer(_) => 0,
         }
     }
 

@@ -154,9 +154,14 @@ impl Performer {
                 desk.tally.bytes_in += count as u64;
                 self.dialogue.hear(now, Heard::Bytes(&mut desk.buffer[..count]), &mut self.say)
             }
-            Ok(Got::Datagram(count)) => {
-                desk.tally.bytes_in += count as u64;
-                self.dialogue.hear(now, Heard::Message(&mut desk.buffer[..count]), &mut self.say)
+            Ok(Got::Datagrams(spans)) => {
+                for span in spans {
+                    desk.tally.bytes_in += span.len() as u64;
+                    let heard = Heard::Message(&mut desk.buffer[span]);
+                    let standing = self.dialogue.hear(now, heard, &mut self.say);
+                    self.settle(standing, now, desk)?;
+                }
+                return Ok(());
             }
             Ok(Got::Message(data)) => {
                 desk.tally.bytes_in += data.len() as u64;

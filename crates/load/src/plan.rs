@@ -33,12 +33,18 @@ pub enum Mode {
     Connect,
     /// They stand, and now and then one is asked whether it is alive.
     Idle,
+    /// They stand, and messages are sent without waiting for an answer. Datagrams alone.
+    OneWay,
 }
 
 impl Mode {
     /// Every mode by its word.
-    pub const ALL: &'static [(&'static str, Self)] =
-        &[("exchange", Self::Exchange), ("connect", Self::Connect), ("idle", Self::Idle)];
+    pub const ALL: &'static [(&'static str, Self)] = &[
+        ("exchange", Self::Exchange),
+        ("connect", Self::Connect),
+        ("idle", Self::Idle),
+        ("one-way", Self::OneWay),
+    ];
 
     /// The word.
     pub const fn word(self) -> &'static str {
@@ -46,6 +52,7 @@ impl Mode {
             Self::Exchange => "exchange",
             Self::Connect => "connect",
             Self::Idle => "idle",
+            Self::OneWay => "one-way",
         }
     }
 }

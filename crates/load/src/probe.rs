@@ -174,7 +174,9 @@ async fn answer(
             Err(_) => return Ok(all),
             Ok(got) => match got? {
                 Got::Bytes(count) => all.extend_from_slice(&buffer[..count]),
-                Got::Datagram(count) => return payload(plan, &buffer[..count]),
+                Got::Datagrams(mut spans) => {
+                    return payload(plan, &buffer[spans.next().unwrap_or_default()]);
+                }
                 Got::Message(data) => return payload(plan, &data),
                 Got::End if plan.is_cut_by_length() && !all.is_empty() => return Ok(all),
                 Got::End => return Err(Fault::new(Code::EarlyFin, "")),

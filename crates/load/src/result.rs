@@ -22,7 +22,7 @@ pub struct Report {
     pub version: u32,
     /// Where to, without parameters.
     pub endpoint: String,
-    /// `exchange`, `connect` or `idle`.
+    /// `exchange`, `connect`, `idle` or `one-way`.
     pub mode: String,
     /// The framing, as users write it.
     pub framing: String,
@@ -48,9 +48,9 @@ pub struct Report {
     pub warmup: f64,
     /// Whether it ended before its time: a signal, or nothing was answered any more.
     pub cut_short: bool,
-    /// Right answers.
+    /// Right answers; one way, messages that were sent.
     pub requests: u64,
-    /// Right answers a second.
+    /// Those a second.
     pub rate: f64,
     /// Bytes that went out.
     pub bytes_out: u64,

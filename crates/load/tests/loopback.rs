@@ -379,6 +379,63 @@ fn lost_datagrams_are_time_outs_and_second_copies_are_wrong() {
     assert_eq!((report.requests, errors(&report)), (147, vec![("timeout", 3), ("wrong-answer", 3)]));
 }
 
+/// A plain receiver, and what came in the order in which it came; it ends once nothing came for a while.
+fn receiver() -> (String, thread::JoinHandle<Vec<Vec<u8>>>) {
+    let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+    let at = format!("udp://{}", socket.local_addr().unwrap());
+    let heard = thread::spawn(move || {
+        let mut all = Vec::new();
+        let mut buffer = vec![0; 65_536];
+        socket.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+        while let Ok((count, _)) = socket.recv_from(&mut buffer) {
+            if buffer[..count] == *b"end" {
+                break;
+            }
+            all.push(buffer[..count].to_vec());
+        }
+        all
+    });
+    (at, heard)
+}
+
+#[test]
+fn one_way_every_message_arrives_as_it_is_and_in_order() {
+    for (least, most) in [(64, 64), (12, 300), (1, 40)] {
+        for pace in [Pace::Closed, Pace::Rate(100_000.0)] {
+            let (at, heard) = receiver();
+            let mut plan = plan(&at, "dgram", 100);
+            plan.sent =
+                Deck::made_up(plan.lane.framing, Sizes { least, most }, Numbering::Numbered, 7, MAX).unwrap();
+            (plan.mode, plan.pace, plan.connections, plan.pipeline) = (Mode::OneWay, pace, 1, 1);
+            let report = run(&plan, &Arc::new(AtomicBool::new(false)), &Silent).unwrap();
+            assert_eq!((report.requests, errors(&report), report.unsent), (100, vec![], 0));
+            assert_eq!((report.bytes_in, report.latency.count), (0, 0));
+            UdpSocket::bind("127.0.0.1:0").unwrap().send_to(b"end", &at["udp://".len()..]).unwrap();
+            let heard = heard.join().unwrap();
+            assert_eq!(heard.iter().map(|datagram| datagram.len() as u64).sum::<u64>(), report.bytes_out);
+            assert_eq!(heard.len(), 100);
+            for (number, datagram) in heard.iter().enumerate() {
+                assert!((least..=most).contains(&datagram.len()));
+                if datagram.len() >= 12 {
+                    assert_eq!(datagram[..12], *format!("{number:012}").as_bytes());
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn one_way_to_nobody_is_an_error_of_its_class() {
+    // Taken by a socket that hears one other peer only.
+    let held = UdpSocket::bind("127.0.0.1:0").unwrap();
+    held.connect("127.0.0.1:9").unwrap();
+    let mut plan = plan(&format!("udp://{}", held.local_addr().unwrap()), "dgram", 1);
+    (plan.mode, plan.pipeline, plan.connections) = (Mode::OneWay, 1, 1);
+    (plan.requests, plan.duration) = (None, Duration::from_millis(100));
+    let report = run(&plan, &Arc::new(AtomicBool::new(false)), &Silent).unwrap();
+    assert_eq!(errors(&report).first().map(|(word, _)| *word), Some("port-unreachable"));
+}
+
 #[test]
 fn a_stop_ends_it_early_and_what_was_measured_is_told() {
     let mut plan = plan(&echo(), "line", 1);

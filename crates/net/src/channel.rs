@@ -10,7 +10,7 @@ use bytes::Bytes;
 use sockeye_core::{Code, Fault};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-use crate::datagram::Datagram;
+use crate::datagram::{Datagram, Spans};
 use crate::dial::Conn;
 use crate::errno;
 use crate::layer::ws::socket::{Heard, Socket};
@@ -32,8 +32,8 @@ enum Kind {
 pub enum Got {
     /// So many bytes of a stream, at the start of the buffer.
     Bytes(usize),
-    /// One datagram of so many bytes, at the start of the buffer.
-    Datagram(usize),
+    /// Datagrams, one or several, and where they are in the buffer.
+    Datagrams(Spans),
     /// One message of a stream that has bounds of its own.
     Message(Bytes),
     /// The peer says no more.
@@ -43,6 +43,9 @@ pub enum Got {
 impl Channel {
     /// The channel of a connection that was dialled.
     pub fn of(conn: Conn) -> Self {
+        if let Conn::Datagram(socket) = &conn {
+            socket.hear_trains();
+        }
         Self(match conn {
             Conn::Stream(Stream::Ws(socket)) => Kind::Messages(socket),
             Conn::Stream(stream) => Kind::Stream(stream),
@@ -72,7 +75,7 @@ impl Channel {
             }),
             Kind::Datagram(socket) => {
                 let received = ready!(socket.poll_recv(cx, buffer)).map_err(failed)?;
-                Poll::Ready(Ok(Got::Datagram(received.len)))
+                Poll::Ready(Ok(Got::Datagrams(received.spans())))
             }
         }
     }
@@ -86,6 +89,33 @@ impl Channel {
             Kind::Datagram(socket) => socket.poll_send(cx, data, None, None).map_ok(|()| data.len()),
         };
         written.map_err(|error| errno::running(&error, ""))
+    }
+
+    /// How many bytes of messages of so many bytes [`Channel::poll_write_train`] may write at once; at least those of one.
+    #[inline]
+    pub fn train(&self, each: usize) -> usize {
+        match &self.0 {
+            Kind::Datagram(socket) => socket.train(each),
+            Kind::Stream(_) | Kind::Messages(_) => each,
+        }
+    }
+
+    /// Writes messages of `each` bytes, of which the last may have fewer, on a medium with bounds: how many bytes of them,
+    /// which are whole messages.
+    #[inline]
+    pub fn poll_write_train(
+        &mut self,
+        cx: &mut Context<'_>,
+        data: &[u8],
+        each: usize,
+    ) -> Poll<Result<usize, Fault>> {
+        match &mut self.0 {
+            Kind::Datagram(socket) if each < data.len() => {
+                let sent = socket.poll_send_train(cx, data, each, None, None);
+                sent.map_err(|error| errno::running(&error, ""))
+            }
+            _ => self.poll_write(cx, &data[..data.len().min(each)]),
+        }
     }
 
     /// Whether something that was written waits inside, to leave with [`Channel::poll_flush`].

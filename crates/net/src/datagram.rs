@@ -1,5 +1,10 @@
 //! Datagram sockets: one shape for a client's socket and a server's, over UDP and Unix.
 //!
+//! Where the system has it, several UDP datagrams travel through one call, as a train: all but the last are of one length,
+//! and the kernel cuts them apart again. Whoever reads a socket that hears trains ([`Datagram::hear_trains`]) takes what one
+//! read gave apart with [`Received::spans`]; whoever sends one ([`Datagram::poll_send_train`]) need not know whether the
+//! system took it whole.
+//!
 //! One task at a time may wait for receiving and one for sending: a server's sockets belong to its demultiplexer.
 
 use std::cell::RefCell;
@@ -7,6 +12,7 @@ use std::fmt;
 use std::future::Future;
 use std::io::{self, ErrorKind};
 use std::net::{IpAddr, SocketAddr};
+use std::ops::Range;
 use std::os::fd::AsRawFd;
 use std::path::Path;
 use std::pin::Pin;
@@ -19,8 +25,9 @@ use tokio::io::{Interest, Ready};
 use tokio::net::{UdpSocket, UnixDatagram};
 
 use crate::address::{abstract_name, of_unix};
-use crate::pktinfo;
+use crate::pktinfo::{self, Way};
 use crate::socket_file::SocketFile;
+use crate::train::Trains;
 
 /// A datagram socket.
 #[derive(Debug)]
@@ -41,6 +48,8 @@ pub struct Udp {
     errors: Option<RefCell<Errors>>,
     /// Whether the system says which address a datagram was sent to.
     pktinfo: bool,
+    /// Which trains the system takes.
+    trains: Trains,
 }
 
 /// A Unix datagram socket and whom it is for.
@@ -56,12 +65,49 @@ pub struct Unixgram {
 pub struct Received {
     /// Bytes put into the buffer.
     pub len: usize,
-    /// The datagram was longer than the buffer, and the rest is lost. On Unix also told of one that just fits.
+    /// Bytes of each datagram, of which the last may have fewer: as many as `len` unless it is a train.
+    pub segment: usize,
+    /// The (last) datagram was longer than the buffer, and the rest is lost. On Unix also told of one that just fits.
     pub truncated: bool,
     /// Who sent it. A Unix sender without a name cannot be answered.
     pub from: Address,
     /// Which of our addresses to answer from, where the socket is bound to a wildcard or a group.
     pub to: Option<IpAddr>,
+}
+
+impl Received {
+    /// Where each datagram is in the buffer; an empty one is an empty range.
+    pub fn spans(&self) -> Spans {
+        Spans { at: 0, segment: self.segment, len: self.len, is_empty: self.len == 0 }
+    }
+
+    /// How many datagrams there are.
+    pub fn count(&self) -> usize {
+        self.len.div_ceil(self.segment.max(1)).max(1)
+    }
+}
+
+/// Where the datagrams of one read are. It can be left and gone on with.
+#[derive(Clone, Debug)]
+pub struct Spans {
+    at: usize,
+    segment: usize,
+    len: usize,
+    is_empty: bool,
+}
+
+impl Iterator for Spans {
+    type Item = Range<usize>;
+
+    #[inline]
+    fn next(&mut self) -> Option<Range<usize>> {
+        if self.at >= self.len {
+            return std::mem::take(&mut self.is_empty).then_some(0..0);
+        }
+        let start = self.at;
+        self.at = self.len.min(start + self.segment.max(1));
+        Some(start..self.at)
+    }
 }
 
 impl Datagram {
@@ -73,7 +119,32 @@ impl Datagram {
         }
     }
 
-    /// The next datagram. An error is about this socket's past sends (an ICMP message), and receiving may go on.
+    /// From now on one read may give several datagrams of one sender. A buffer of 64 KiB holds every train.
+    pub fn hear_trains(&self) {
+        if let Self::Udp(it) = self {
+            it.trains.hear(&*it.socket);
+        }
+    }
+
+    /// Sends and hears every datagram by itself, as where the system knows no trains.
+    #[must_use]
+    pub fn without_trains(self) -> Self {
+        match self {
+            Self::Udp(it) => Self::Udp(Udp { trains: Trains::none(), ..it }),
+            unix @ Self::Unix(_) => unix,
+        }
+    }
+
+    /// How many bytes a train of datagrams of so many bytes may have; at least those of one.
+    pub const fn train(&self, segment: usize) -> usize {
+        match self {
+            Self::Udp(it) => it.trains.room(segment),
+            Self::Unix(_) => segment,
+        }
+    }
+
+    /// The next datagram, or several of one sender. An error is about this socket's past sends (an ICMP message), and
+    /// receiving may go on.
     pub fn poll_recv(&self, cx: &mut Context<'_>, buffer: &mut [u8]) -> Poll<io::Result<Received>> {
         loop {
             let result = match self {
@@ -116,8 +187,48 @@ impl Datagram {
         to: Option<&Address>,
         from: Option<IpAddr>,
     ) -> Poll<io::Result<()>> {
+        self.poll_sending(cx, to, || self.try_send(data, to, from))
+    }
+
+    /// Sends datagrams of `segment` bytes each, of which the last may have fewer; none is empty unless `data` is. How many
+    /// bytes were sent, which are whole datagrams from the beginning. An error is about the first of them.
+    pub fn try_send_train(
+        &self,
+        data: &[u8],
+        segment: usize,
+        to: Option<&Address>,
+        from: Option<IpAddr>,
+    ) -> io::Result<usize> {
+        match (self, to) {
+            (Self::Udp(it), None) => it.try_send_train(data, segment, it.peer, from),
+            (Self::Udp(it), Some(Address::Ip(to))) => it.try_send_train(data, segment, Some(*to), from),
+            _ => {
+                let first = &data[..data.len().min(segment)];
+                self.try_send(first, to, from).map(|()| first.len())
+            }
+        }
+    }
+
+    /// As [`Datagram::try_send_train`], and waits as [`Datagram::poll_send`] does.
+    pub fn poll_send_train(
+        &self,
+        cx: &mut Context<'_>,
+        data: &[u8],
+        segment: usize,
+        to: Option<&Address>,
+        from: Option<IpAddr>,
+    ) -> Poll<io::Result<usize>> {
+        self.poll_sending(cx, to, || self.try_send_train(data, segment, to, from))
+    }
+
+    fn poll_sending<T>(
+        &self,
+        cx: &mut Context<'_>,
+        to: Option<&Address>,
+        send: impl Fn() -> io::Result<T>,
+    ) -> Poll<io::Result<T>> {
         for _ in 0..2 {
-            match self.try_send(data, to, from) {
+            match send() {
                 Err(error) if error.kind() == ErrorKind::WouldBlock => {}
                 Err(error) if error.kind() == ErrorKind::Interrupted => continue,
                 result => return Poll::Ready(result),
@@ -165,17 +276,20 @@ impl Udp {
     pub(crate) fn connected(socket: UdpSocket, peer: SocketAddr) -> Self {
         let socket = Arc::new(socket);
         let errors = Some(RefCell::new(Errors::of(&socket)));
-        Self { socket, peer: Some(peer), errors, pktinfo: false }
+        let trains = Trains::of(&*socket);
+        Self { socket, peer: Some(peer), errors, pktinfo: false, trains }
     }
 
     /// The socket of a client that sends to a group or a broadcast address, and hears everybody.
     pub(crate) fn unconnected(socket: UdpSocket, peer: SocketAddr) -> Self {
-        Self { socket: Arc::new(socket), peer: Some(peer), errors: None, pktinfo: false }
+        let trains = Trains::of(&socket);
+        Self { socket: Arc::new(socket), peer: Some(peer), errors: None, pktinfo: false, trains }
     }
 
     /// A server's socket; `pktinfo` where the system was asked to say which address a datagram was sent to.
     pub(crate) fn server(socket: UdpSocket, pktinfo: bool) -> Self {
-        Self { socket: Arc::new(socket), peer: None, errors: None, pktinfo }
+        let trains = Trains::of(&socket);
+        Self { socket: Arc::new(socket), peer: None, errors: None, pktinfo, trains }
     }
 
     fn poll_recv_ready(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -188,19 +302,63 @@ impl Udp {
 
     fn try_recv(&self, buffer: &mut [u8]) -> io::Result<Received> {
         let arrived = self.socket.try_io(Interest::READABLE, || pktinfo::receive(&self.socket, buffer))?;
-        let pktinfo::Arrived { len, truncated, from, to } = arrived;
-        Ok(Received { len, truncated, from: Address::Ip(from), to })
+        let pktinfo::Arrived { len, segment, truncated, from, to } = arrived;
+        Ok(Received { len, segment: segment.unwrap_or(len), truncated, from: Address::Ip(from), to })
     }
 
     fn try_send(&self, data: &[u8], to: Option<SocketAddr>, from: Option<IpAddr>) -> io::Result<()> {
         let to = to.ok_or(ErrorKind::NotConnected)?;
         match from {
             _ if self.errors.is_some() => self.socket.try_send(data).map(drop),
-            Some(from) if self.pktinfo && from.is_ipv4() == to.is_ipv4() => self
-                .socket
-                .try_io(Interest::WRITABLE, || pktinfo::send(&self.socket, data, to, from))
-                .map(drop),
+            Some(_) if self.pktinfo => self.try_send_on(data, self.way(to, from, None)),
             _ => self.socket.try_send_to(data, to).map(drop),
+        }
+    }
+
+    fn try_send_on(&self, data: &[u8], way: Way) -> io::Result<()> {
+        self.socket.try_io(Interest::WRITABLE, || pktinfo::send(&self.socket, data, way)).map(drop)
+    }
+
+    /// Where and how to send: from the address that was asked, where the system told it and the families agree.
+    fn way(&self, to: SocketAddr, from: Option<IpAddr>, segment: Option<u16>) -> Way {
+        let from = from.filter(|from| self.pktinfo && from.is_ipv4() == to.is_ipv4());
+        Way { to: Some(to).filter(|_| self.errors.is_none()), from, segment }
+    }
+
+    fn try_send_train(
+        &self,
+        data: &[u8],
+        segment: usize,
+        to: Option<SocketAddr>,
+        from: Option<IpAddr>,
+    ) -> io::Result<usize> {
+        let room = self.trains.room(segment).min(data.len());
+        let mut refused = None;
+        if room > segment
+            && let Ok(each) = u16::try_from(segment)
+        {
+            let whole = to.ok_or(ErrorKind::NotConnected)?;
+            match self.try_send_on(&data[..room], self.way(whole, from, Some(each))) {
+                Ok(()) => return Ok(room),
+                Err(error) if Trains::is_refusal(&error) => refused = Some(error),
+                Err(error) => return Err(error),
+            }
+        }
+        let mut sent = 0;
+        loop {
+            let end = data.len().min(sent + segment.max(1));
+            match self.try_send(&data[sent..end], to, from) {
+                Ok(()) => sent = end,
+                Err(_) if sent > 0 => return Ok(sent),
+                Err(error) => return Err(error),
+            }
+            if let Some(error) = refused.take() {
+                // One of them alone is taken, so it was the train that was not.
+                self.trains.refused(&error, segment, room.div_ceil(segment));
+            }
+            if sent >= data.len() {
+                return Ok(sent);
+            }
         }
     }
 }
@@ -208,7 +366,8 @@ impl Udp {
 impl Unixgram {
     fn try_recv(&self, buffer: &mut [u8]) -> io::Result<Received> {
         let (len, from) = self.socket.try_recv_from(buffer)?;
-        Ok(Received { len, truncated: len == buffer.len(), from: of_unix(&from), to: None })
+        let truncated = len == buffer.len();
+        Ok(Received { len, segment: len, truncated, from: of_unix(&from), to: None })
     }
 
     fn try_send(&self, data: &[u8], to: &Path) -> io::Result<()> {

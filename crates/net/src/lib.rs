@@ -48,12 +48,13 @@ pub mod stream;
 mod tally;
 mod tap;
 mod timer;
+mod train;
 pub mod transport;
 mod world;
 
 pub use bind::{Bound, Sockets, bind};
 pub use channel::Channel;
-pub use datagram::{Datagram, Received};
+pub use datagram::{Datagram, Received, Spans};
 pub use dial::{Conn, dial};
 pub use front::Front;
 pub use layer::tls;

@@ -15,6 +15,7 @@ use tokio::sync::watch;
 use crate::accept;
 use crate::bind::{self, BACKLOG, Bound, Sockets};
 use crate::crew::{Crew, Hand};
+use crate::datagram::Datagram;
 use crate::descriptors;
 use crate::drive::demux::Demux;
 use crate::front::Front;
@@ -104,6 +105,7 @@ pub struct Server {
     stop: watch::Sender<bool>,
     threads: NonZeroUsize,
     wait: Wait,
+    trains: Trains,
     operator: Option<Source>,
     desks: Vec<Arc<dyn Service>>,
     bound: Vec<Place>,
@@ -120,6 +122,15 @@ struct Place {
     further: Vec<Vec<TcpListener>>,
 }
 
+/// Whether several datagrams may travel through one call, where the system has that.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Trains {
+    /// They may.
+    Taken,
+    /// Each goes by itself: as where the system has no trains, and slower.
+    Refused,
+}
+
 impl Server {
     /// A server without listeners, of one thread. The process may have as many descriptors as the system allows it from
     /// now on, see [`descriptors::raise`].
@@ -132,6 +143,7 @@ impl Server {
             stop: watch::Sender::new(false),
             threads: NonZeroUsize::MIN,
             wait: Wait::default(),
+            trains: Trains::Taken,
             operator: options.operator,
             desks: Vec::new(),
             bound: Vec::new(),
@@ -156,6 +168,11 @@ impl Server {
         self.wait = wait;
     }
 
+    /// Whether what is bound afterwards takes and sends datagrams in trains.
+    pub fn trains(&mut self, trains: Trains) {
+        self.trains = trains;
+    }
+
     /// Counts, and answers who asks for the counts at this endpoint: a plain stream. Where that is, is told when the
     /// server runs.
     pub fn metrics(&mut self, endpoint: &Endpoint) -> Result<(), Fault> {
@@ -177,7 +194,10 @@ impl Server {
         faults.fit(medium, &endpoint.front())?;
         let layers = Layers::prepare(endpoint, Role::Listen)
             .map_err(|fault| fault.doing(format!("listen {}", endpoint.bare())))?;
-        let bound = self.runtime.block_on(async { bind::bind(endpoint, BACKLOG) })?;
+        let mut bound = self.runtime.block_on(async { bind::bind(endpoint, BACKLOG) })?;
+        if let (Trains::Refused, Sockets::Datagrams(sockets)) = (self.trains, &mut bound.sockets) {
+            *sockets = std::mem::take(sockets).into_iter().map(Datagram::without_trains).collect();
+        }
         let further = self.further(&listener, &bound)?;
         if self.signals.is_none() {
             self.signals = Some(self.runtime.block_on(async { Signals::listen() })?);

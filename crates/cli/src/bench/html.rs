@@ -72,6 +72,10 @@ pub(super) fn page(words: &Words, outcome: &Outcome) -> Result<String, Fault> {
 /// The pictures, in order.
 fn charts(words: &Words, report: &Report) -> Value {
     let title = |key: &str| words.plain(key);
+    if text::is_one_way(report) {
+        let rate = over_time(report, text::per_second, &[|point| point.0]);
+        return json!([{ "title": title("bench-sent-over-time"), "data": rate }]);
+    }
     if report.latency.count == 0 {
         return json!([]);
     }

@@ -88,8 +88,13 @@ impl sockeye::bench::LoadWatch for Screen<'_> {
                 let known = *whole < 86_400.0;
                 bar.set_length(if known { whole.ceil() as u64 } else { rates.len() as u64 });
                 bar.set_position(rates.len() as u64);
-                let (rate, p50, p99) = (per_second(rate), time(second.p50), time(second.p99));
-                bar.set_message(format!("{rate}  p50 {p50}  p99 {p99}{failed}  {}", sparkline(&rates)));
+                // What goes one way has no latency.
+                let times = if second.p99 > 0.0 {
+                    format!("  p50 {}  p99 {}", time(second.p50), time(second.p99))
+                } else {
+                    String::new()
+                };
+                bar.set_message(format!("{}{times}{failed}  {}", per_second(rate), sparkline(&rates)));
             }
         }
     }

@@ -38,9 +38,15 @@ fn first_lines(words: &Words, report: &Report, width: usize) -> Vec<String> {
     lines
 }
 
+/// Whether nothing is answered.
+pub(super) fn is_one_way(report: &Report) -> bool {
+    report.mode == "one-way"
+}
+
 /// What was done, in a line.
 pub(super) fn title(words: &Words, report: &Report) -> String {
     let pace = match report.asked {
+        None if is_one_way(report) => words.plain("bench-full-speed"),
         None => words.plain("bench-closed"),
         Some(rate) => words.say("bench-at-rate", &[("rate", &per_second(rate))]),
     };
@@ -97,7 +103,11 @@ pub(super) fn facts(words: &Words, outcome: &Outcome) -> Vec<(String, String)> {
     let report = &outcome.report;
     let label = |key: &str| words.plain(key);
     let over = report.elapsed.max(1e-9);
-    let requests = if report.steps_of.is_some() { "bench-rounds" } else { "bench-requests" };
+    let (requests, answers) = match report.steps_of {
+        Some(_) => ("bench-rounds", verified(&report.verified)),
+        None if is_one_way(report) => ("bench-messages", "bench-unanswered"),
+        None => ("bench-requests", verified(&report.verified)),
+    };
     let mut facts = vec![
         (label(requests), format!("{}  {}", whole(report.requests), per_second(report.rate))),
         (
@@ -109,7 +119,7 @@ pub(super) fn facts(words: &Words, outcome: &Outcome) -> Vec<(String, String)> {
             format!("{}  {}/s", bytes(report.bytes_in as f64), bytes(report.bytes_in as f64 / over)),
         ),
         (label("bench-errors"), errors(words, report)),
-        (label("bench-answers"), words.plain(verified(&report.verified))),
+        (label("bench-answers"), words.plain(answers)),
     ];
     if report.steps_of.is_some() {
         let (sent, received) = (whole(report.messages_out), whole(report.messages_in));

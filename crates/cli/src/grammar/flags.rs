@@ -193,7 +193,7 @@ pub(crate) const BENCH: &[Flag] = &[
     lettered('c', value("connections", "N", "flag-connections")),
     value("pipeline", "N", "flag-pipeline"),
     value("rate", "N|@PROMISE", "flag-rate"),
-    value("mode", "exchange|connect|idle", "flag-bench-mode"),
+    value("mode", "exchange|connect|idle|one-way", "flag-bench-mode"),
     value("size", "SIZE|MIN-MAX", "flag-bench-size"),
     value("file", "FILE", "flag-bench-file"),
     value("script", "FILE", "flag-bench-script"),

@@ -76,7 +76,7 @@ pub struct Request {
     pub expect: Option<String>,
     /// Whether answers are not compared with anything.
     pub verify: Verify,
-    /// `exchange`, `connect` or `idle`.
+    /// `exchange`, `connect`, `idle` or `one-way`.
     pub mode: Option<String>,
     /// `10k`, or `@p99=20ms`.
     pub rate: Option<String>,
@@ -186,6 +186,8 @@ pub fn run(request: &Request, watch: &dyn Watch, views: &Views) -> Result<Outcom
     });
     watch.moment(&Moment::Asking);
     match order.wish {
+        // Nobody answers, and nobody is there to be reached.
+        _ if order.plan.mode == sockeye_load::plan::Mode::OneWay => {}
         Some(wish) => sockeye_load::learn(&mut order.plan, wish, &stop)?,
         None => sockeye_load::reach(&order.plan, &stop)?,
     }

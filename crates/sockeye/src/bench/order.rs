@@ -59,6 +59,7 @@ pub(super) fn order(request: &Request) -> Result<Order, Unreadable> {
         return Err(contradiction("--pipeline", &format!("--mode {}", mode.word())).into());
     }
     let (pace, promise) = pace(request, mode, connections)?;
+    one_way(request, mode, lane, &endpoint)?;
     let span = |name: &str, text: &Option<String>, usual: Duration| -> Result<Duration, Fault> {
         let Some(text) = text else { return Ok(usual) };
         let span = figure::time(name, text)?;
@@ -178,6 +179,27 @@ fn mode(word: Option<&str>) -> Result<Mode, Fault> {
         let known: Vec<&str> = Mode::ALL.iter().map(|(known, _)| *known).collect();
         bad_value("--mode", word).detail(known.join(", "))
     })
+}
+
+/// What goes one way alone has no answers that anything could be asked of.
+fn one_way(request: &Request, mode: Mode, lane: Lane, endpoint: &Endpoint) -> Result<(), Fault> {
+    if mode != Mode::OneWay {
+        return Ok(());
+    }
+    let with = |name: &str| contradiction(name, "--mode one-way");
+    if !lane.medium.is_datagrams() {
+        return Err(with(&endpoint.bare().to_string()));
+    }
+    if request.expect.is_some() {
+        return Err(with("--expect"));
+    }
+    if request.script.is_some() {
+        return Err(with("--script"));
+    }
+    match request.rate.as_deref() {
+        Some(rate) if rate.starts_with('@') => Err(with(&format!("--rate {rate}"))),
+        _ => Ok(()),
+    }
 }
 
 /// When messages are sent, and what is to be kept, where a rate is searched.
@@ -310,6 +332,30 @@ mod tests {
         assert_eq!(refused(both), Code::Contradiction);
         let both = |it: &mut Request| (it.rate, it.requests) = (some("@p99=1ms"), Some(5));
         assert_eq!(refused(both), Code::Contradiction);
+    }
+
+    #[test]
+    fn what_goes_one_way_is_datagrams_and_has_no_answers() {
+        assert_eq!(refused(|it| it.mode = some("one-way")), Code::Contradiction);
+        let one_way = |it: &mut Request| {
+            (it.mode, it.endpoint) = (some("one-way"), "udp://127.0.0.1:1".to_owned());
+        };
+        for change in [
+            (|it| it.expect = some("x")) as fn(&mut Request),
+            |it| it.rate = some("@p99=1ms"),
+            |it| it.pipeline = Some(2),
+        ] {
+            assert_eq!(
+                refused(|it| {
+                    one_way(it);
+                    change(it);
+                }),
+                Code::Contradiction
+            );
+        }
+        let mut request = Request::default();
+        one_way(&mut request);
+        assert!(order(&request).is_ok());
     }
 
     #[test]
