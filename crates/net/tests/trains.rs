@@ -163,7 +163,9 @@ impl Conversation for Echo {
         match input {
             Input::Message { data: b"panic", .. } => panic!("asked to"),
             Input::Message { data: b"many", .. } => {
-                [&b"a"[..], b"", b"bcd"].into_iter().for_each(|answer| out.message(answer));
+                for answer in [&b"a"[..], b"", b"bcd"] {
+                    out.message(answer);
+                }
             }
             Input::Message { data: b"end", .. } => {
                 out.message(b"bye");
