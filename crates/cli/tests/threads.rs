@@ -62,13 +62,13 @@ fn every_peer_has_its_own_answers_and_its_own_number() {
     let scratch = Scratch::new();
     let events = scratch.path().join("events.jsonl");
     let (mut server, address) = serve(&["echo", "-F", "line", "--record", events.to_str().unwrap()]);
-    assert!(threads(server.id()) >= 4);
     let peers: Vec<TcpStream> = (0..PEERS).map(|_| connect(&address)).collect();
     for round in 0..3 {
         for (number, peer) in peers.iter().enumerate() {
             echoes(peer, &format!("{number} {round}\n"));
         }
     }
+    assert!(threads(server.id()) >= 4);
     drop(peers);
     server.signal(Signal::SIGINT);
     server.ends_by_itself().ok();
