@@ -24,6 +24,7 @@ TICK = os.sysconf("SC_CLK_TCK")
 # What is needed of Debian 12, as "package": a program or a file of it.
 PACKAGES = {
     "gcc": "/usr/bin/gcc", "libc6-dev": "/usr/include/stdio.h", "libssl-dev": "/usr/include/openssl/ssl.h",
+    "liburing-dev": "/usr/include/liburing.h",
     "golang-go": "/usr/bin/go", "netcat-openbsd": "/usr/bin/nc.openbsd", "ncat": "/usr/bin/ncat",
     "socat": "/usr/bin/socat", "redis-server": "/usr/bin/redis-server", "redis-tools": "/usr/bin/redis-benchmark",
     "nginx": "/usr/sbin/nginx", "libnginx-mod-stream": "/usr/lib/nginx/modules/ngx_stream_module.so",
@@ -91,6 +92,7 @@ def build(into):
     """The reference programs; {name: path}."""
     built = {}
     for name, more in {"epoll_echo": [], "udp_echo": [], "splice_pipe": [], "start": [], "load": [],
+                       "uring_echo": ["-luring"],
                        "tls_load": ["-lssl", "-lcrypto"]}.items():
         built[name] = os.path.join(into, name)
         subprocess.run(["gcc", "-O2", "-Wall", "-o", built[name], os.path.join(HERE, f"{name}.c"), *more], check=True)

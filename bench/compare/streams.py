@@ -10,7 +10,7 @@ import machine
 from machine import PORT, Failed, Server
 from measure import OURS, Contender, Figure, Goal, Suite, Table
 
-EPOLL, GO, SOCAT, NCAT, REDIS = "C epoll", "Go", "socat PIPE", "ncat -e cat", "redis PING"
+EPOLL, URING, GO, SOCAT, NCAT, REDIS = "C epoll", "C io_uring", "Go", "socat PIPE", "ncat -e cat", "redis PING"
 SECONDS = 2
 PING = ["-m", "*1\\r\\n$4\\r\\nPING\\r\\n", "-a", "+PONG\\r\\n"]
 SHAPES = {"64x1": (64, 1), "1000x1": (1000, 1), "64x32": (64, 32), "10000x32": (10000, 32)}
@@ -22,6 +22,7 @@ def echo_server(bench, name):
     """The words that start an echo at PORT, and the generator's words where it is to ask something else."""
     return {
         EPOLL: [bench.built["epoll_echo"], PORT],
+        URING: [bench.built["uring_echo"], PORT],
         GO: [bench.built["go_echo"], PORT],
         SOCAT: ["socat", f"TCP-LISTEN:{PORT},bind=127.0.0.1,fork,reuseaddr,nodelay,backlog=4096", "PIPE"],
         NCAT: ["ncat", "-l", "-k", "-m", "4096", "-e", "/bin/cat", "127.0.0.1", PORT],
@@ -67,7 +68,7 @@ def echoing(bench, name, mode, *words):
 def echo(bench):
     tables = []
     for shape, (connections, flight) in SHAPES.items():
-        names = [*bench.sockeyes, EPOLL, GO]
+        names = [*bench.sockeyes, EPOLL, URING, GO]
         goals = [Goal(0.95, EPOLL)]
         if connections == 64:
             names += [SOCAT, NCAT]
@@ -86,9 +87,9 @@ def echo(bench):
         tables.append(Table(shape, title, figures, [echoing(bench, name, "tcp", *words) for name in names]))
     return Suite(
         "echo", ("Line echo, 64 bytes", "按行回显，64 字节"),
-        ("sockeye cuts lines, with its limits and counters on; C epoll, socat and ncat pass bytes on. redis is asked PING "
+        ("sockeye cuts lines, with its limits and counters on; C epoll, C io_uring, socat and ncat pass bytes on. redis is asked PING "
          "(14 bytes, 7 come back), the least it can do. socat and ncat have a process for each connection.",
-         "sockeye 按行切分，限制和计数都开着；C epoll、socat、ncat 只传字节。redis 测的是 PING（发 14 字节，回 7 字节），"
+         "sockeye 按行切分，限制和计数都开着；C epoll、C io_uring、socat、ncat 只传字节。redis 测的是 PING（发 14 字节，回 7 字节），"
          "是它最省的请求。socat 和 ncat 每个连接一个进程。"),
         tables)
 
