@@ -12,6 +12,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use crate::datagram::{Datagram, Spans};
 use crate::dial::Conn;
+use crate::direct;
 use crate::errno;
 use crate::layer::ws::socket::{Heard, Socket};
 use crate::stream::Stream;
@@ -59,6 +60,10 @@ impl Channel {
     pub fn poll_read(&mut self, cx: &mut Context<'_>, buffer: &mut [u8]) -> Poll<Result<Got, Fault>> {
         let failed = |error: io::Error| errno::running(&error, "");
         match &mut self.0 {
+            Kind::Stream(Stream::Tcp(tcp)) => {
+                let count = ready!(direct::poll_receive(tcp, cx, buffer)).map_err(failed)?;
+                Poll::Ready(Ok(if count == 0 { Got::End } else { Got::Bytes(count) }))
+            }
             Kind::Stream(stream) => {
                 let mut read = ReadBuf::new(buffer);
                 ready!(Pin::new(&mut *stream).poll_read(cx, &mut read)).map_err(failed)?;
@@ -84,6 +89,7 @@ impl Channel {
     #[inline]
     pub fn poll_write(&mut self, cx: &mut Context<'_>, data: &[u8]) -> Poll<Result<usize, Fault>> {
         let written = match &mut self.0 {
+            Kind::Stream(Stream::Tcp(tcp)) => direct::poll_send(tcp, cx, data),
             Kind::Stream(stream) => Pin::new(stream).poll_write(cx, data),
             Kind::Messages(socket) => socket.poll_say(cx, data),
             Kind::Datagram(socket) => socket.poll_send(cx, data, None, None).map_ok(|()| data.len()),

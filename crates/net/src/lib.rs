@@ -15,6 +15,7 @@ mod crew;
 pub mod datagram;
 pub mod descriptors;
 pub mod dial;
+mod direct;
 mod drive;
 mod entrant;
 pub mod errno;

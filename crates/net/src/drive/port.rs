@@ -16,6 +16,7 @@ use tokio::sync::mpsc;
 
 use crate::datagram::Datagram;
 use crate::dial::Target;
+use crate::direct;
 use crate::drive::caller::Caller;
 use crate::layer::ws::close::{self, Leave};
 use crate::layer::ws::socket::{Heard, Socket, Sort};
@@ -96,6 +97,10 @@ impl Port {
     #[inline]
     pub(crate) fn poll_read(&mut self, cx: &mut Context<'_>, buffer: &mut [u8]) -> Poll<io::Result<Got>> {
         match self {
+            Self::Stream(Stream::Tcp(tcp)) => {
+                let count = ready!(direct::poll_receive(tcp, cx, buffer))?;
+                Poll::Ready(Ok(if count == 0 { Got::Eof } else { Got::Bytes(count) }))
+            }
             Self::Stream(stream) => {
                 let mut read = ReadBuf::new(buffer);
                 ready!(Pin::new(stream).poll_read(cx, &mut read))?;
@@ -128,6 +133,7 @@ impl Port {
     #[inline]
     pub(crate) fn poll_write(&mut self, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         match self {
+            Self::Stream(Stream::Tcp(tcp)) => direct::poll_send(tcp, cx, bytes),
             Self::Stream(stream) => Pin::new(stream).poll_write(cx, bytes),
             Self::Messages(socket) => socket.poll_say(cx, bytes),
             Self::Datagram(own) => {
