@@ -319,5 +319,13 @@ async fn a_relay_passes_every_datagram_of_a_train() {
             send(&client, &sent.concat(), 100, None).await;
             assert!(receive(&client, sent.len()).await.0 == sent, "{trains:?} {round}");
         }
+        // What is of differing lengths, or empty, joins no train.
+        let sizes = [100, 100, 0, 0, 100, 63, 63, 64, 1400, 1400, 1400, 1, 0, 9000, 9000, 1, 2, 3, 2, 1];
+        let sent: Vec<Vec<u8>> =
+            sizes.iter().enumerate().map(|(number, size)| filled(number, *size)).collect();
+        for datagram in &sent {
+            send(&client, datagram, datagram.len(), None).await;
+        }
+        assert!(receive(&client, sent.len()).await.0 == sent, "{trains:?}");
     }
 }

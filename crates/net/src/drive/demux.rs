@@ -22,13 +22,14 @@ use crate::complaints::About;
 use crate::datagram::{Datagram, Received, Spans};
 use crate::drive::outlet::{Gather, Outlet};
 use crate::drive::peers::{Elsewhere, Known, Peers, show};
-use crate::drive::port::{Inlet, Port};
+use crate::drive::port::{Inlet, Port, Way};
 use crate::drive::session::Session;
 use crate::drive::strict::Strict;
 use crate::errno;
 use crate::metrics::Meter;
 use crate::plan::{Caller, Plan};
 use crate::post::{Letter, Post};
+use crate::tap::Tap;
 use crate::world::{BLOCKED, Lent, World};
 
 /// How much is taken before other tasks have their turn: reads, of which one with many datagrams counts for more.
@@ -57,6 +58,35 @@ pub(crate) struct Demux {
     prints: bool,
     /// When to look again whether stdout can take more.
     pause: Option<Pin<Box<Sleep>>>,
+}
+
+/// The way to a peer that has a session of its own.
+struct Apart {
+    socket: Rc<Datagram>,
+    to: Address,
+    from: Rc<Cell<Option<IpAddr>>>,
+    tap: Option<Tap>,
+}
+
+impl Way for Apart {
+    fn train(&self, each: usize) -> usize {
+        self.socket.train(each)
+    }
+
+    fn poll_send(&self, cx: &mut Context<'_>, bytes: &[u8], each: usize) -> Poll<io::Result<usize>> {
+        let count = if bytes.len() > each {
+            ready!(self.socket.poll_send_train(cx, bytes, each, Some(&self.to), self.from.get()))?
+        } else {
+            ready!(self.socket.poll_send(cx, bytes, Some(&self.to), self.from.get()))?;
+            bytes.len()
+        };
+        if count > each {
+            bytes[..count].chunks(each).for_each(|sent| show(self.tap.as_ref(), Direction::Out, sent));
+        } else {
+            show(self.tap.as_ref(), Direction::Out, &bytes[..count]);
+        }
+        Poll::Ready(Ok(count))
+    }
 }
 
 /// What a conversation's operations mean for its place in the map.
@@ -364,15 +394,10 @@ impl Demux {
     fn separate(&mut self, at: usize, known: Box<Known>) -> Session {
         let known = *known;
         let asked = Rc::new(Cell::new(known.local));
-        let (socket, to, from) = (Rc::clone(&self.socket), known.address.clone(), Rc::clone(&asked));
         let tap = known.tap.map(|tap| *tap);
-        let shown = tap.clone();
-        let send = move |cx: &mut Context<'_>, bytes: &[u8]| {
-            ready!(socket.poll_send(cx, bytes, Some(&to), from.get()))?;
-            show(shown.as_ref(), Direction::Out, bytes);
-            Poll::Ready(Ok(bytes.len()))
-        };
-        let inlet = Rc::new(Inlet::new(self.socket.transport(), self.local(), Box::new(send)));
+        let (socket, to, from) = (Rc::clone(&self.socket), known.address.clone(), Rc::clone(&asked));
+        let way = Box::new(Apart { socket, to, from, tap: tap.clone() });
+        let inlet = Rc::new(Inlet::new(self.socket.transport(), self.local(), way));
         let port = Port::Inlet(Rc::clone(&inlet));
         let idle = Some(self.idle());
         let session = Session::new(&self.plan.world, known.id, known.machine, port, idle, known.slot);

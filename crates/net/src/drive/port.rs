@@ -144,9 +144,45 @@ impl Port {
                 Poll::Ready(Ok(bytes.len()))
             }
             Self::Caller(caller) => caller.poll_send(cx, bytes).map_ok(|()| bytes.len()),
-            Self::Inlet(inlet) => (inlet.send)(cx, bytes),
+            Self::Inlet(inlet) => inlet.way.poll_send(cx, bytes, bytes.len()),
             Self::Operator(_) | Self::Opening(_) | Self::Gone | Self::Nobody => Poll::Ready(Ok(bytes.len())),
         }
+    }
+
+    /// How many bytes of datagrams of so many bytes [`Port::poll_write_train`] may take at once; at least those of one.
+    #[inline]
+    pub(crate) fn train(&self, each: usize) -> usize {
+        match self {
+            Self::Datagram(own) => own.socket.train(each),
+            Self::Inlet(inlet) => inlet.way.train(each),
+            _ => each,
+        }
+    }
+
+    /// Writes datagrams of `each` bytes, of which the last may have fewer: how many bytes of them, which are whole datagrams.
+    pub(crate) fn poll_write_train(
+        &mut self,
+        cx: &mut Context<'_>,
+        bytes: &[u8],
+        each: usize,
+    ) -> Poll<io::Result<usize>> {
+        match self {
+            Self::Datagram(own) => {
+                let count = ready!(own.socket.poll_send_train(cx, bytes, each, None, None))?;
+                if let Some(tap) = &own.tap {
+                    bytes[..count].chunks(each).for_each(|datagram| tap.datagram(Direction::Out, datagram));
+                }
+                Poll::Ready(Ok(count))
+            }
+            Self::Inlet(inlet) => inlet.way.poll_send(cx, bytes, each),
+            port => port.poll_write(cx, &bytes[..each.min(bytes.len())]),
+        }
+    }
+
+    /// Whether datagrams are read one by one and may be written several at once.
+    #[inline]
+    pub(crate) const fn is_datagrams(&self) -> bool {
+        matches!(self, Self::Datagram(_) | Self::Inlet(_) | Self::Caller(_))
     }
 
     /// Whether something that was written waits inside.
@@ -327,10 +363,17 @@ pub(crate) struct Inlet {
     waker: RefCell<Option<Waker>>,
     transport: &'static str,
     local: Address,
-    send: Box<Send>,
+    way: Box<dyn Way>,
 }
 
-type Send = dyn Fn(&mut Context<'_>, &[u8]) -> Poll<io::Result<usize>>;
+/// The way to a peer of a socket that many share.
+pub(crate) trait Way {
+    /// How many bytes of datagrams of so many bytes may leave at once; at least those of one.
+    fn train(&self, each: usize) -> usize;
+
+    /// Sends datagrams of `each` bytes, of which the last may have fewer: how many bytes of them.
+    fn poll_send(&self, cx: &mut Context<'_>, bytes: &[u8], each: usize) -> Poll<io::Result<usize>>;
+}
 
 impl Inlet {
     /// Datagrams of a peer that wait to be read; more are dropped, as a full socket buffer would.
@@ -339,15 +382,15 @@ impl Inlet {
     /// Their bytes, about what a socket buffer holds.
     const BYTES: usize = 256 * 1024;
 
-    /// `send` writes one datagram to the peer.
-    pub(crate) fn new(transport: &'static str, local: Address, send: Box<Send>) -> Self {
+    /// What goes to the peer goes this way.
+    pub(crate) fn new(transport: &'static str, local: Address, way: Box<dyn Way>) -> Self {
         Self {
             waiting: RefCell::default(),
             bytes: Cell::new(0),
             waker: RefCell::default(),
             transport,
             local,
-            send,
+            way,
         }
     }
 

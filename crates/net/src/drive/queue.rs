@@ -78,13 +78,41 @@ impl Queue {
         &self.bytes[self.at..end]
     }
 
+    /// How long the first datagram is; `None` on streams.
+    #[inline]
+    pub(crate) fn each(&self) -> Option<usize> {
+        self.ends.front().map(|end| end - self.at)
+    }
+
+    /// The first datagrams that may travel together: as long as the first, but for a last one that is shorter, and at most
+    /// `room` bytes. None of several is empty.
+    pub(crate) fn train(&self, room: usize) -> &[u8] {
+        let each = self.each().unwrap_or_default();
+        let mut end = self.at + each;
+        for next in self.ends.iter().skip(1) {
+            let len = next - end;
+            if !(1..=each).contains(&len) || next - self.at > room {
+                break;
+            }
+            end = *next;
+            if len < each {
+                break;
+            }
+        }
+        &self.bytes[self.at..end]
+    }
+
     /// `count` bytes of [`Queue::front`] are written.
     pub(crate) fn written(&mut self, count: usize, world: &World) {
+        let is_whole = self.ends.front() == Some(&(self.at + count));
+        self.sent(count, usize::from(is_whole), world);
+    }
+
+    /// `count` bytes are written: so many whole datagrams, or bytes of a stream.
+    pub(crate) fn sent(&mut self, count: usize, datagrams: usize, world: &World) {
         world.shared.waits_no_longer(count);
         self.at += count;
-        if self.ends.front() == Some(&self.at) {
-            self.ends.pop_front();
-        }
+        self.ends.drain(..datagrams);
         if self.at == self.bytes.len() && self.ends.is_empty() {
             *self = Self::default();
         } else if self.at > COMPACT && self.at > self.bytes.len() / 2 {

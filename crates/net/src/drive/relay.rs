@@ -5,9 +5,12 @@ use std::task::Context;
 
 use sockeye_core::{Direction, Kind, Leg, PEER};
 
-use crate::drive::session::Session;
+use crate::drive::session::{Session, Stage};
 use crate::drive::side::Fin;
 use crate::world::Lent;
+
+/// Datagrams that one turn reads, where they pass to another leg.
+const TOGETHER: usize = 64;
 
 impl Session {
     /// Couples two legs: neither is read faster than the other can be written, and raw streams pass without the
@@ -28,6 +31,30 @@ impl Session {
             self.move_from_the_start(a, b);
             self.move_from_the_start(b, a);
         }
+    }
+
+    /// Reads a leg, if it may be read: once, or, where datagrams pass to another leg, as many as may leave it together.
+    #[inline]
+    pub(super) fn read_on(&mut self, leg: Leg, cx: &mut Context<'_>, lent: &mut Lent) -> bool {
+        let has_read = self.read(leg, cx, lent);
+        if has_read && self.side(leg).is_some_and(|side| side.partner != leg && side.port.is_datagrams()) {
+            for _ in 1..TOGETHER {
+                if self.stage != Stage::Open || !self.read(leg, cx, lent) {
+                    break;
+                }
+            }
+        }
+        has_read
+    }
+
+    /// Whether a leg must not be read before something is written: what its partner is owed, but for a few datagrams that may
+    /// leave together with those it brings.
+    #[inline]
+    pub(super) fn waits_for_partner(&self, leg: Leg) -> bool {
+        let side = |leg: Leg| std::iter::once(&self.peer).chain(&self.others).find(|side| side.leg == leg);
+        let Some(read) = side(leg) else { return false };
+        let Some(partner) = side(read.partner).filter(|partner| !partner.is_drained()) else { return false };
+        !(read.partner != leg && read.port.is_datagrams() && partner.gathers(&self.world))
     }
 
     /// Marks the end of a leg; in a relay, hands it on.

@@ -250,13 +250,13 @@ impl Session {
             return Turn::Again;
         }
         again |= self.legs.is_some() && self.tell_listening(cx, lent);
-        again |= self.stage == Stage::Open && (self.read(PEER, cx, lent) || self.open(PEER, cx, lent));
+        again |= self.stage == Stage::Open && (self.read_on(PEER, cx, lent) || self.open(PEER, cx, lent));
         for at in 0..self.others.len() {
             if self.stage != Stage::Open {
                 break;
             }
             let leg = self.others[at].leg;
-            again |= self.open(leg, cx, lent) || self.read(leg, cx, lent);
+            again |= self.open(leg, cx, lent) || self.read_on(leg, cx, lent);
         }
         again |= self.stage == Stage::Open && self.tell_drained(cx, lent);
         if again || self.stage != Stage::Open { Turn::Again } else { Turn::Wait }
@@ -316,13 +316,13 @@ impl Session {
 
     /// Reads a leg once, if it may be read.
     #[inline]
-    fn read(&mut self, leg: Leg, cx: &mut Context<'_>, lent: &mut Lent) -> bool {
+    pub(super) fn read(&mut self, leg: Leg, cx: &mut Context<'_>, lent: &mut Lent) -> bool {
         let Some(side) = self.side(leg) else { return false };
         if side.eof || !side.reading {
             return false;
         }
         let (partner, pass) = (side.partner, side.pass);
-        if self.side(partner).is_some_and(|partner| !partner.is_drained()) {
+        if self.waits_for_partner(leg) {
             return false;
         }
         if self.world.is_held_up(self.prints) {

@@ -14,6 +14,9 @@ use crate::drive::pour::Pour;
 use crate::drive::queue::Queue;
 use crate::world::World;
 
+/// Datagrams that are read for it before they leave together, in bytes: about those of one train.
+const GATHERED: usize = 32 * 1024;
+
 /// How far our direction has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Fin {
@@ -129,6 +132,12 @@ impl Side {
         }
         ready!(self.poll_pipe(cx, world))?;
         while !self.queue.is_empty() {
+            if let Some(each) = self.queue.each()
+                && self.port.train(each) > each
+            {
+                ready!(self.poll_train(cx, each, world))?;
+                continue;
+            }
             let front = self.queue.front();
             let count = ready!(self.port.poll_write(cx, front))?;
             if count == 0 && !front.is_empty() {
@@ -146,6 +155,21 @@ impl Side {
             return Poll::Ready(Ok(true));
         }
         Poll::Ready(Ok(false))
+    }
+
+    /// Writes datagrams that wait and begin with one of `each` bytes: as many of them as may travel together.
+    fn poll_train(&mut self, cx: &mut Context<'_>, each: usize, world: &World) -> Poll<io::Result<()>> {
+        let train = self.queue.train(self.port.train(each));
+        let count = ready!(self.port.poll_write_train(cx, train, each))?;
+        self.bytes_out += count as u64;
+        self.queue.sent(count, count.div_ceil(each), world);
+        Poll::Ready(Ok(()))
+    }
+
+    /// Whether further datagrams may join those that wait for it.
+    pub(crate) fn gathers(&self, world: &World) -> bool {
+        let most = GATHERED.min(world.limits.waiting_per_peer / 2);
+        self.port.is_datagrams() && self.faults.is_none() && self.queue.len() < most
     }
 
     /// Asks for a FIN after what waits.
