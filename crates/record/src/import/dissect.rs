@@ -5,8 +5,8 @@ use std::net::{IpAddr, SocketAddr};
 
 use etherparse::defrag::IpDefragBuf;
 use etherparse::{
-    EtherType, IpFragOffset, IpNumber, Ipv6ExtensionSlice, LaxIpPayloadSlice, LaxNetSlice, LaxSlicedPacket,
-    TcpSlice, TransportSlice, UdpSlice,
+    EtherType, IpFragOffset, IpNumber, Ipv6FragmentHeader, Ipv6FragmentHeaderSlice, LaxIpPayloadSlice,
+    LaxNetSlice, LaxSlicedPacket, TcpSlice, TransportSlice, UdpSlice,
 };
 
 use super::file::Packet;
@@ -110,10 +110,7 @@ impl Dissector {
             }
             Some(LaxNetSlice::Ipv6(ip)) => {
                 let header = ip.header();
-                let fragment = ip.extensions().clone().into_iter().find_map(|extension| match extension {
-                    Ipv6ExtensionSlice::Fragment(fragment) => Some(fragment.to_header()),
-                    _ => None,
-                });
+                let fragment = fragment_header(ip.extensions().first_header(), ip.extensions().slice());
                 let at = fragment.map(|is| (is.identification, is.fragment_offset, is.more_fragments));
                 (header.source_addr().into(), header.destination_addr().into(), ip.payload(), at)
             }
@@ -181,6 +178,25 @@ impl Dissector {
         each(Segment { from, to, head, data, missing: 0 });
         oddity
     }
+}
+
+/// The fragment header among the extension headers of IPv6 (RFC 8200, section 4), of which the last may be cut off. The
+/// library's own iterator takes all of them for whole, and reads past the end of those that are not.
+fn fragment_header(first: Option<IpNumber>, mut headers: &[u8]) -> Option<Ipv6FragmentHeader> {
+    let mut kind = first?;
+    while let [next, length, ..] = *headers {
+        let size = match kind {
+            IpNumber::IPV6_FRAGMENTATION_HEADER => {
+                return Ipv6FragmentHeaderSlice::from_slice(headers).ok().map(|slice| slice.to_header());
+            }
+            // RFC 4302, section 2.2: in words of four bytes, two of them not counted.
+            IpNumber::AUTHENTICATION_HEADER => (usize::from(length) + 2) * 4,
+            _ => (usize::from(length) + 1) * 8,
+        };
+        headers = headers.get(size..)?;
+        kind = IpNumber(next);
+    }
+    None
 }
 
 /// Whether more fragments follow one.
