@@ -2,7 +2,8 @@
 //!
 //! There is one outbox a thread; the driver lends it for one call. On the hot path (answers to the session's peer over
 //! a stream) the list of operations stays empty, so one read's replies are one `write` and nothing is allocated.
-//! Every append goes through `Outbox::commit`: two ways to append would drift apart.
+//! Every append goes through `Outbox::commit`: two ways to append would drift apart. Only `Outbox::repeat` does not, whose
+//! frames are there already and which nobody watches.
 
 use std::fmt;
 
