@@ -1,0 +1,7 @@
+//! What this machine and its network show: addresses, routes, sockets, paths, and connections seen whole.
+//!
+//! Rules (arithmetic of addresses, verdicts, dissection) are pure and stand apart from what asks the operating system,
+//! which is `linux` on Linux. Nothing here prints, and nothing is shown as more certain than it is.
+
+#[cfg(target_os = "linux")]
+mod linux;

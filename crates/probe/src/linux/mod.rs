@@ -1,0 +1,4 @@
+//! What Linux is asked: its sockets' options, and netlink.
+
+pub(crate) mod netlink;
+pub(crate) mod sys;
