@@ -411,8 +411,9 @@ mod tests {
                 way.entry.is_some_and(|entry| entry.to.contains(ip(to)) && entry.kind == RouteKind::Local)
             );
         }
+        // Which number is said of a source address that is not ours differs from kernel to kernel.
         let foreign = System.route_to(ip("127.0.0.1"), Some(ip("192.0.2.77")), None).unwrap();
-        assert_eq!(foreign.verdict, Verdict::Refused { errno: libc::EINVAL, kind: None });
+        assert!(matches!(foreign.verdict, Verdict::Refused { kind: None, .. }), "{foreign:?}");
     }
 
     /// A route by two gateways as the kernel writes it, then each beginning of it.
