@@ -1311,3 +1311,190 @@ error-wrong-answer = the answer is not what it should be
     .hint = sockeye ask shows what the server answers; --expect says what it has to be, --no-verify leaves comparing out
 error-descriptors = { $wanted } files and sockets are needed, and this process may open { $max }
     .hint = ask for fewer connections, or allow more: ulimit -Hn, LimitNOFILE= of a service
+
+## addr
+
+error-not-on-this-system = { $what } cannot be had on this system
+    .hint = Linux has it; on other systems it is not built yet
+verb-addr = addresses: this machine's, what one is, whether two share a network
+verb-addr-long =
+    without ADDR: interfaces, addresses, gateways, DNS servers. With one: why it is not valid, or what it is, how far it
+    reaches, its network and range. ADDR is 192.168.1.7, 192.168.1.7/24, 192.168.1.7/255.255.255.0 or fe80::1%eth0; a
+    mask may stand behind it as a word of its own. --same exits with 1 if the two do not share a network
+word-addr = an address, perhaps with its prefix or mask; of --same two, of --summarize any number of networks
+flag-addr-same = whether two addresses share a network, and how a packet goes from the first to the second
+flag-addr-split = cut the network into networks of this prefix, or mask
+flag-addr-split-into = cut the network into at least so many networks of one size
+flag-addr-summarize = join networks to the fewest that have exactly the same addresses
+addr-invalid = { $text } is not a valid address
+addr-lenient = programs that read it with inet_aton take it for { $address }
+addr-mistake = { $what ->
+    [empty] there is nothing
+    [too-long] it is longer than any address
+    [no-address] it has neither four octets with dots between them nor groups with colons between them
+    [octets] an IPv4 address has 4 octets; this has { $text }
+    [octet-empty] octet { $place } is empty
+    [octet-too-large] octet { $place } is { $text }: at most 255 fits into 8 bits
+    [octet-leading-zero] octet { $place } is { $text }: with a leading zero some programs read it as octal, which is { $more }
+    [octet-no-octal] octet { $place } is { $text }: with a leading zero some programs read it as octal, and it is no octal number
+    [octet-not-decimal] octet { $place } is { $text }: an octet is a decimal number
+    [groups] an IPv6 address has 8 groups, or :: once in place of zeroes; this has { $text } groups and no ::
+    [nothing-to-fill] :: stands for at least one group of zeroes, and there are { $text } groups beside it
+    [two-gaps] :: stands twice: how many zeroes each stands for could not be told
+    [colons] three colons in a row
+    [lone-colon] a single colon at the beginning or the end
+    [group-too-long] group { $place } is { $text }: a group has at most 4 digits
+    [group-not-hex] group { $place } is { $text }: a group has hexadecimal digits, 0-9 and a-f
+    [dots-not-last] group { $place } has dots: an IPv4 address may only end an IPv6 address
+    [zone-empty] after % the interface is missing, as in fe80::1%eth0
+    [zone-on-ipv4] IPv4 addresses have no zone
+    [brackets] brackets belong to URLs, as in tcp://[::1]:80; the address stands without
+    [prefix-no-number] the prefix is { $text }: it has to be a number
+    [prefix-range] the prefix is { $text }: from 0 to { $more }
+    [mask-not-contiguous] { $text } is no mask: it has a 0 before a 1 ({ $more })
+    [wildcard] this is a wildcard, a mask turned round; the mask is { $text } (/{ $more })
+    [mask-bad] { $text } is no mask
+    [mask-on-ipv6] IPv6 has prefixes alone, as in /64
+   *[two-sizes] it has a prefix and a mask: one of them is enough
+  }
+addr-none = none
+addr-gateway = gateway
+addr-dns = DNS
+addr-search = search
+addr-link-off = off
+addr-link-no-carrier = no carrier
+addr-link-up = up
+addr-mac = MAC { $mac }
+addr-mtu = MTU { $mtu }
+addr-link-scope = scope { $scope }
+addr-link-broadcast = broadcast { $address }
+addr-link-peer = peer { $address }
+addr-tentative = tentative: not used yet
+addr-duplicate = DUPLICATE: another host has it
+addr-deprecated = deprecated: not for new connections
+addr-temporary = temporary
+addr-valid = valid for { $seconds } s
+addr-gateway-on = { $gateway } on { $link } (metric { $metric })
+addr-gateway-link = all on { $link }, without a gateway (metric { $metric })
+addr-gateways = shared over { $ways } (metric { $metric })
+addr-dns-line = { $address } ({ $path }, line { $line })
+addr-dns-unused = { $address } ({ $path }, line { $line }): not used, the C library takes the first three
+addr-dns-none = { $path } names none: the C library asks 127.0.0.1
+addr-dns-mistake = { $text } is no address ({ $path }, line { $line }): skipped
+addr-family = family
+addr-scope = scope
+addr-reach = { $reach ->
+    [unspecified] unspecified: no address of any host, or this network
+    [loopback] loopback: this machine itself, never on a wire
+    [private] private: many networks have the same, so not routed on the Internet
+    [shared] shared: between a provider and its customers (carrier-grade NAT)
+    [link-local] link-local: never beyond a router
+    [documentation] documentation: for examples, never in use
+    [benchmarking] benchmarking: for measurements in laboratories
+    [broadcast] broadcast: every host of this link
+    [protocol] special: kept for a protocol
+    [reserved] reserved for later
+    [discard] discard-only: packets to it are thrown away
+    [multicast] multicast: a group of hosts
+    [site-local] site-local: deprecated by RFC 3879, treated as global
+    [unassigned] not assigned: nobody has it
+   *[global] global: may be anybody's on the Internet
+  }
+addr-group = { $group ->
+    [local-control] for this link alone, whatever the TTL
+    [source-specific] source-specific: one sender each
+    [administered] as far as the administrator says
+   *[internet] Internet-wide, or as far as the TTL
+  }
+addr-group-v6 = scope { $number }: { $group }
+addr-registry = registry
+addr-registered = { $block } { $name } ({ $source })
+addr-reachable = reachable
+addr-global = { $global ->
+    [yes] may be from everywhere
+    [no] not from everywhere
+   *[unsaid] IANA does not say
+  }
+addr-class = class
+addr-class-of = { $what ->
+    [sized] { $class } (begins with { $bits }, networks were { $prefix })
+   *[none] { $class } (begins with { $bits })
+  }
+addr-class-historic = historic (RFC 791): since RFC 4632 the prefix decides, not the class
+addr-short = short
+addr-full = full
+addr-zone = zone
+addr-embedded = inner v4
+addr-embedded-as = { $what ->
+    [mapped] { $address }: mapped (RFC 4291 section 2.5.5.2)
+    [compatible] { $address }: compatible, deprecated (RFC 4291 section 2.5.5.1)
+    [six-to-four] { $address }: 6to4 (RFC 3056 section 2)
+    [teredo] { $address }, UDP port { $port }, by the server { $server }: Teredo (RFC 4380 section 4)
+    [nat64] { $address }: NAT64 (RFC 6052 section 2.1)
+   *[isatap] { $address }: ISATAP (RFC 5214 section 6.1)
+  }
+addr-eui64 = EUI-64
+addr-eui64-of = made of the MAC { $mac }, it seems (RFC 4291 appendix A)
+addr-solicited = solicited
+addr-binary = binary
+addr-mask = mask
+addr-wildcard = wildcard
+addr-network = network
+addr-host = host part
+addr-no-prefix = not known without a prefix or mask: { $address }/{ $prefix }, for one
+addr-broadcast = broadcast
+addr-hosts = hosts
+addr-range = { $what ->
+    [one] { $first } alone
+    [pair] { $first } and { $last } (RFC 3021: a link of two needs no broadcast)
+   *[many] { $first } – { $last }
+  }
+addr-count = count
+addr-counted = { $what ->
+    [one] 1 address
+    [pair] 2 addresses, both for hosts
+    [six] { $size } addresses (2^{ $power })
+   *[many] { $hosts } for hosts, of { $size } (2^{ $power })
+  }
+addr-role = this one
+addr-role-is = { $role ->
+    [network] names the network: no host has it
+    [anycast] is the anycast address of the network's routers (RFC 4291 section 2.6.1)
+   *[broadcast] is the broadcast address: no host has it
+  }
+addr-reverse = reverse
+addr-here = here
+addr-here-on = an address of this machine, on { $links }
+addr-same = { $verdict ->
+    [yes] { $from } and { $to } share a network
+    [half] { $from } and { $to }: one side thinks that they share a network, the other does not. A mask is wrong
+   *[no] { $from } and { $to } do not share a network
+  }
+addr-equal = equal: for { $own }, { $other } is in its own network (/{ $prefix })
+addr-differs = they differ from bit { $bit } of { $prefix }: for { $own }, { $other } is in another network
+addr-path-textbook = { $verdict ->
+    [yes] { $from } asks by { $ask } for { $to } itself and sends straight to it
+   *[no] { $from } asks by { $ask } for its gateway and hands the packet over. Which gateway is not known here: { $from } is not this machine's
+  }
+addr-path-own = { $what ->
+    [local] it never leaves this machine: both are its own
+    [gateway] this machine asks by { $ask } for the gateway { $gateway } on { $link } and hands the packet over
+    [direct] this machine asks by { $ask } for { $to } itself on { $link } and sends straight to it
+    [quiet] this machine sends it by { $link }, where nobody is asked for
+   *[other] this machine's route for { $to } is of the kind { $kind }
+  }
+addr-path-refused = this machine does not send it: { $kind ->
+    [none] no route to { $to } from { $from } on { $link } (the system's number { $errno })
+    [blackhole] its route is a blackhole, and nobody is told
+   *[other] its route says { $kind } (the system's number { $errno })
+  }
+addr-neighbour = { $known ->
+    [none] { $address } has not been asked for lately
+    [unknown] { $address } is { $state }: no MAC known
+   *[known] { $address } is { $state }, { $mac }
+  }
+addr-split = { $network } in { $count } networks of /{ $prefix }, { $hosts } hosts each
+addr-split-more = { $asked } were asked for; networks of one size come in powers of two, so there are { $count }
+addr-split-left = … and { $count } more
+addr-summary = { $given } given, { $count } left
+addr-trimmed = { $network } was taken as { $trunk }: bits after the prefix do not count

@@ -11,6 +11,7 @@ use clap::error::ErrorKind;
 use sockeye::core::{Code, Fault, SessionId, Side};
 use sockeye::{Bounds, End, Eol, Source, Views, ask, connect, nc, proxy, recording, serve};
 
+use crate::addr;
 use crate::bench;
 use crate::cert;
 use crate::exit::{self, Ended};
@@ -90,15 +91,18 @@ pub(crate) fn main() -> ExitCode {
         (views, ui, Some(people))
     };
     let run = Run {
-        place,
         views,
         people,
         stdout: stdout.clone(),
         stderr: stderr.clone(),
         paint: manner.paint,
+        stdout_paint: Paint(
+            colours(&args).unwrap_or_default().paints(place.stdout && place.able, place.no_color),
+        ),
         words: words(),
         found: found.clone(),
         recording: recording.clone(),
+        place,
     };
     let ended = parsed.and_then(|parsed| run.all(parsed));
     let patience = ended.as_ref().ok().copied().and_then(patience);
@@ -265,6 +269,8 @@ struct Run {
     stderr: Output,
     /// Whether lines on stderr are painted.
     paint: Paint,
+    /// Whether lines on stdout are painted.
+    stdout_paint: Paint,
     words: Words,
     found: Found,
     recording: Current,
@@ -285,6 +291,7 @@ impl Run {
         match matches.subcommand() {
             Some(("test", matches)) => test::run(&self.desk(matches)?, matches, &self.recording),
             Some(("bench", matches)) => bench::run(&self.desk(matches)?, matches),
+            Some(("addr", matches)) => addr::run(&self.addr_sink(), matches),
             Some(("replay", matches)) => replay::run(&self.desk(matches)?, matches, &self.recording),
             _ => self.verb(&matches).map(Ended::Normally),
         }
@@ -433,6 +440,11 @@ impl Run {
         let paint = Paint(when.paints(self.place.stdout && self.place.able, self.place.no_color));
         let (words, stdout, views) = (&self.words, &self.stdout, &self.views);
         sessions::Desk { words, stdout, views, paint }.run(matches)
+    }
+
+    /// Where `addr` answers.
+    fn addr_sink(&self) -> addr::Sink<'_> {
+        addr::Sink { words: &self.words, stdout: &self.stdout, paint: self.stdout_paint }
     }
 
     fn cert(&self, matches: &ArgMatches) -> Result<End, Fault> {

@@ -245,6 +245,14 @@ pub(crate) const USER_ADD: &[Flag] = &[
     value("iterations", "N", "flag-user-iterations"),
 ];
 
+/// Flags of `addr`.
+pub(crate) const ADDR: &[Flag] = &[
+    switch("same", "flag-addr-same"),
+    value("split", "/PREFIX", "flag-addr-split"),
+    value("split-into", "N", "flag-addr-split-into"),
+    switch("summarize", "flag-addr-summarize"),
+];
+
 /// Letters of `nc`.
 pub(crate) const NC: &[Flag] = &[
     letter('l', Takes::Nothing, "nc-listen"),
