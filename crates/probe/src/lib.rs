@@ -7,3 +7,4 @@ pub mod addr;
 pub mod host;
 #[cfg(target_os = "linux")]
 mod linux;
+pub mod ping;

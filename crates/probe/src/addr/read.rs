@@ -319,13 +319,11 @@ fn extent(text: &str, is_v4: bool, mistakes: &mut Vec<Mistake>) -> Option<(u8, E
         mistakes.push(Mistake::PrefixNoNumber(text.to_owned()));
         return None;
     }
-    match text.parse().ok().filter(|prefix| *prefix <= most) {
-        Some(prefix) => Some((prefix, Extent::Prefix)),
-        None => {
-            mistakes.push(Mistake::PrefixRange(text.to_owned(), most));
-            None
-        }
+    let prefix = text.parse().ok().filter(|prefix| *prefix <= most);
+    if prefix.is_none() {
+        mistakes.push(Mistake::PrefixRange(text.to_owned(), most));
     }
+    prefix.map(|prefix| (prefix, Extent::Prefix))
 }
 
 /// The prefix of a mask: ones, then zeroes (RFC 4632, section 5.1).

@@ -249,7 +249,7 @@ fn route(message: Message<'_>) -> Option<Route> {
             rta::PRIORITY => route.metric = word(value).unwrap_or(0),
             rta::PREFSRC => route.source = ip(family, value),
             rta::METRICS => {
-                route.mtu = attributes(value).find(|(kind, _)| *kind == 2).and_then(|m| word(m.1))
+                route.mtu = attributes(value).find(|(kind, _)| *kind == 2).and_then(|m| word(m.1));
             }
             rta::MULTIPATH => route.hops = hops(family, value),
             rta::TABLE => route.table = word(value).unwrap_or(route.table),
