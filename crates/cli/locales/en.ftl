@@ -1498,3 +1498,97 @@ addr-split-more = { $asked } were asked for; networks of one size come in powers
 addr-split-left = … and { $count } more
 addr-summary = { $given } given, { $count } left
 addr-trimmed = { $network } was taken as { $trunk }: bits after the prefix do not count
+
+## ping
+
+verb-ping = whether a host answers, and how fast
+verb-ping-long =
+    by ICMP on a datagram socket if that is allowed, else on a raw socket, else by UDP to closed ports, whose refusal is
+    an answer, else by TCP; which one and why is said. Exits with 0 if anything answered, 1 if nothing did, 4 if there is
+    no name or no route
+word-ping-host = a name or an address
+flag-ping-tcp = by TCP connections to this port; refused is an answer too
+flag-ping-udp = by datagrams to this port; an answer, or that it is closed
+flag-ping-count = how many (default 10); 0 is until Ctrl-C, a million at the most
+flag-ping-interval = time between two, 10ms to 1h (default 1s)
+flag-ping-size = bytes of payload, 0 to 65507 (default 56)
+flag-ping-four = IPv4 alone
+flag-ping-six = IPv6 alone
+ping-begun = { $host } by { $way }{ $sized ->
+    [yes] , { $size } bytes each
+   *[no] {""}
+  }
+ping-way = { $way ->
+    [icmp] ICMP (datagram socket)
+    [icmp-raw] ICMP (raw socket)
+    [udp] UDP to closed ports from { $first } on
+    [udp-port] UDP to port { $port }
+   *[tcp] TCP to port { $port }
+  }
+ping-refused-way = not by { $way }: { $why }{ $kind ->
+    [icmp] . The sysctl net.ipv4.ping_group_range would let this user
+    [icmp-raw] . Root may, or CAP_NET_RAW
+   *[other] {""}
+  }
+ping-others = it has other addresses: { $others }
+ping-answer = { $what ->
+    [echo] { $bytes } bytes from { $from }  seq { $number }
+    [datagram] { $bytes } bytes from { $from }  seq { $number }  (a service's answer)
+    [open] { $from } is open  seq { $number }
+   *[closed] { $from } refuses: the port is closed, the host answers  seq { $number }
+  }
+ping-ttl = ttl { $ttl }
+ping-late = LATE
+ping-duplicate = DUPLICATE
+ping-corrupt = CORRUPT from byte { $at } on
+ping-ordered = (which one it answers is concluded from the order)
+ping-silent = seq { $number }: no answer within { $wait } s
+ping-trouble = seq { $number }: { $from } says { $says } ({ $protocol } type { $type }, code { $code })
+ping-icmp = { $word ->
+    [net-unreachable] network unreachable
+    [host-unreachable] host unreachable
+    [protocol-unreachable] protocol unreachable
+    [port-unreachable] port unreachable
+    [fragmentation-needed] fragmentation needed, MTU { $mtu }
+    [source-route-failed] source route failed
+    [net-unknown] network unknown
+    [host-unknown] host unknown
+    [net-prohibited] network prohibited
+    [host-prohibited] host prohibited
+    [prohibited] prohibited by an administrator
+    [source-quench] source quench
+    [hops-exceeded] TTL exceeded on the way
+    [reassembly-exceeded] fragments did not all arrive in time
+    [parameter-problem] a bad header
+    [no-route] no route
+    [beyond-scope] beyond the scope of the source address
+    [address-unreachable] address unreachable
+    [source-policy] source address against its policy
+    [reject-route] its route rejects it
+    [packet-too-big] packet too big, MTU { $mtu }
+   *[other] something unknown here
+  }
+ping-unsent = seq { $number }: this system says { $why }
+ping-nothing = { $kind ->
+    [icmp] nothing came: many hosts and firewalls drop ICMP, and --tcp PORT asks another way
+    [udp] nothing came: firewalls often drop such datagrams, and --tcp PORT asks another way
+    [udp-port] nothing came: an open UDP port that says nothing looks the same as one behind a firewall
+   *[tcp] nothing came: the host is down, or something on the way drops it; other ports may fare better
+  }
+ping-summary = { $sent } sent, { $answered } answered, { $lost } lost ({ $loss } %)
+ping-count-failed = errors reported: { $count }
+ping-count-late = late: { $count }
+ping-count-duplicate = duplicates: { $count }
+ping-count-corrupt = corrupt: { $count }
+ping-count-under-way = under way: { $count }
+ping-times = min { $min }  median { $median }  p90 { $p90 }  p99 { $p99 }  max { $max }  jitter { $jitter }
+ping-clock = { $whose ->
+    [kernel] times from the kernel, as each packet left and arrived
+    [program] times from this program's clock: waiting for the processor is in them
+   *[both] times from the kernel where it gives them, else from this program's clock
+  }
+ping-neighbour = { $ask } on this machine got no answer: nobody has that address, or the router before it is gone
+ping-plot = { $shared ->
+    [yes] each column the longest of { $each }
+   *[no] a column each
+  }, from { $min } to { $max }; × is lost

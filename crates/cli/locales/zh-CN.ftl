@@ -1537,3 +1537,96 @@ addr-split-more = 要了 { $asked } 个；大小相同的网络个数是 2 的�
 addr-split-left = …… 还有 { $count } 个
 addr-summary = 给了 { $given } 个，汇总为 { $count } 个
 addr-trimmed = { $network } 按 { $trunk } 处理：前缀之后的位不计
+
+## ping
+
+verb-ping = 主机是否应答、有多快
+verb-ping-long =
+    先用 ICMP 数据报套接字，不允许则用原始套接字，再不行则用 UDP 探测关闭的端口（被拒绝也算应答），最后用 TCP；
+    用了哪一种、为何不用前面的，都会说明。有应答以 0 退出，毫无应答为 1，名称或路由不存在为 4
+word-ping-host = 名称或地址
+flag-ping-tcp = 用 TCP 连接此端口；被拒绝也算应答
+flag-ping-udp = 向此端口发数据报；回复或端口关闭都算应答
+flag-ping-count = 次数（默认 10）；0 表示直到 Ctrl-C，最多一百万
+flag-ping-interval = 两次之间的时间，10ms 到 1h（默认 1s）
+flag-ping-size = 载荷字节数，0 到 65507（默认 56）
+flag-ping-four = 只用 IPv4
+flag-ping-six = 只用 IPv6
+ping-begun = { $host }，用 { $way }{ $sized ->
+    [yes] ，每次 { $size } 字节
+   *[no] {""}
+  }
+ping-way = { $way ->
+    [icmp] ICMP（数据报套接字）
+    [icmp-raw] ICMP（原始套接字）
+    [udp] UDP（探测从 { $first } 起的关闭端口）
+    [udp-port] UDP 端口 { $port }
+   *[tcp] TCP 端口 { $port }
+  }
+ping-refused-way = 没有用 { $way }：{ $why }{ $kind ->
+    [icmp] 。改 sysctl net.ipv4.ping_group_range 可以允许此用户
+    [icmp-raw] 。root 或 CAP_NET_RAW 可以
+   *[other] {""}
+  }
+ping-others = 它还有别的地址：{ $others }
+ping-answer = { $what ->
+    [echo] 来自 { $from } 的 { $bytes } 字节  序号 { $number }
+    [datagram] 来自 { $from } 的 { $bytes } 字节  序号 { $number } （服务的回复）
+    [open] { $from } 端口开放  序号 { $number }
+   *[closed] { $from } 拒绝：端口关闭，但主机有应答  序号 { $number }
+  }
+ping-ttl = 生存时间 { $ttl }
+ping-late = 迟到
+ping-duplicate = 重复
+ping-corrupt = 从第 { $at } 字节起损坏
+ping-ordered = （对应哪一次是按顺序推断的）
+ping-silent = 序号 { $number }：{ $wait } 秒内没有应答
+ping-trouble = 序号 { $number }：{ $from } 报告{ $says }（{ $protocol } 类型 { $type }，代码 { $code }）
+ping-icmp = { $word ->
+    [net-unreachable] 网络不可达
+    [host-unreachable] 主机不可达
+    [protocol-unreachable] 协议不可达
+    [port-unreachable] 端口不可达
+    [fragmentation-needed] 需要分片，MTU { $mtu }
+    [source-route-failed] 源路由失败
+    [net-unknown] 网络未知
+    [host-unknown] 主机未知
+    [net-prohibited] 网络被禁止
+    [host-prohibited] 主机被禁止
+    [prohibited] 被管理员禁止
+    [source-quench] 源抑制
+    [hops-exceeded] 途中 TTL 耗尽
+    [reassembly-exceeded] 分片未能按时到齐
+    [parameter-problem] 首部有误
+    [no-route] 没有路由
+    [beyond-scope] 超出源地址的范围
+    [address-unreachable] 地址不可达
+    [source-policy] 源地址不合策略
+    [reject-route] 路由拒绝
+    [packet-too-big] 数据包太大，MTU { $mtu }
+   *[other] 未知的错误
+  }
+ping-unsent = 序号 { $number }：本系统报告 { $why }
+ping-nothing = { $kind ->
+    [icmp] 毫无应答：许多主机和防火墙丢弃 ICMP，可用 --tcp PORT 换一种方式
+    [udp] 毫无应答：防火墙常丢弃这类数据报，可用 --tcp PORT 换一种方式
+    [udp-port] 毫无应答：开放但不回话的 UDP 端口与被防火墙挡住的看起来一样
+   *[tcp] 毫无应答：主机不在，或途中被丢弃；换个端口也许可行
+  }
+ping-summary = 发出 { $sent }，应答 { $answered }，丢失 { $lost }（{ $loss } %）
+ping-count-failed = 报告的错误：{ $count }
+ping-count-late = 迟到：{ $count }
+ping-count-duplicate = 重复：{ $count }
+ping-count-corrupt = 损坏：{ $count }
+ping-count-under-way = 在途：{ $count }
+ping-times = 最短 { $min }  中位 { $median }  p90 { $p90 }  p99 { $p99 }  最长 { $max }  抖动 { $jitter }
+ping-clock = { $whose ->
+    [kernel] 时间由内核记录：数据包离开和到达的时刻
+    [program] 时间由本程序的时钟记录：包含等待处理器的时间
+   *[both] 时间尽量由内核记录，否则由本程序的时钟记录
+  }
+ping-neighbour = 本机的 { $ask } 询问没有回应：没有主机用该地址，或前面的路由器不在了
+ping-plot = { $shared ->
+    [yes] 每列取 { $each } 次中最长的
+   *[no] 每列一次
+  }，从 { $min } 到 { $max }；× 为丢失

@@ -14,6 +14,7 @@ mod generate;
 mod grammar;
 mod lists;
 mod mistakes;
+mod ping;
 mod progress;
 mod recording;
 mod replay;

@@ -19,6 +19,7 @@ use crate::fault::{Weight, lines};
 use crate::generate;
 use crate::grammar::{self, early, read, refuse};
 use crate::lists;
+use crate::ping;
 use crate::recording::Current;
 use crate::replay;
 use crate::sessions;
@@ -292,6 +293,14 @@ impl Run {
             Some(("test", matches)) => test::run(&self.desk(matches)?, matches, &self.recording),
             Some(("bench", matches)) => bench::run(&self.desk(matches)?, matches),
             Some(("addr", matches)) => addr::run(&self.addr_sink(), matches),
+            Some(("ping", matches)) => {
+                let words = &self.words;
+                ping::run(
+                    &ping::Sink { words, stdout: &self.stdout, paint: self.stdout_paint },
+                    matches,
+                    seed(matches)?,
+                )
+            }
             Some(("replay", matches)) => replay::run(&self.desk(matches)?, matches, &self.recording),
             _ => self.verb(&matches).map(Ended::Normally),
         }

@@ -15,6 +15,7 @@ pub mod connect;
 pub mod given;
 pub mod list;
 pub mod nc;
+pub mod ping;
 pub mod proxy;
 pub mod recording;
 pub mod replay;

@@ -1,7 +1,7 @@
 //! Every verb, once: its words, its flags, its examples.
 
 use super::flags::{
-    ADDR, ASK, BENCH, CERT, CERT_NAME, CERT_SIGNER, CONNECT, EXPORT, Flag, LAYERS, NC, RECORD, REMOVE,
+    ADDR, ASK, BENCH, CERT, CERT_NAME, CERT_SIGNER, CONNECT, EXPORT, Flag, LAYERS, NC, PING, RECORD, REMOVE,
     REPLAY, SERVE, SERVE_FILE, TEST, USER, USER_ADD, WANTED, WANTED_TEXT,
 };
 
@@ -188,6 +188,19 @@ pub(crate) const ALL: &[Verb] = &[
             "sockeye addr --same 192.168.1.7/24 192.168.2.9",
             "sockeye addr 192.168.1.0/24 --split /26",
             "sockeye addr --summarize 10.0.0.0/25 10.0.0.128/25",
+        ],
+    },
+    Verb {
+        name: "ping",
+        subs: &[],
+        words: &[word("HOST", "word-ping-host", Times::One)],
+        flags: &[PING],
+        opens: false,
+        examples: &[
+            "sockeye ping example.com",
+            "sockeye ping 192.0.2.7 -c 100 -i 50ms -t 10s",
+            "sockeye ping example.com --tcp 443",
+            "sockeye ping fe80::1%eth0 -s 1400",
         ],
     },
     Verb {
