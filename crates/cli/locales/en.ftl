@@ -1315,7 +1315,7 @@ error-descriptors = { $wanted } files and sockets are needed, and this process m
 ## addr
 
 error-not-on-this-system = { $what } cannot be had on this system
-    .hint = Linux has it; on other systems it is not built yet
+    .hint = it is there on Linux; on other systems it is not built yet
 verb-addr = addresses: this machine's, what one is, whether two share a network
 verb-addr-long =
     without ADDR: interfaces, addresses, gateways, DNS servers. With one: why it is not valid, or what it is, how far it

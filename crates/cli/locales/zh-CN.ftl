@@ -1447,7 +1447,7 @@ addr-group = { $group ->
   }
 addr-group-v6 = 范围 { $number }：{ $group }
 addr-registry = 登记
-addr-registered = { $block } { $name }（{ $source }）
+addr-registered = { $block } { $name }（出自 { $source }）
 addr-reachable = 可达性
 addr-global = { $global ->
     [yes] 可能任何地方都可达

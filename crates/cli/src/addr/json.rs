@@ -232,7 +232,15 @@ fn of_same(same: &Same) -> String {
 
 fn of_split(split: &Split) -> String {
     let pieces = split.pieces.clone().take(LISTED);
-    pieces.map(|piece| computed("network", &named(piece))).collect()
+    let mut text: String = pieces.map(|piece| computed("network", &named(piece))).collect();
+    let fields = [
+        ("network", json!(split.network.to_string())),
+        ("prefix", json!(split.prefix)),
+        ("count", json!(split.pieces.count.to_string())),
+        ("most_listed", json!(LISTED)),
+    ];
+    text.push_str(&computed("split", &fields));
+    text
 }
 
 fn of_summary(summary: &Summary) -> String {

@@ -29,7 +29,7 @@ pub(crate) struct Sink<'a> {
 
 /// Runs `addr` as it was typed.
 pub(crate) fn run(sink: &Sink<'_>, matches: &ArgMatches) -> Result<Ended, Fault> {
-    let outcome = addr::run(&request(matches)?, &System)?;
+    let outcome = addr::run(&request(matches).map_err(|fault| fault.doing("addr"))?, &System)?;
     let text = if read::has(matches, "json") { json::lines(&outcome) } else { sink.text(&outcome) };
     sink.stdout.push(text.as_bytes());
     Ok(match &outcome {

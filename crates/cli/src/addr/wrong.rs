@@ -11,7 +11,8 @@ use crate::words::Words;
 pub(super) fn page(words: &Words, paint: Paint, wrong: &[Invalid]) -> String {
     let mut text = String::new();
     for invalid in wrong {
-        let line = words.say("addr-invalid", &[("text", &safe(&invalid.text))]);
+        let shown = if invalid.text.is_empty() { "''".to_owned() } else { safe(&invalid.text) };
+        let line = words.say("addr-invalid", &[("text", &shown)]);
         text.push_str(&paint.on(Colour::Red, &line));
         text.push('\n');
         for mistake in &invalid.mistakes {

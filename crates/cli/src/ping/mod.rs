@@ -31,7 +31,7 @@ pub(crate) struct Sink<'a> {
 
 /// Runs `ping` as it was typed: 0 if anything was answered, 1 if not.
 pub(crate) fn run(sink: &Sink<'_>, matches: &ArgMatches, seed: u64) -> Result<Ended, Fault> {
-    let request = request(matches, seed)?;
+    let request = request(matches, seed).map_err(|fault| fault.doing("ping"))?;
     let as_json = read::has(matches, "json");
     let mut seen = Seen { plot: Plot::default(), kernel: 0, way: None };
     let outcome = sockeye::ping::run(&request, |told| {
