@@ -1569,6 +1569,7 @@ ping-icmp = { $word ->
    *[other] something unknown here
   }
 ping-unsent = seq { $number }: this system says { $why }
+ping-limited = some of this loss may be no loss: many hosts refuse by ICMP about once a second, so -i 1s or --tcp PORT is fairer
 ping-nothing = { $kind ->
     [icmp] nothing came: many hosts and firewalls drop ICMP, and --tcp PORT asks another way
     [udp] nothing came: firewalls often drop such datagrams, and --tcp PORT asks another way

@@ -1607,6 +1607,7 @@ ping-icmp = { $word ->
    *[other] 未知的错误
   }
 ping-unsent = 序号 { $number }：本系统报告 { $why }
+ping-limited = 部分丢失可能并非真的丢失：许多主机每秒只用 ICMP 拒绝一次左右，用 -i 1s 或 --tcp PORT 更公平
 ping-nothing = { $kind ->
     [icmp] 毫无应答：许多主机和防火墙丢弃 ICMP，可用 --tcp PORT 换一种方式
     [udp] 毫无应答：防火墙常丢弃这类数据报，可用 --tcp PORT 换一种方式

@@ -65,15 +65,24 @@ impl Bin {
     /// code as a line `= N`.
     fn within(&self, wires: &str, lines: &[String]) -> Vec<(String, i32)> {
         let path = &self.path;
-        let mut script = format!("set -e\n{wires}\nset +e\n");
-        script.push_str(&format!("R() {{ {path} \"$@\" 2>&1; echo \"= $?\"; }}\n"));
-        script.push_str(&format!(
-            "N() {{ setpriv --reuid 65534 --regid 65534 --clear-groups {path} \"$@\" 2>&1; echo \"= $?\"; }}\n"
-        ));
-        script.push_str(&lines.join("\n"));
+        let root = format!("R() {{ {path} \"$@\" 2>&1; echo \"= $?\"; }}");
+        let drop = "setpriv --reuid 65534 --regid 65534 --clear-groups";
+        let nobody = format!("N() {{ {drop} {path} \"$@\" 2>&1; echo \"= $?\"; }}");
+        let script = format!(
+            "set -e
+{wires}
+set +e
+{root}
+{nobody}
+{}",
+            lines.join(
+                "
+"
+            )
+        );
         let ended = Program::new("unshare")
             .args(["-n", "bash", "-c", &script])
-            .patience(Duration::from_secs(60))
+            .patience(Duration::from_mins(1))
             .run("");
         let text = String::from_utf8(ended.stdout).unwrap();
         assert!(ended.stderr.is_empty(), "root, iproute2 and util-linux are needed: {}", ended.stderr);
@@ -145,7 +154,7 @@ fn without_a_route_nothing_is_sent() {
 #[test]
 fn a_router_that_prohibits_is_named_by_every_way() {
     let bin = Bin::new();
-    let mut lines: Vec<String> = ["R", "N"]
+    let lines: Vec<String> = ["R", "N"]
         .iter()
         .flat_map(|who| ["", "--tcp 80"].map(|way| format!("{who} ping --json 10.9.0.1 -c 1 -t 5s {way}")))
         .collect();
@@ -211,8 +220,8 @@ fn addr_says_how_a_packet_goes_by_this_machines_routes() {
     assert_eq!(facts(2), ("refused".into(), "blackhole".into(), Value::Null, 1));
     assert_eq!(facts(3), ("refused".into(), Value::Null, Value::Null, 1));
     assert_eq!(facts(4), ("route".into(), "local".into(), Value::Null, 0));
-    let links = of_kind(&told[5].0, "link");
-    let left = links.iter().find(|link| link["name"] == "left").unwrap();
+    let interfaces = of_kind(&told[5].0, "link");
+    let left = interfaces.iter().find(|link| link["name"] == "left").unwrap();
     let addresses: Vec<&str> = left["addresses"]
         .as_array()
         .unwrap()

@@ -153,16 +153,20 @@ pub enum Path {
     /// As a host with this address and mask and a gateway would send it: the first address is not this machine's.
     Textbook,
     /// As this machine's routing says: the first address is its own.
-    Own {
-        /// The link of the first address.
-        link: String,
-        /// The kernel's answer.
-        verdict: Verdict,
-        /// The link it leaves by, and whether neighbours are asked for there.
-        out: Option<(String, Asking)>,
-        /// What is known of whoever is asked for: the gateway or the second address.
-        neighbour: Option<Neighbour>,
-    },
+    Own(Box<Own>),
+}
+
+/// What this machine would do.
+#[derive(Clone, Debug)]
+pub struct Own {
+    /// The link of the first address.
+    pub link: String,
+    /// The kernel's answer.
+    pub verdict: Verdict,
+    /// The link it leaves by, and whether neighbours are asked for there.
+    pub out: Option<(String, Asking)>,
+    /// What is known of whoever is asked for: the gateway or the second address.
+    pub neighbour: Option<Neighbour>,
 }
 
 /// Whether neighbours are asked for on a link.
@@ -323,7 +327,7 @@ fn path(from: IpAddr, to: IpAddr, host: &dyn Host) -> Option<Path> {
             out = Some((leaves.name, if never { Asking::Never } else { Asking::Asks }));
         }
     }
-    Some(Path::Own { link, verdict: way.verdict, out, neighbour })
+    Some(Path::Own(Box::new(Own { link, verdict: way.verdict, out, neighbour })))
 }
 
 fn split(network: &str, into: &Into) -> Result<Outcome, Fault> {

@@ -1,12 +1,12 @@
 //! The answer as JSON, one object a line. Keys, words and state names are never translated.
 
 use serde_json::{Value, json};
-use sockeye::addr::facts::{Embedded, full, solicited_node};
+use sockeye::addr::facts::{Embedded, Group, full, solicited_node};
 use sockeye::addr::host::{Address, Hardware, Link, MAX_USED, Verdict};
 use sockeye::addr::reading::Extent;
 use sockeye::addr::same::Comparison;
 use sockeye::addr::{
-    About, Asking, Invalid, LISTED, Machine, Network, Outcome, Path, Route, Same, Split, Summary,
+    About, Asking, Invalid, LISTED, Machine, Network, Outcome, Own, Path, Route, Same, Split, Summary,
 };
 use sockeye::core::{How, Tick};
 use sockeye::json::known;
@@ -123,7 +123,7 @@ fn of_about(about: &About) -> Vec<(&'static str, Value)> {
         ("scope", json!(about.reach.word())),
         ("globally_reachable", json!(about.global)),
         ("registry", Value::Array(registry.collect())),
-        ("multicast_scope", json!(about.group.map(|group| group.word()))),
+        ("multicast_scope", json!(about.group.map(Group::word))),
         ("class", json!(about.class.map(|class| class.letter().to_string()))),
         ("reverse", json!(about.reverse)),
         ("here", json!(about.here)),
@@ -196,29 +196,7 @@ fn of_same(same: &Same) -> String {
     };
     let (how, path) = match &same.path {
         Path::Textbook => (How::Inferred, json!({ "kind": "textbook" })),
-        Path::Own { link, verdict: Verdict::Refused { errno, kind }, .. } => {
-            let kind = kind.map(|kind| kind.to_string());
-            (How::Polled, json!({ "kind": "refused", "own_link": link, "errno": errno, "type": kind }))
-        }
-        Path::Own { link, verdict: Verdict::Found(route), out, neighbour } => {
-            let neighbour = neighbour.as_ref().map(|known| {
-                json!({
-                    "address": known.address.to_string(),
-                    "state": known.state.to_string(),
-                    "mac": (!known.hardware.is_empty()).then(|| known.hardware.to_string()),
-                })
-            });
-            let path = json!({
-                "kind": "route",
-                "own_link": link,
-                "type": route.kind.to_string(),
-                "gateway": route.gateway.map(|gateway| gateway.to_string()),
-                "link": out.as_ref().map(|(link, _)| link),
-                "asks_neighbours": out.as_ref().map(|(_, asking)| *asking == Asking::Asks),
-                "neighbour": neighbour,
-            });
-            (How::Polled, path)
-        }
+        Path::Own(own) => (How::Polled, of_path(own)),
     };
     let fields = [
         ("same", json!(same.is_same())),
@@ -228,6 +206,33 @@ fn of_same(same: &Same) -> String {
         ("path", path),
     ];
     computed("same-network", &fields)
+}
+
+/// How this machine sends a packet.
+fn of_path(own: &Own) -> Value {
+    let route = match &own.verdict {
+        Verdict::Found(route) => route,
+        Verdict::Refused { errno, kind } => {
+            let kind = kind.map(|kind| kind.to_string());
+            return json!({ "kind": "refused", "own_link": own.link, "errno": errno, "type": kind });
+        }
+    };
+    let neighbour = own.neighbour.as_ref().map(|known| {
+        json!({
+            "address": known.address.to_string(),
+            "state": known.state.to_string(),
+            "mac": (!known.hardware.is_empty()).then(|| known.hardware.to_string()),
+        })
+    });
+    json!({
+        "kind": "route",
+        "own_link": own.link,
+        "type": route.kind.to_string(),
+        "gateway": route.gateway.map(|gateway| gateway.to_string()),
+        "link": own.out.as_ref().map(|(link, _)| link),
+        "asks_neighbours": own.out.as_ref().map(|(_, asking)| *asking == Asking::Asks),
+        "neighbour": neighbour,
+    })
 }
 
 fn of_split(split: &Split) -> String {

@@ -2,6 +2,7 @@
 
 use sockeye::addr::host::{Address, Link, LinkState, MAX_USED};
 use sockeye::addr::{Machine, Resolvers, Route};
+use std::fmt::Write as _;
 
 use super::rows;
 use crate::fault::safe;
@@ -20,7 +21,7 @@ pub(super) fn page(words: &Words, paint: Paint, machine: &Machine) -> String {
         let width = lines.iter().map(|(address, _)| columns(address)).max().unwrap_or(0);
         for (address, told) in lines {
             let address = padded(&address, width);
-            text.push_str(&format!("  {}  {told}\n", paint.on(Colour::Green, &address)));
+            let _ = writeln!(text, "  {}  {told}", paint.on(Colour::Green, &address));
         }
     }
     text.push('\n');

@@ -2,6 +2,7 @@
 
 mod json;
 mod machine;
+mod same;
 mod text;
 mod wrong;
 
@@ -46,7 +47,7 @@ impl Sink<'_> {
             Outcome::Machine(machine) => machine::page(words, paint, machine),
             Outcome::About(about) => text::about(words, paint, about),
             Outcome::Invalid(wrong) => wrong::page(words, paint, wrong),
-            Outcome::Same(same) => text::same(words, paint, same),
+            Outcome::Same(found) => same::page(words, paint, found),
             Outcome::Split(split) => text::split(words, split),
             Outcome::Summary(summary) => text::summary(words, summary),
         }

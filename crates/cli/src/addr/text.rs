@@ -1,12 +1,13 @@
 //! What an address is, whether two share a network, and networks cut and joined, as text.
 
+use std::fmt::Write as _;
 use std::net::IpAddr;
 
 use sockeye::addr::facts::{Embedded, Group, Reach, full, solicited_node};
-use sockeye::addr::host::{Hardware, Verdict};
+use sockeye::addr::host::Hardware;
 use sockeye::addr::reading::Extent;
-use sockeye::addr::same::{Comparison, binary};
-use sockeye::addr::{About, Asking, LISTED, Network, Path, RouteKind, Same, Split, Summary};
+use sockeye::addr::same::binary;
+use sockeye::addr::{About, LISTED, Network, Split, Summary};
 
 use super::rows;
 use crate::fault::safe;
@@ -194,119 +195,6 @@ fn extent(words: &Words, network: Network) -> Vec<(&'static str, String)> {
     table
 }
 
-/// Whether two share a network, with the arithmetic.
-pub(super) fn same(words: &Words, paint: Paint, same: &Same) -> String {
-    let (from, to) = (same.there.own.to_string(), same.there.other.to_string());
-    let (key, colour) = if same.is_same() { ("yes", Colour::Green) } else { ("no", Colour::Red) };
-    let asymmetric = same.back.is_some_and(|back| back.is_same() != same.there.is_same());
-    let verdict = if asymmetric { "half" } else { key };
-    let args = [("verdict", verdict), ("from", &*from), ("to", &to)];
-    let mut text = paint.on(colour, &words.say("addr-same", &args));
-    text.push('\n');
-    text.push_str(&arithmetic(words, &same.there));
-    if let Some(back) = &same.back {
-        text.push_str(&arithmetic(words, back));
-    }
-    text.push('\n');
-    text.push_str(&path(words, same));
-    text.push('\n');
-    text
-}
-
-/// Both addresses ANDed with the mask, bit by bit, and what comes of it.
-fn arithmetic(words: &Words, comparison: &Comparison) -> String {
-    let own = comparison.own;
-    let mut text = String::from("\n");
-    let mut row = |label: &str, address: IpAddr| {
-        let parts = binary(address);
-        let bits: Vec<String> =
-            parts.chunks(4).map(|four| four.join(if own.address().is_ipv4() { "." } else { ":" })).collect();
-        let shown = address.to_string();
-        if own.address().is_ipv4() {
-            text.push_str(&format!("  {}{}{}\n", padded(label, 6), padded(&shown, 17), bits.join("")));
-        } else {
-            text.push_str(&format!("  {}{shown}\n", padded(label, 6)));
-            bits.iter().for_each(|line| text.push_str(&format!("        {line}\n")));
-        }
-    };
-    row("", own.address());
-    row("AND", own.mask());
-    row("=", own.first());
-    row("", comparison.other);
-    row("AND", own.mask());
-    row("=", comparison.other_network);
-    let args = [
-        ("own", &*own.address().to_string()),
-        ("other", &comparison.other.to_string()),
-        ("bit", &comparison.differs_at.map(|bit| bit.to_string()).unwrap_or_default()),
-        ("prefix", &own.prefix().to_string()),
-    ];
-    let key = if comparison.is_same() { "addr-equal" } else { "addr-differs" };
-    text.push_str(&format!("  {}\n", words.say(key, &args)));
-    text
-}
-
-/// How a packet goes.
-fn path(words: &Words, same: &Same) -> String {
-    let (from, to) = (same.there.own.address().to_string(), same.there.other.to_string());
-    let ask = if same.there.own.address().is_ipv4() { "ARP" } else { "NDP" };
-    match &same.path {
-        Path::Textbook => {
-            let verdict = if same.there.is_same() { "yes" } else { "no" };
-            let args = [("verdict", verdict), ("from", &*from), ("to", &to), ("ask", ask)];
-            words.say("addr-path-textbook", &args)
-        }
-        Path::Own { link, verdict: Verdict::Refused { kind, errno }, .. } => {
-            let kind = kind.map_or_else(|| "none".to_owned(), |kind| kind.to_string());
-            let args = [
-                ("from", &*from),
-                ("to", &to),
-                ("link", &safe(link)),
-                ("kind", &kind),
-                ("errno", &errno.to_string()),
-            ];
-            words.say("addr-path-refused", &args)
-        }
-        Path::Own { verdict: Verdict::Found(route), out, neighbour, .. } => {
-            let (link, asks) = match out {
-                Some((link, asking)) => (safe(link), *asking == Asking::Asks),
-                None => (String::new(), false),
-            };
-            let gateway = route.gateway.map(|gateway| gateway.to_string()).unwrap_or_default();
-            let what = match (route.kind, asks, route.gateway) {
-                (RouteKind::Local, ..) => "local",
-                (RouteKind::Unicast, true, Some(_)) => "gateway",
-                (RouteKind::Unicast, true, None) => "direct",
-                (RouteKind::Unicast, false, _) => "quiet",
-                _ => "other",
-            };
-            let kind = route.kind.to_string();
-            let args = [
-                ("what", what),
-                ("from", &*from),
-                ("to", &to),
-                ("link", &link),
-                ("gateway", &gateway),
-                ("ask", ask),
-                ("kind", &kind),
-            ];
-            let mut text = words.say("addr-path-own", &args);
-            if what == "gateway" || what == "direct" {
-                let asked = if gateway.is_empty() { to } else { gateway };
-                let (state, mac) = neighbour.as_ref().map_or_else(
-                    || ("none".to_owned(), String::new()),
-                    |known| (known.state.to_string(), known.hardware.to_string()),
-                );
-                let known = if mac.is_empty() { "unknown" } else { "known" };
-                let known = if state == "none" { "none" } else { known };
-                let args = [("known", known), ("address", &*asked), ("state", &state), ("mac", &mac)];
-                text = format!("{text}\n{}", words.say("addr-neighbour", &args));
-            }
-            text
-        }
-    }
-}
-
 /// The pieces of a network.
 pub(super) fn split(words: &Words, split: &Split) -> String {
     let prefix = split.prefix.to_string();
@@ -318,22 +206,19 @@ pub(super) fn split(words: &Words, split: &Split) -> String {
     text.push('\n');
     if let Some(asked) = split.asked {
         let line = words.say("addr-split-more", &[("asked", &asked.to_string()), ("count", &count)]);
-        text.push_str(&format!("{line}\n"));
+        let _ = writeln!(text, "{line}");
     }
     let shown: Vec<Network> = split.pieces.clone().take(LISTED).collect();
     let width = shown.iter().map(|piece| piece.to_string().len()).max().unwrap_or(0) + 2;
     for piece in &shown {
         let (first, last, _) = piece.hosts();
         let name = padded(&piece.to_string(), width);
-        text.push_str(&if piece.host_bits() == 0 {
-            format!("  {piece}\n")
-        } else {
-            format!("  {name}{first} – {last}\n")
-        });
+        let range = if piece.host_bits() == 0 { String::new() } else { format!("{first} – {last}") };
+        let _ = writeln!(text, "{}", format!("  {name}{range}").trim_end());
     }
     let left = split.pieces.count.less(shown.len() as u128).to_string();
     if left != "0" {
-        text.push_str(&format!("  {}\n", words.say("addr-split-left", &[("count", &left)])));
+        let _ = writeln!(text, "  {}", words.say("addr-split-left", &[("count", &left)]));
     }
     text
 }
@@ -344,11 +229,11 @@ pub(super) fn summary(words: &Words, summary: &Summary) -> String {
     let mut text = words.say("addr-summary", &[("given", &given), ("count", &count)]);
     text.push('\n');
     for network in &summary.networks {
-        text.push_str(&format!("  {network}\n"));
+        let _ = writeln!(text, "  {network}");
     }
     for network in &summary.trimmed {
         let args = [("network", &*network.to_string()), ("trunk", &network.trunk().to_string())];
-        text.push_str(&format!("{}\n", words.say("addr-trimmed", &args)));
+        let _ = writeln!(text, "{}", words.say("addr-trimmed", &args));
     }
     text
 }

@@ -2,6 +2,7 @@
 
 use sockeye::addr::Invalid;
 use sockeye::addr::reading::{GroupMistake, Mistake, OctetMistake};
+use std::fmt::Write as _;
 
 use crate::fault::safe;
 use crate::ui::paint::{Colour, Paint};
@@ -16,11 +17,11 @@ pub(super) fn page(words: &Words, paint: Paint, wrong: &[Invalid]) -> String {
         text.push_str(&paint.on(Colour::Red, &line));
         text.push('\n');
         for mistake in &invalid.mistakes {
-            text.push_str(&format!("  {}\n", sentence(words, mistake)));
+            let _ = writeln!(text, "  {}", sentence(words, mistake));
         }
         if let Some(lenient) = invalid.lenient {
             let line = words.say("addr-lenient", &[("address", &lenient.to_string())]);
-            text.push_str(&format!("  {line}\n"));
+            let _ = writeln!(text, "  {line}");
         }
     }
     text
@@ -70,8 +71,7 @@ pub(super) fn about(mistake: &Mistake) -> (Option<usize>, String) {
         Mistake::PrefixNoNumber(text) | Mistake::PrefixRange(text, _) | Mistake::MaskBad(text) => {
             (None, text.clone())
         }
-        Mistake::MaskHoles(mask) => (None, mask.to_string()),
-        Mistake::Wildcard(mask, _) => (None, mask.to_string()),
+        Mistake::MaskHoles(mask) | Mistake::Wildcard(mask, _) => (None, mask.to_string()),
         _ => (None, String::new()),
     }
 }

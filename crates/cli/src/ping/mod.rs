@@ -33,16 +33,16 @@ pub(crate) struct Sink<'a> {
 pub(crate) fn run(sink: &Sink<'_>, matches: &ArgMatches, seed: u64) -> Result<Ended, Fault> {
     let request = request(matches, seed).map_err(|fault| fault.doing("ping"))?;
     let as_json = read::has(matches, "json");
-    let mut seen = Seen { plot: Plot::default(), kernel: 0, way: None };
+    let mut watched = Seen { plot: Plot::default(), kernel: 0, way: None };
     let outcome = sockeye::ping::run(&request, |told| {
         match told.moment {
             Moment::Answer(answer) => {
-                seen.plot.answered(answer.number, answer.trip);
-                seen.kernel += u64::from(answer.clock == Clock::Kernel);
+                watched.plot.answered(answer.number, answer.trip);
+                watched.kernel += u64::from(answer.clock == Clock::Kernel);
             }
-            Moment::Silent { number } => seen.plot.missed(*number),
-            Moment::Trouble(trouble) => seen.plot.missed(trouble.number),
-            Moment::Begun(opening) => seen.way = opening.way,
+            Moment::Silent { number } => watched.plot.missed(*number),
+            Moment::Trouble(trouble) => watched.plot.missed(trouble.number),
+            Moment::Begun(opening) => watched.way = opening.way,
         }
         let line = if as_json { json::line(told) } else { text::line(sink.words, sink.paint, told) };
         sink.stdout.push(line.as_bytes());
@@ -50,7 +50,7 @@ pub(crate) fn run(sink: &Sink<'_>, matches: &ArgMatches, seed: u64) -> Result<En
     let end = if as_json {
         json::summary(&outcome)
     } else {
-        text::summary(sink.words, sink.paint, &outcome, &seen)
+        text::summary(sink.words, sink.paint, &outcome, &watched)
     };
     sink.stdout.push(end.as_bytes());
     Ok(if outcome.is_answered() { Ended::Normally(End::Done) } else { Ended::Told(exit::FAILED) })

@@ -1,5 +1,6 @@
 //! Answers and figures for people.
 
+use std::fmt::Write as _;
 use std::time::Duration;
 
 use sockeye::ping::{
@@ -39,12 +40,12 @@ fn begun(words: &Words, paint: Paint, target: &Target, opening: &Opening) -> Str
     for (way, why) in &opening.refused {
         let args = [("way", &*named(words, *way)), ("why", &safe(why)), ("kind", way.word())];
         let line = words.say("ping-refused-way", &args);
-        text.push_str(&format!("  {}\n", paint.on(Colour::Dim, &line)));
+        let _ = writeln!(text, "  {}", paint.on(Colour::Dim, &line));
     }
     if !target.others.is_empty() {
         let others = target.others.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
         let line = words.say("ping-others", &[("others", &others)]);
-        text.push_str(&format!("  {}\n", paint.on(Colour::Dim, &line)));
+        let _ = writeln!(text, "  {}", paint.on(Colour::Dim, &line));
     }
     text
 }
@@ -171,13 +172,16 @@ pub(super) fn summary(words: &Words, paint: Paint, outcome: &Outcome, seen: &See
         .map(|(key, count)| words.say(key, &[("count", &count.to_string())]))
         .collect();
     if !odd.is_empty() {
-        text.push_str(&format!("{}\n", odd.join("  ")));
+        let _ = writeln!(text, "{}", odd.join("  "));
     }
     if figures.answered == 0
         && figures.failed == 0
         && let Some(line) = nothing(words, seen.way)
     {
-        text.push_str(&format!("{line}\n"));
+        let _ = writeln!(text, "{line}");
+    }
+    if figures.answered > 0 && figures.lost() > figures.failed && matches!(seen.way, Some(Way::Udp(_))) {
+        let _ = writeln!(text, "{}", words.plain("ping-limited"));
     }
     if let Some(times) = &outcome.report.times {
         let args = [
@@ -188,22 +192,22 @@ pub(super) fn summary(words: &Words, paint: Paint, outcome: &Outcome, seen: &See
             ("max", &ms(times.max)),
             ("jitter", &ms(times.jitter)),
         ];
-        text.push_str(&format!("{}\n", words.say("ping-times", &args)));
+        let _ = writeln!(text, "{}", words.say("ping-times", &args));
         let whose = match seen.kernel {
             0 => "program",
             kernel if kernel == figures.answered + figures.duplicates => "kernel",
             _ => "both",
         };
-        text.push_str(&format!("{}\n", paint.on(Colour::Dim, &words.say("ping-clock", &[("whose", whose)]))));
+        let _ = writeln!(text, "{}", paint.on(Colour::Dim, &words.say("ping-clock", &[("whose", whose)])));
         if let Some(drawn) = seen.plot.drawn(times.min, times.max) {
-            text.push_str(&format!("{}\n", paint.on(Colour::Cyan, &drawn.line)));
+            let _ = writeln!(text, "{}", paint.on(Colour::Cyan, &drawn.line));
             let args = [
                 ("min", &*ms(times.min)),
                 ("max", &ms(times.max)),
                 ("each", &drawn.each.to_string()),
                 ("shared", if drawn.each > 1 { "yes" } else { "no" }),
             ];
-            text.push_str(&format!("{}\n", paint.on(Colour::Dim, &words.say("ping-plot", &args))));
+            let _ = writeln!(text, "{}", paint.on(Colour::Dim, &words.say("ping-plot", &args)));
         }
     }
     text

@@ -71,7 +71,7 @@ impl Host for System {
         };
         let verdict = match get(LOOKUP_TABLE) {
             Ok(Some(route)) => Verdict::Found(route),
-            Ok(None) => return Err(io::Error::other("the kernel's answer is no route")),
+            Ok(None) => return Err(io::ErrorKind::InvalidData.into()),
             Err(error) => {
                 let Some(errno) = error.raw_os_error() else { return Err(error) };
                 let entry = self.refusing_entry(to, errno);
