@@ -1409,7 +1409,7 @@ addr-group = { $group ->
 addr-group-v6 = scope { $number }: { $group }
 addr-registry = registry
 addr-registered = { $block } { $name } ({ $source })
-addr-reachable = reachable
+addr-reachable = reach
 addr-global = { $global ->
     [yes] may be from everywhere
     [no] not from everywhere
@@ -1420,7 +1420,7 @@ addr-class-of = { $what ->
     [sized] { $class } (begins with { $bits }, networks were { $prefix })
    *[none] { $class } (begins with { $bits })
   }
-addr-class-historic = historic (RFC 791): since RFC 4632 the prefix decides, not the class
+addr-class-historic = historic (RFC 791): since RFC 4632 only the prefix counts
 addr-short = short
 addr-full = full
 addr-zone = zone
@@ -1435,15 +1435,15 @@ addr-embedded-as = { $what ->
   }
 addr-eui64 = EUI-64
 addr-eui64-of = made of the MAC { $mac }, it seems (RFC 4291 appendix A)
-addr-solicited = solicited
+addr-solicited = NS group
 addr-binary = binary
 addr-mask = mask
 addr-wildcard = wildcard
 addr-network = network
-addr-host = host part
+addr-host = host
 addr-no-prefix = not known without a prefix or mask: { $address }/{ $prefix }, for one
 addr-broadcast = broadcast
-addr-hosts = hosts
+addr-hosts = range
 addr-range = { $what ->
     [one] { $first } alone
     [pair] { $first } and { $last } (RFC 3021: a link of two needs no broadcast)
@@ -1582,7 +1582,7 @@ ping-count-late = late: { $count }
 ping-count-duplicate = duplicates: { $count }
 ping-count-corrupt = corrupt: { $count }
 ping-count-under-way = under way: { $count }
-ping-times = min { $min }  median { $median }  p90 { $p90 }  p99 { $p99 }  max { $max }  jitter { $jitter }
+ping-times = min { $min }  median { $median }  p90 { $p90 }  p99 { $p99 }  max { $max }  jitter { $jitter } ms
 ping-clock = { $whose ->
     [kernel] times from the kernel, as each packet left and arrived
     [program] times from this program's clock: waiting for the processor is in them

@@ -1620,7 +1620,7 @@ ping-count-late = 迟到：{ $count }
 ping-count-duplicate = 重复：{ $count }
 ping-count-corrupt = 损坏：{ $count }
 ping-count-under-way = 在途：{ $count }
-ping-times = 最短 { $min }  中位 { $median }  p90 { $p90 }  p99 { $p99 }  最长 { $max }  抖动 { $jitter }
+ping-times = 最短 { $min }  中位 { $median }  p90 { $p90 }  p99 { $p99 }  最长 { $max }  抖动 { $jitter } ms
 ping-clock = { $whose ->
     [kernel] 时间由内核记录：数据包离开和到达的时刻
     [program] 时间由本程序的时钟记录：包含等待处理器的时间
