@@ -5,7 +5,7 @@ use serde_json::Value;
 const SCHEMA: &str = include_str!("../../../../docs/hosts.schema.json");
 
 /// Checks every line, and gives the kinds that were among them.
-pub fn check(text: &str) -> Vec<String> {
+pub(crate) fn check(text: &str) -> Vec<String> {
     let schema: Value = serde_json::from_str(SCHEMA).unwrap();
     let kinds = schema["oneOf"].as_array().unwrap();
     let mut seen = Vec::new();
@@ -54,6 +54,8 @@ fn fits(value: &Value, rule: &Value, at: &str) {
         }
     }
     if let (Some(items), Some(rule)) = (value.as_array(), rule.get("items")) {
-        items.iter().for_each(|item| fits(item, rule, at));
+        for item in items {
+            fits(item, rule, at);
+        }
     }
 }
