@@ -1,4 +1,6 @@
 //! What Linux is asked: its sockets' options, and netlink.
 
 pub(crate) mod netlink;
+pub(crate) mod ping;
+pub(crate) mod route;
 pub(crate) mod sys;
