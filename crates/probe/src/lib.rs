@@ -5,3 +5,4 @@
 
 #[cfg(target_os = "linux")]
 mod linux;
+pub mod sockets;
