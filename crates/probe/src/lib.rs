@@ -5,4 +5,7 @@
 
 #[cfg(target_os = "linux")]
 mod linux;
+pub mod owners;
+pub mod port;
+pub mod services;
 pub mod sockets;

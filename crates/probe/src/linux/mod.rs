@@ -1,5 +1,6 @@
 //! What Linux is asked: its sockets' options, and netlink.
 
+pub(crate) mod deaths;
 pub(crate) mod diag;
 pub(crate) mod netlink;
 pub(crate) mod sys;
