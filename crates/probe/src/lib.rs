@@ -9,3 +9,4 @@ pub mod owners;
 pub mod port;
 pub mod services;
 pub mod sockets;
+pub mod watch;

@@ -3,4 +3,5 @@
 pub(crate) mod deaths;
 pub(crate) mod diag;
 pub(crate) mod netlink;
+pub(crate) mod obituaries;
 pub(crate) mod sys;
