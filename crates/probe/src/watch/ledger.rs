@@ -11,7 +11,7 @@ use std::time::Duration;
 use sockeye_core::How;
 
 use super::{Event, Holder, Rates, Row, What};
-use crate::owners::{Owner, Owners};
+use crate::owners::Owners;
 use crate::sockets::{Protocol, Socket, State};
 
 /// In so many looks a socket must be missing before it counts as dead without news: the kernel sends those a moment
@@ -100,7 +100,7 @@ impl Ledger {
         if let Some(entry) = self.entries.get_mut(&key) {
             let from = entry.row.socket.state;
             entry.row.rates = rates(&entry.row.socket, &socket, at.saturating_sub(entry.at));
-            if let holder @ (Holder::Process { .. } | Holder::Hidden) = holder(&socket, owners) {
+            if let holder @ (Holder::Process { .. } | Holder::Hidden) = Holder::of(&socket, owners) {
                 entry.row.holder = holder;
             }
             let changed = from != socket.state;
@@ -114,7 +114,7 @@ impl Ledger {
             }
             return;
         }
-        let mut row = Row { holder: holder(&socket, owners), socket, seen: Some(at), rates: None };
+        let mut row = Row { holder: Holder::of(&socket, owners), socket, seen: Some(at), rates: None };
         let mut what = if look == 1 { What::Present } else { What::Opened };
         if let Key::Pair(pair) = key {
             if let Some((from, holder)) = self.recent.remove(&pair) {
@@ -215,7 +215,9 @@ impl Ledger {
 /// The holders of listening ports, as what connections there are likely to belong to.
 fn listeners(found: &[Socket], owners: &Owners) -> HashMap<u16, Holder> {
     let listening = found.iter().filter(|socket| socket.state == State::Listen);
-    listening.filter_map(|socket| Some((socket.local.port(), inferred(&holder(socket, owners))?))).collect()
+    listening
+        .filter_map(|socket| Some((socket.local.port(), inferred(&Holder::of(socket, owners))?)))
+        .collect()
 }
 
 fn inferred(holder: &Holder) -> Option<Holder> {
@@ -233,14 +235,6 @@ fn key(socket: &Socket) -> Key {
 
 const fn pair(socket: &Socket) -> Pair {
     (socket.protocol, socket.local, socket.peer, socket.interface)
-}
-
-fn holder(socket: &Socket, owners: &Owners) -> Holder {
-    match owners.of(socket) {
-        Owner::Held([first, others @ ..]) => Holder::Process { process: first.clone(), others: others.len() },
-        Owner::Hidden => Holder::Hidden,
-        Owner::Held([]) | Owner::Nobody => Holder::Nobody,
-    }
 }
 
 /// Bytes a second since an earlier look.

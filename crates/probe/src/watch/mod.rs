@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 use sockeye_core::How;
 
-use crate::owners::{Owners, Process};
+use crate::owners::{Owner, Owners, Process};
 use crate::sockets::{Found, Protocol, Query, Socket, Sockets, State};
 
 /// Who holds a socket, as far as it is known.
@@ -33,6 +33,38 @@ pub enum Holder {
     Nobody,
     /// It died before anybody looked.
     Unseen,
+}
+
+impl Holder {
+    /// Who holds a socket by a look at all processes.
+    pub fn of(socket: &Socket, owners: &Owners) -> Self {
+        match owners.of(socket) {
+            Owner::Held([first, others @ ..]) => {
+                Self::Process { process: first.clone(), others: others.len() }
+            }
+            Owner::Hidden => Self::Hidden,
+            Owner::Held([]) | Owner::Nobody => Self::Nobody,
+        }
+    }
+
+    /// The process, where one is known or inferred.
+    pub const fn process(&self) -> Option<&Process> {
+        match self {
+            Self::Process { process, .. } | Self::Listener(process) => Some(process),
+            Self::Hidden | Self::Nobody | Self::Unseen => None,
+        }
+    }
+
+    /// What is known, as a word for programs.
+    pub const fn word(&self) -> &'static str {
+        match self {
+            Self::Process { .. } => "process",
+            Self::Listener(_) => "listener",
+            Self::Hidden => "hidden",
+            Self::Nobody => "none",
+            Self::Unseen => "unseen",
+        }
+    }
 }
 
 /// Bytes a second.
