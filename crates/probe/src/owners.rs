@@ -1,7 +1,8 @@
 //! Who holds a socket: the processes whose open files have its inode, where the system shows them.
 //!
-//! Without privilege a process sees the open files of its own user's processes alone (proc(5), `/proc/PID/fd`), so that
-//! "not visible" is told apart from "nobody". A look is bounded and takes some milliseconds; it is true for its moment.
+//! Without privilege a process sees the open files of its own user's processes alone (proc(5), `/proc/PID/fd`), and even
+//! root sees no process outside its container (pid_namespaces(7)), so that "not visible" is told apart from "nobody". A
+//! look is bounded and takes some milliseconds; it is true for its moment.
 
 use std::collections::{HashMap, HashSet};
 
@@ -27,9 +28,9 @@ pub struct Process {
 pub enum Owner<'a> {
     /// These processes: never none, the lowest number first.
     Held(&'a [Process]),
-    /// Perhaps a process whose open files may not be seen from here.
+    /// One whose open files may not be seen from here, or the kernel itself.
     Hidden,
-    /// No process: the kernel ends it alone, or it belongs to the kernel.
+    /// No process any more: the kernel ends it alone.
     Nobody,
 }
 
@@ -39,8 +40,6 @@ pub struct Owners {
     held: HashMap<u64, Vec<Process>>,
     /// Processes whose open files may not be seen.
     hidden: usize,
-    /// Whether nothing can have been overlooked.
-    complete: bool,
 }
 
 impl Owners {
@@ -59,7 +58,7 @@ impl Owners {
     pub fn of(&self, socket: &Socket) -> Owner<'_> {
         match socket.inode.and_then(|inode| self.held.get(&inode)) {
             Some(processes) => Owner::Held(processes),
-            None if socket.inode.is_none() || self.complete => Owner::Nobody,
+            None if socket.inode.is_none() => Owner::Nobody,
             None => Owner::Hidden,
         }
     }
@@ -100,8 +99,6 @@ impl Owners {
                 Err(_) => {}
             }
         }
-        // Only root is sure to be shown every process: a mounted /proc may hide others' (hidepid).
-        found.complete = found.hidden == 0 && left > 0 && rustix::process::geteuid().is_root();
         found
     }
 
@@ -156,11 +153,9 @@ mod tests {
     fn not_visible_is_not_nobody() {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let mut socket = by_port(listener.local_addr().unwrap().port());
-        let unprivileged = Owners { hidden: 1, ..Owners::default() };
-        assert_eq!(unprivileged.of(&socket), Owner::Hidden);
-        let root = Owners { complete: true, ..Owners::default() };
-        assert_eq!(root.of(&socket), Owner::Nobody);
+        let sees_nothing = Owners::default();
+        assert_eq!(sees_nothing.of(&socket), Owner::Hidden);
         socket.inode = None;
-        assert_eq!(unprivileged.of(&socket), Owner::Nobody);
+        assert_eq!(sees_nothing.of(&socket), Owner::Nobody);
     }
 }

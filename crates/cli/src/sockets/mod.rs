@@ -36,8 +36,11 @@ pub(crate) fn address(address: SocketAddr) -> String {
     if address.port() == 0 && address.ip().is_unspecified() { "*".to_owned() } else { address.to_string() }
 }
 
-/// Bytes, as few characters as tell them: `999`, `1.5k`, `12M`, in units of a thousand.
+/// Bytes, as few characters as tell them: `9999`, `15k`, `1.5M`, in units of a thousand.
 pub(crate) fn short(count: u64) -> String {
+    if count < 10_000 {
+        return count.to_string();
+    }
     let units = [(1_000_000_000_000, "T"), (1_000_000_000, "G"), (1_000_000, "M"), (1_000, "k")];
     let Some((scale, unit)) = units.into_iter().find(|(scale, _)| count >= *scale) else {
         return count.to_string();
@@ -65,7 +68,7 @@ mod tests {
     #[test]
     fn numbers_are_short_and_never_more_than_there_is() {
         let shown = |count| short(count);
-        assert_eq!([shown(0), shown(999), shown(1000), shown(9999)], ["0", "999", "1.0k", "9.9k"]);
+        assert_eq!([shown(0), shown(9_999), shown(10_000), shown(1_234_567)], ["0", "9999", "10k", "1.2M"]);
         assert_eq!([shown(12_345), shown(4_500_000), shown(u64::MAX)], ["12k", "4.5M", "18446744T"]);
         let shown = |micros| brief(Duration::from_micros(micros));
         assert_eq!([shown(0), shown(23), shown(1_505), shown(250_000)], ["0µs", "23µs", "1.50ms", "250ms"]);

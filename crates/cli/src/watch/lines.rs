@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use sockeye::core::{How, Tick};
 use sockeye::probe::sockets::Protocol;
-use sockeye::probe::watch::{Event, Row, What};
+use sockeye::probe::watch::{Event, Holder, Row, What};
 use sockeye::watch::{Show, Totals, Turn};
 
 use crate::sockets::json::{fields, seconds};
@@ -72,7 +72,13 @@ pub(super) fn line(words: &Words, event: &Event, paint: Paint) -> String {
         address(socket.local),
         address(socket.peer)
     );
-    for part in [state, holder(words, socket, &row.holder)] {
+    let unknown = event.what == What::Died { last: None } && row.holder == Holder::Unseen;
+    let parts = if unknown {
+        [words.plain("watch-unseen"), String::new()]
+    } else {
+        [state, holder(words, socket, &row.holder)]
+    };
+    for part in parts {
         if !part.is_empty() && part != "-" {
             text.push_str("  ");
             text.push_str(&part);
@@ -163,7 +169,7 @@ mod tests {
     fn a_death_is_told_with_its_figures_in_words_and_in_json() {
         let event = died(Some(State::Established));
         let text = line(&Words::new(Language::En), &event, Paint(false));
-        for part in ["5.000 died", "tcp 127.0.0.1:80", "ESTABLISHED", "in 5.0k", "out 7", "3.0s"] {
+        for part in ["5.000 died", "tcp 127.0.0.1:80", "ESTABLISHED", "in 5000", "out 7", "3.0s"] {
             assert!(text.contains(part), "{part}: {text}");
         }
         assert!(!text.contains('\x1b'));
@@ -176,8 +182,11 @@ mod tests {
 
     #[test]
     fn what_nobody_saw_is_not_made_up() {
-        let text = line(&Words::new(Language::En), &died(None), Paint(false));
-        assert!(text.contains("  ?  "), "{text}");
+        let mut event = died(None);
+        assert!(line(&Words::new(Language::En), &event, Paint(false)).contains("  ?  evil"));
+        event.row.holder = Holder::Unseen;
+        let text = line(&Words::new(Language::En), &event, Paint(false));
+        assert!(text.contains("not seen alive"), "{text}");
         let object: Value = serde_json::from_str(&object(&died(None))).unwrap();
         assert_eq!(object["last_state"], Value::Null);
     }
