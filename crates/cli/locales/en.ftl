@@ -1398,4 +1398,5 @@ watch-seen = seen for { $time }
 watch-unseen = not seen alive
 watch-polled = (figures of the last look)
 note-watch-cut = there are more sockets than are looked at
+note-watch-began = watching { $wanted } of { $sockets } sockets, and all that come
 note-watch-totals = watched for { $time }: { $opened } opened, { $died } died, { $missed } deaths missed

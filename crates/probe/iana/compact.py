@@ -34,7 +34,7 @@ def main():
         ports = str(first) if first == last else f"{first}-{last}"
         letters = "".join(letter for letter, protocol in (("t", "tcp"), ("u", "udp")) if protocol in entries[key])
         says_more = about.lower() not in ("", name.lower())
-        print("\t".join([ports, letters, name] + ([about] if says_more else [])))
+        print(" ".join([ports, letters, name] + ([about] if says_more else [])))
 
 
 main()

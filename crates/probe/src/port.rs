@@ -60,7 +60,7 @@ pub struct Usage {
     pub waiting: usize,
 }
 
-/// `32768	60999`.
+/// `32768` and `60999`, with a tab between.
 fn span(text: &str) -> Option<RangeInclusive<u16>> {
     let mut ends = text.split_ascii_whitespace().map(str::parse);
     Some(ends.next()?.ok()?..=ends.next()?.ok()?)

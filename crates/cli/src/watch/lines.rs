@@ -4,7 +4,8 @@ use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use sockeye::core::{How, Tick};
+use sockeye::Views;
+use sockeye::core::{How, Note, SessionId, Tick};
 use sockeye::probe::sockets::Protocol;
 use sockeye::probe::watch::{Event, Holder, Row, What};
 use sockeye::watch::{Show, Totals, Turn};
@@ -22,6 +23,9 @@ pub(super) struct Lines<'a> {
     pub(super) stdout: &'a Output,
     pub(super) paint: Paint,
     pub(super) stop: &'a AtomicBool,
+    pub(super) views: &'a Views,
+    /// Whether it was told that the watch is on.
+    pub(super) begun: bool,
 }
 
 impl Show for Lines<'_> {
@@ -37,7 +41,13 @@ impl Show for Lines<'_> {
         self.stdout.push(format!("{}\n", self.paint.on(Colour::Yellow, &text)).as_bytes());
     }
 
-    fn table(&mut self, _rows: &[&Row], _totals: &Totals) {}
+    fn table(&mut self, rows: &[&Row], totals: &Totals) {
+        if !self.begun {
+            self.begun = true;
+            let note = Note::new("watch-began").arg("wanted", rows.len()).arg("sockets", totals.sockets);
+            self.views.watcher.note(SessionId::default(), &note);
+        }
+    }
 
     fn turn(&mut self) -> Turn {
         super::turn(self.stop, self.stdout)
@@ -133,8 +143,8 @@ pub(super) fn object(event: &Event) -> String {
     sockeye::json::sighting(tick(event.at), event.how, kind, &all)
 }
 
-/// What was seen in all, as a line of JSON.
-pub(super) fn totals_object(totals: &Totals) -> String {
+/// What was seen in all, as a line of JSON of this kind.
+pub(super) fn totals_object(kind: &str, totals: &Totals) -> String {
     let fields: [(&str, Value); 5] = [
         ("sockets", json!(totals.sockets)),
         ("opened", json!(totals.opened)),
@@ -142,7 +152,7 @@ pub(super) fn totals_object(totals: &Totals) -> String {
         ("missed", json!(totals.missed)),
         ("cut", json!(totals.cut)),
     ];
-    sockeye::json::sighting(tick(totals.age), How::Polled, "watched", &fields)
+    sockeye::json::sighting(tick(totals.age), How::Polled, kind, &fields)
 }
 
 fn tick(at: Duration) -> Tick {

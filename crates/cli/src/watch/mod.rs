@@ -55,9 +55,9 @@ impl Desk<'_> {
         let told = Arc::clone(&stop);
         sockeye::on_next_signal(move |_| told.store(true, Ordering::Relaxed));
         let totals = if read::has(matches, "json") {
-            let mut show = Objects { stdout: self.stdout, stop: &stop };
+            let mut show = Objects { stdout: self.stdout, stop: &stop, begun: once };
             let totals = sockeye::watch::run(&request, &mut show)?;
-            self.stdout.push(lines::totals_object(&totals).as_bytes());
+            self.stdout.push(lines::totals_object("watched", &totals).as_bytes());
             return Ok(End::Done);
         } else if once {
             let width = (self.surface == Surface::Drawn).then(screen::size).flatten().map(|(width, _)| width);
@@ -69,8 +69,14 @@ impl Desk<'_> {
                 screen::Screen::open(self.words, self.stdout, self.paint, &stop, keys::Keys::open());
             sockeye::watch::run(&request, &mut screen)?
         } else {
-            let mut show =
-                lines::Lines { words: self.words, stdout: self.stdout, paint: self.paint, stop: &stop };
+            let mut show = lines::Lines {
+                words: self.words,
+                stdout: self.stdout,
+                paint: self.paint,
+                stop: &stop,
+                views: self.views,
+                begun: false,
+            };
             sockeye::watch::run(&request, &mut show)?
         };
         let note = Note::new("watch-totals")
@@ -98,6 +104,8 @@ fn turn(stop: &AtomicBool, stdout: &Output) -> Turn {
 struct Objects<'a> {
     stdout: &'a Output,
     stop: &'a AtomicBool,
+    /// Whether it was told that the watch is on.
+    begun: bool,
 }
 
 impl Show for Objects<'_> {
@@ -110,7 +118,12 @@ impl Show for Objects<'_> {
         self.stdout.push(line.as_bytes());
     }
 
-    fn table(&mut self, _rows: &[&Row], _totals: &Totals) {}
+    fn table(&mut self, _rows: &[&Row], totals: &Totals) {
+        if !self.begun {
+            self.begun = true;
+            self.stdout.push(lines::totals_object("watching", totals).as_bytes());
+        }
+    }
 
     fn turn(&mut self) -> Turn {
         turn(self.stop, self.stdout)
