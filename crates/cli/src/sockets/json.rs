@@ -35,7 +35,8 @@ pub(crate) fn fields(socket: &Socket, holder: &Holder) -> Fields {
     add("send_queue", Some(json!(socket.send_queue)));
     add("timer", socket.timer.map(|(timer, left)| json!({ "for": waits(timer), "left": seconds(left) })));
     add("congestion", socket.congestion.as_ref().map(|name| json!(name)));
-    add("tcp", socket.tcp.as_ref().map(figures));
+    // A listener has counted nothing.
+    add("tcp", socket.tcp.as_ref().filter(|_| socket.peer.port() != 0).map(figures));
     fields
 }
 
@@ -61,7 +62,7 @@ fn figures(info: &TcpInfo) -> Value {
     let all = [
         ("rtt", some(info.rtt)),
         ("rtt_variance", some(info.rtt_variance)),
-        ("min_rtt", time(info.min_rtt)),
+        ("min_rtt", info.min_rtt.and_then(some)),
         ("rto", some(info.rto)),
         ("cwnd", number(Some(info.cwnd))),
         ("ssthresh", number(info.ssthresh)),

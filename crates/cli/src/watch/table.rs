@@ -127,8 +127,8 @@ const COLUMNS: [Column; 12] = [
     column("watch-out", true, 3),
 ];
 
-/// Those that are shortened if there is still no room: addresses and the process.
-const SHORTENED: [usize; 3] = [4, 3, 2];
+/// Those that are shortened, and to how many columns before others go: the process and the addresses.
+const SHORTENED: [(usize, usize); 3] = [(4, 14), (3, 18), (2, 18)];
 
 /// No shortened column is narrower.
 const NARROWEST: usize = 9;
@@ -174,7 +174,8 @@ fn fit(widths: &mut [Option<usize>], width: usize) {
     let total = |widths: &[Option<usize>]| -> usize { widths.iter().flatten().map(|width| width + 1).sum() };
     // The first to go are numbers; addresses are rather shortened a little than that the process or a rate goes.
     let slack = |widths: &[Option<usize>]| -> usize {
-        SHORTENED.iter().filter_map(|at| widths[*at]).map(|width| width.saturating_sub(2 * NARROWEST)).sum()
+        let over = |(at, least): &(usize, usize)| widths[*at].map(|width| width.saturating_sub(*least));
+        SHORTENED.iter().filter_map(over).sum()
     };
     for goes in (1..=7).rev() {
         if total(widths) <= width + slack(widths) + 1 {
@@ -187,7 +188,7 @@ fn fit(widths: &mut [Option<usize>], width: usize) {
         }
     }
     while total(widths) > width + 1 {
-        let widest = SHORTENED.iter().copied().max_by_key(|at| widths[*at].unwrap_or(0));
+        let widest = SHORTENED.iter().map(|(at, _)| *at).max_by_key(|at| widths[*at].unwrap_or(0));
         match widest.and_then(|at| widths[at].as_mut()).filter(|width| **width > NARROWEST) {
             Some(width) => *width -= 1,
             None => break,

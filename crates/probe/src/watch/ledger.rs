@@ -178,6 +178,7 @@ impl Ledger {
     }
 
     /// Takes news of a death.
+    #[cfg_attr(not(target_os = "linux"), expect(dead_code, reason = "only Linux tells of deaths"))]
     pub(super) fn died(&mut self, at: Duration, socket: Socket, out: &mut Vec<Event>) {
         if self.buried.remove(&socket.cookie) {
             return;
