@@ -32,7 +32,7 @@ impl Nobody {
         Self { scratch }
     }
 
-    fn program(&self, program: &str) -> Program {
+    fn program(program: &str) -> Program {
         let set = ["--reuid=65534", "--regid=65534", "--clear-groups", "--inh-caps=-all"];
         // What root has on its own path nobody may not be able to run.
         let path = "/usr/sbin:/usr/bin:/sbin:/bin";
@@ -40,7 +40,7 @@ impl Nobody {
     }
 
     fn sockeye(&self, args: &[&str]) -> Program {
-        self.program(self.scratch.path().join("sockeye").to_str().unwrap()).args(args)
+        Self::program(self.scratch.path().join("sockeye").to_str().unwrap()).args(args)
     }
 }
 
@@ -98,7 +98,6 @@ fn nobody_sees_the_deaths_of_a_thousand_connections_a_second() {
         u64::try_from(deaths.iter().filter(full).count()).unwrap()
     };
     let (clients, servers, all) = (of("peer"), of("local"), u64::from(CONNECTIONS) + 1);
-    println!("seen with final figures: {clients} clients, {servers} servers of {all} each; missed: {missed}");
     assert!(clients <= all && servers <= all, "none is told twice: {clients} {servers}");
     // What was missed may have been others' sockets, but is counted in any case.
     assert!(clients + servers + missed >= 2 * all, "{clients} + {servers} + {missed} of {}", 2 * all);
@@ -124,10 +123,10 @@ fn a_connection_is_told_from_its_opening_to_its_death_with_its_process() {
     watch.shows("TIME-WAIT");
     watch.signal(Signal::SIGINT);
     let told = lines(&watch.end().ok());
-    let served = |line: &&Value| line["local"] == address && line.get("peer").is_some();
-    let opened = told.iter().filter(served).find(|line| line["kind"] == "socket-opened").unwrap();
+    let accepted = |line: &&Value| line["local"] == address && line.get("peer").is_some();
+    let opened = told.iter().filter(accepted).find(|line| line["kind"] == "socket-opened").unwrap();
     assert_eq!((&opened["state"], &opened["process"]), (&"ESTABLISHED".into(), &"sockeye".into()));
-    let died = told.iter().filter(served).find(|line| line["kind"] == "socket-died").unwrap();
+    let died = told.iter().filter(accepted).find(|line| line["kind"] == "socket-died").unwrap();
     assert_eq!((&died["how"], &died["pid"]), (&"traced".into(), &opened["pid"]));
     assert_eq!(died["tcp"]["bytes_sent"], 5);
     // The client is root's, and nobody may not see which process that is.
@@ -138,12 +137,12 @@ fn a_connection_is_told_from_its_opening_to_its_death_with_its_process() {
 }
 
 /// A Python program that has a socket of this kind and says its port.
-fn python(nobody: &Nobody, family: &str, kind: &str, address: &str) -> (Running, u64) {
+fn python(family: &str, kind: &str, address: &str) -> (Running, u64) {
     let listen = if kind == "STREAM" { "s.listen()" } else { "pass" };
     let text = format!(
         "import socket,sys\ns=socket.socket(socket.AF_{family},socket.SOCK_{kind})\ns.bind(('{address}',0))\n{listen}\nprint(s.getsockname()[1],flush=True)\nsys.stdin.read()"
     );
-    let program = nobody.program("python3").args(["-c", &text]).start();
+    let program = Nobody::program("python3").args(["-c", &text]).start();
     let port = program.first_line().parse().unwrap();
     (program, port)
 }
@@ -152,11 +151,11 @@ fn python(nobody: &Nobody, family: &str, kind: &str, address: &str) -> (Running,
 fn every_listening_socket_of_ones_own_has_its_process() {
     let nobody = Nobody::new();
     let pythons = [
-        ("tcp", python(&nobody, "INET", "STREAM", "127.0.0.1")),
-        ("tcp", python(&nobody, "INET6", "STREAM", "::1")),
-        ("tcp", python(&nobody, "INET6", "STREAM", "::")),
-        ("udp", python(&nobody, "INET", "DGRAM", "127.0.0.1")),
-        ("udp", python(&nobody, "INET6", "DGRAM", "::1")),
+        ("tcp", python("INET", "STREAM", "127.0.0.1")),
+        ("tcp", python("INET6", "STREAM", "::1")),
+        ("tcp", python("INET6", "STREAM", "::")),
+        ("udp", python("INET", "DGRAM", "127.0.0.1")),
+        ("udp", python("INET6", "DGRAM", "::1")),
     ];
     let server = nobody.sockeye(&["serve", "tcp://127.0.0.1:0", "echo"]).start();
     let server_port: u64 = server.address().rsplit(':').next().unwrap().parse().unwrap();

@@ -46,8 +46,9 @@ pub trait Show {
     /// Something happened to a socket that is wanted.
     fn event(&mut self, event: &Event);
 
-    /// Deaths went unseen, of which it cannot be said whether they were wanted.
-    fn missed(&mut self, count: u64);
+    /// Deaths went unseen, of which it cannot be said whether they were wanted. `at`: when that was found, since the watch
+    /// began.
+    fn missed(&mut self, at: Duration, count: u64);
 
     /// What is there after a look, of those that are wanted, in no order.
     fn table(&mut self, rows: &[&Row], totals: &Totals);
@@ -93,21 +94,21 @@ struct Filter {
 
 impl Filter {
     fn read(request: &Request) -> Result<Self, Fault> {
-        let parts = |values: &[String]| -> Vec<String> {
+        let listed = |values: &[String]| -> Vec<String> {
             values.iter().flat_map(|value| value.split(',')).map(|part| part.trim().to_owned()).collect()
         };
         let state = |name: &String| {
             State::named(name).ok_or_else(|| Fault::new(Code::UnknownState, "").arg("name", name))
         };
-        let states = parts(&request.states).iter().map(state).collect::<Result<Vec<_>, _>>()?;
+        let states = listed(&request.states).iter().map(state).collect::<Result<Vec<_>, _>>()?;
         let ports =
-            parts(&request.ports).iter().map(|word| port::numbers(word)).collect::<Result<Vec<_>, _>>()?;
-        let peers = parts(&request.peers).iter().map(|network| network.parse()).collect::<Result<_, _>>()?;
+            listed(&request.ports).iter().map(|word| port::numbers(word)).collect::<Result<Vec<_>, _>>()?;
+        let peers = listed(&request.peers).iter().map(|network| network.parse()).collect::<Result<_, _>>()?;
         Ok(Self {
             ports: ports.into_iter().flatten().collect(),
             peers,
             states: (!states.is_empty()).then(|| states.into_iter().collect()),
-            processes: parts(&request.processes),
+            processes: listed(&request.processes),
         })
     }
 
@@ -154,8 +155,8 @@ pub fn run(request: &Request, show: &mut dyn Show) -> Result<Totals, Fault> {
     loop {
         let began = Instant::now();
         watch.look(&mut news).map_err(cannot)?;
-        tell(&filter, &mut news, &mut totals, show);
         totals.age = watch.age();
+        tell(&filter, &mut news, &mut totals, show);
         totals.sockets = watch.rows().count();
         let wanted = |row: &&Row| filter.takes_state(row.socket.state) && filter.takes(row);
         show.table(&watch.rows().filter(wanted).collect::<Vec<_>>(), &totals);
@@ -179,8 +180,8 @@ pub fn run(request: &Request, show: &mut dyn Show) -> Result<Totals, Fault> {
             }
             watch.wait(left.min(TURN), &mut news).map_err(cannot)?;
             let missed = news.missed;
-            tell(&filter, &mut news, &mut totals, show);
             totals.age = watch.age();
+            tell(&filter, &mut news, &mut totals, show);
             if missed > 0 {
                 // Who is missing is found by looking.
                 break;
@@ -224,7 +225,7 @@ fn tell(filter: &Filter, news: &mut News, totals: &mut Totals, show: &mut dyn Sh
     }
     if news.missed > 0 {
         totals.missed += news.missed;
-        show.missed(std::mem::take(&mut news.missed));
+        show.missed(totals.age, std::mem::take(&mut news.missed));
     }
     totals.cut |= news.cut;
 }
@@ -308,7 +309,7 @@ mod tests {
         struct Nobody;
         impl Show for Nobody {
             fn event(&mut self, _: &Event) {}
-            fn missed(&mut self, _: u64) {}
+            fn missed(&mut self, _: Duration, _: u64) {}
             fn table(&mut self, _: &[&Row], _: &Totals) {}
             fn turn(&mut self) -> Turn {
                 Turn::End

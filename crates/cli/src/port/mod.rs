@@ -43,8 +43,9 @@ impl Desk<'_> {
         match &outcome {
             Outcome::Listening(held) => self.listening(held),
             Outcome::Free(ports) => {
-                let lines: String = ports.iter().map(|port| format!("{port}\n")).collect();
-                self.stdout.push(lines.as_bytes());
+                for port in ports {
+                    self.stdout.push(format!("{port}\n").as_bytes());
+                }
             }
             Outcome::Answers(answers) => {
                 for (at, answer) in answers.iter().enumerate() {
@@ -230,8 +231,10 @@ impl Desk<'_> {
             if binds.iter().all(|bind| bind.2 == first.2) {
                 facts.push((key, format!("{} {}", protocol.name(), say(&first.2))));
             } else {
+                let width = binds.iter().map(|bind| bind.1.to_string().len()).max().unwrap_or(0);
                 for (_, at, bind) in binds {
-                    facts.push((key, format!("{} {at}: {}", protocol.name(), say(bind))));
+                    let at = padded(&at.to_string(), width);
+                    facts.push((key, format!("{} {at}  {}", protocol.name(), say(bind))));
                     key = "";
                 }
             }

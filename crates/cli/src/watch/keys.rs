@@ -115,12 +115,11 @@ fn keys(bytes: &[u8]) -> Vec<Key> {
             // A sequence ends with a letter or a tilde.
             let is_sequence = after.starts_with(['[', 'O']);
             let end = after.char_indices().skip(1).find(|(_, c)| matches!(c, '@'..='~'));
-            match end.filter(|_| is_sequence) {
-                Some((end, _)) => rest = &after[end + 1..],
-                None => {
-                    keys.push(Key::Escape);
-                    rest = after;
-                }
+            if let Some((end, _)) = end.filter(|_| is_sequence) {
+                rest = &after[end + 1..];
+            } else {
+                keys.push(Key::Escape);
+                rest = after;
             }
         } else {
             if !first.is_control() {

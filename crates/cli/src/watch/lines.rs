@@ -36,7 +36,7 @@ impl Show for Lines<'_> {
         }
     }
 
-    fn missed(&mut self, count: u64) {
+    fn missed(&mut self, _at: Duration, count: u64) {
         let text = self.words.say("watch-missed", &[("count", &count.to_string())]);
         self.stdout.push(format!("{}\n", self.paint.on(Colour::Yellow, &text)).as_bytes());
     }
@@ -106,7 +106,7 @@ pub(super) fn line(words: &Words, event: &Event, paint: Paint) -> String {
 
 /// The final figures of a socket, with a gap before them.
 fn last(words: &Words, event: &Event) -> String {
-    let mut parts = Vec::new();
+    let mut parts = vec![String::new()];
     // One that was never connected has counted nothing.
     if let Some(info) = event.row.socket.tcp.as_ref().filter(|_| event.row.socket.peer.port() != 0) {
         let bytes = |count: Option<u64>| count.map_or_else(|| "?".to_owned(), short);
@@ -119,7 +119,7 @@ fn last(words: &Words, event: &Event) -> String {
         let lived = brief(event.at.saturating_sub(seen));
         parts.push(words.say("watch-seen", &[("time", &lived)]));
     }
-    parts.iter().map(|part| format!("  {part}")).collect()
+    parts.join("  ")
 }
 
 /// An event as a line of JSON.
@@ -155,7 +155,7 @@ pub(super) fn totals_object(kind: &str, totals: &Totals) -> String {
     sockeye::json::sighting(tick(totals.age), How::Polled, kind, &fields)
 }
 
-fn tick(at: Duration) -> Tick {
+pub(super) fn tick(at: Duration) -> Tick {
     Tick(u64::try_from(at.as_nanos()).unwrap_or(u64::MAX))
 }
 

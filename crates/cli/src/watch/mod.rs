@@ -7,10 +7,11 @@ mod table;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use clap::ArgMatches;
 use serde_json::json;
-use sockeye::core::{Fault, How, Note, SessionId, Tick};
+use sockeye::core::{Fault, How, Note, SessionId};
 use sockeye::probe::watch::{Event, Row};
 use sockeye::watch::{Request, Show, Totals, Turn};
 use sockeye::{End, Views};
@@ -113,8 +114,9 @@ impl Show for Objects<'_> {
         self.stdout.push(lines::object(event).as_bytes());
     }
 
-    fn missed(&mut self, count: u64) {
-        let line = sockeye::json::sighting(Tick::ZERO, How::Traced, "missed", &[("count", json!(count))]);
+    fn missed(&mut self, at: Duration, count: u64) {
+        let line =
+            sockeye::json::sighting(lines::tick(at), How::Traced, "missed", &[("count", json!(count))]);
         self.stdout.push(line.as_bytes());
     }
 
@@ -139,7 +141,7 @@ struct Once<'a> {
 impl Show for Once<'_> {
     fn event(&mut self, _event: &Event) {}
 
-    fn missed(&mut self, _count: u64) {}
+    fn missed(&mut self, _at: Duration, _count: u64) {}
 
     fn table(&mut self, rows: &[&Row], totals: &Totals) {
         let mut rows = rows.to_vec();

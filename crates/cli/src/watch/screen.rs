@@ -2,7 +2,8 @@
 
 use std::collections::VecDeque;
 use std::fmt::Write as _;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use sockeye::probe::watch::{Event, Row, What};
 use sockeye::watch::{Show, Totals, Turn};
@@ -217,7 +218,7 @@ impl Show for Screen<'_> {
         self.deaths.push_back(lines::line(self.words, event, Paint(false)));
     }
 
-    fn missed(&mut self, _count: u64) {}
+    fn missed(&mut self, _at: Duration, _count: u64) {}
 
     fn table(&mut self, rows: &[&Row], totals: &Totals) {
         self.rows = rows.iter().map(|row| (*row).clone()).collect();
@@ -236,7 +237,7 @@ impl Show for Screen<'_> {
         if drawn_anew {
             self.draw();
         }
-        if self.stop.load(std::sync::atomic::Ordering::Relaxed) { Turn::End } else { Turn::GoOn }
+        if self.stop.load(Ordering::Relaxed) { Turn::End } else { Turn::GoOn }
     }
 }
 

@@ -38,14 +38,16 @@ impl Reader {
         let (shared, stop) = (Arc::clone(&reader.shared), Arc::clone(&reader.stop));
         std::thread::Builder::new().name("deaths".to_owned()).spawn(move || {
             while !stop.load(Ordering::Relaxed) {
-                let mut new = Vec::new();
-                let read = deaths.wait(LOOK).and_then(|_| deaths.take(|socket| new.push(socket)));
+                let (mut new, mut over) = (Vec::new(), 0);
+                let keep = |socket| if new.len() < WAITING { new.push(socket) } else { over += 1 };
+                let read = deaths.wait(LOOK).and_then(|_| deaths.take(keep));
                 if let Ok(0) = read
                     && new.is_empty()
                 {
                     continue;
                 }
                 let mut waiting = lock(&shared.0);
+                waiting.missed += over;
                 for socket in new {
                     if waiting.deaths.len() < WAITING {
                         waiting.deaths.push_back(socket);

@@ -31,6 +31,14 @@ enum Key {
 /// The addresses of a connection, and the interface it is bound to.
 type Pair = (Protocol, SocketAddr, SocketAddr, u32);
 
+/// What is kept of a connection's socket for what comes after it.
+#[derive(Clone, Debug)]
+struct Before {
+    state: Option<State>,
+    holder: Holder,
+    uid: Option<u32>,
+}
+
 #[derive(Debug)]
 struct Entry {
     row: Row,
@@ -47,7 +55,7 @@ struct Entry {
 pub(super) struct Ledger {
     entries: HashMap<Key, Entry>,
     /// Who died since the last look: their TIME-WAIT is found next.
-    recent: HashMap<Pair, (Option<State>, Holder)>,
+    recent: HashMap<Pair, Before>,
     /// Cookies of those that were given up, should the news come after all.
     buried: HashSet<u64>,
     /// Who listens, by port, and so is likely to have the connections there.
@@ -117,14 +125,16 @@ impl Ledger {
         let mut row = Row { holder: Holder::of(&socket, owners), socket, seen: Some(at), rates: None };
         let mut what = if look == 1 { What::Present } else { What::Opened };
         if let Key::Pair(pair) = key {
-            if let Some((from, holder)) = self.recent.remove(&pair) {
-                what = What::Changed { from };
-                row.holder = holder;
-            } else if let Some(alive) = before.get(&pair).and_then(|key| self.entries.get(key))
-                && alive.look < look
-            {
-                what = What::Changed { from: Some(alive.row.socket.state) };
-                row.holder = alive.row.holder.clone();
+            let alive = || {
+                let alive = before.get(&pair).and_then(|key| self.entries.get(key));
+                let alive = &alive.filter(|entry| entry.look < look)?.row;
+                let (state, holder) = (Some(alive.socket.state), alive.holder.clone());
+                Some(Before { state, holder, uid: alive.socket.uid })
+            };
+            if let Some(before) = self.recent.remove(&pair).or_else(alive) {
+                what = What::Changed { from: before.state };
+                row.holder = before.holder;
+                row.socket.uid = row.socket.uid.or(before.uid);
             }
         }
         if row.holder == Holder::Nobody
@@ -199,7 +209,8 @@ impl Ledger {
             }
         };
         if self.recent.len() < RECENT && row.socket.protocol == Protocol::Tcp {
-            self.recent.insert(pair(&row.socket), (last, row.holder.clone()));
+            let before = Before { state: last, holder: row.holder.clone(), uid: row.socket.uid };
+            self.recent.insert(pair(&row.socket), before);
         }
         out.push(Event { at, how: How::Traced, what: What::Died { last }, row });
     }

@@ -62,7 +62,7 @@ impl Book {
 fn a_connection_comes_changes_dies_and_waits() {
     let mut book = Book::new();
     let listener = socket(1, State::Listen);
-    assert_eq!(book.look(&[listener.clone()]), [(What::Present, State::Listen, How::Polled)]);
+    assert_eq!(book.look(std::slice::from_ref(&listener)), [(What::Present, State::Listen, How::Polled)]);
     let new = socket(2, State::Established);
     let opened = [(What::Opened, State::Established, How::Polled)];
     assert_eq!(book.look(&[listener.clone(), new.clone()]), opened);
@@ -76,9 +76,10 @@ fn a_connection_comes_changes_dies_and_waits() {
     let row = &died[0].row;
     assert_eq!(row.socket.tcp.as_ref().unwrap().bytes_received, Some(99), "the final figures");
     assert_eq!((row.socket.uid, row.seen), (Some(7), Some(2 * SECOND)), "what only looks could tell");
-    let waits = socket(77, State::TimeWait);
+    let waits = Socket { uid: None, ..socket(77, State::TimeWait) };
     let after = [(What::Changed { from: Some(State::FinWait2) }, State::TimeWait, How::Polled)];
     assert_eq!(book.look(&[listener.clone(), waits]), after);
+    assert!(book.ledger.rows().all(|row| row.socket.uid == Some(7)), "the user is remembered");
     let over = [(What::Changed { from: Some(State::TimeWait) }, State::Closed, How::Polled)];
     assert_eq!(book.look(&[listener]), over);
     assert_eq!(book.ledger.rows().count(), 1);
