@@ -135,6 +135,10 @@ impl Ledger {
                 what = What::Changed { from: before.state };
                 row.holder = before.holder;
                 row.socket.uid = row.socket.uid.or(before.uid);
+            } else if look > 1 && row.socket.state != State::SynReceived {
+                // It came and went between two looks, and the news of it are under way.
+                what = What::Changed { from: None };
+                row.holder = Holder::Unseen;
             }
         }
         if row.holder == Holder::Nobody

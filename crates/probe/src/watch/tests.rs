@@ -114,6 +114,8 @@ fn one_that_nobody_saw_alive_is_told_with_what_can_be_known() {
     assert_eq!(died[0].row.holder, Holder::Unseen);
     let waits = [(What::Changed { from: None }, State::TimeWait, How::Polled)];
     assert_eq!(book.look(&[socket(6, State::TimeWait)]), waits);
+    let early = Socket { local: "127.0.0.1:3000".parse().unwrap(), ..socket(8, State::TimeWait) };
+    assert_eq!(book.look(&[socket(6, State::TimeWait), early]), waits, "the news come later");
     let mut never_used = socket(7, State::Closed);
     never_used.local.set_port(0);
     assert_eq!(book.died(never_used), []);
