@@ -19,6 +19,8 @@ use crate::ui::columns::{columns, padded};
 use crate::ui::output::Output;
 use crate::ui::paint::{Colour, Paint};
 use crate::words::Words;
+#[cfg(test)]
+pub(crate) use objects::samples;
 
 /// Whom `port` talks to.
 pub(crate) struct Desk<'a> {

@@ -107,3 +107,18 @@ const fn word(bind: &Bind) -> &'static str {
         Bind::Other(_) => "other",
     }
 }
+
+/// A line of each kind, for the test of the schema.
+#[cfg(test)]
+pub(crate) fn samples() -> Vec<String> {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let number = listener.local_addr().unwrap().port();
+    let ask = |words: &[&str], free: Option<&str>| {
+        let words = words.iter().map(|word| (*word).to_owned()).collect();
+        sockeye::port::run(&sockeye::port::Request { words, free: free.map(str::to_owned) }).unwrap()
+    };
+    let listening = lines(&ask(&[], None));
+    let answers = lines(&ask(&[&number.to_string(), "http"], None));
+    let free = lines(&ask(&[], Some("2")));
+    [listening, answers, free].concat().lines().map(str::to_owned).collect()
+}

@@ -155,7 +155,12 @@ pub(super) fn totals_object(kind: &str, totals: &Totals) -> String {
     sockeye::json::sighting(tick(totals.age), How::Polled, kind, &fields)
 }
 
-pub(super) fn tick(at: Duration) -> Tick {
+/// How many deaths went unseen, as a line of JSON.
+pub(super) fn missed_object(at: Duration, count: u64) -> String {
+    sockeye::json::sighting(tick(at), How::Traced, "missed", &[("count", json!(count))])
+}
+
+fn tick(at: Duration) -> Tick {
     Tick(u64::try_from(at.as_nanos()).unwrap_or(u64::MAX))
 }
 
