@@ -1438,4 +1438,4 @@ watch-unseen = 没有见过它存活
 watch-polled = （上次查看时的数据）
 note-watch-cut = 套接字太多，没有全部查看
 note-watch-began = 正在查看 { $sockets } 个套接字中的 { $wanted } 个，以及之后新建的
-note-watch-totals = 看了 { $time }：新建 { $opened }，结束 { $died }，错过 { $missed } 个结束
+note-watch-totals = 共查看 { $time }：新建 { $opened }，结束 { $died }，错过 { $missed } 个结束
