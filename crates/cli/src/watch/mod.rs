@@ -20,6 +20,9 @@ use crate::ui::output::Output;
 use crate::ui::paint::Paint;
 use crate::words::Words;
 
+/// How long the last word waits for what was told before to be read.
+const PATIENCE: Duration = Duration::from_secs(1);
+
 /// What is written on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Surface {
@@ -79,6 +82,8 @@ impl Desk<'_> {
             };
             sockeye::watch::run(&request, &mut show)?
         };
+        // The terminal is itself again before more is said on it.
+        self.stdout.finish(Some(PATIENCE));
         let note = Note::new("watch-totals")
             .arg("time", crate::sockets::brief(totals.age))
             .arg("opened", totals.opened)
