@@ -20,6 +20,7 @@ use crate::generate;
 use crate::grammar::{self, early, read, refuse};
 use crate::lists;
 use crate::ping;
+use crate::port;
 use crate::recording::Current;
 use crate::replay;
 use crate::sessions;
@@ -31,6 +32,7 @@ use crate::ui::output::Output;
 use crate::ui::paint::{Paint, When};
 use crate::ui::terminal::{Editor, Found, history};
 use crate::user;
+use crate::watch;
 use crate::words::{Language, Words};
 
 /// What the process was started with, besides its arguments.
@@ -319,6 +321,13 @@ impl Run {
                 self.end_on_signal(matches);
                 self.sessions(matches)
             }
+            Some(("watch", matches)) => self.watch(matches),
+            Some(("port", matches)) => {
+                self.end_on_signal(matches);
+                let paint = self.stdout_paint;
+                let (words, stdout, views) = (&self.words, &self.stdout, &self.views);
+                port::Desk { words, stdout, views, paint }.run(matches)
+            }
             Some(("list", matches)) => {
                 let text = lists::text(&self.words, read::value(matches, "TOPIC"))?;
                 self.stdout.push(text.as_bytes());
@@ -445,8 +454,7 @@ impl Run {
     }
 
     fn sessions(&self, matches: &ArgMatches) -> Result<End, Fault> {
-        let when = read::value(deepest(matches), "color").map_or(Ok(When::Auto), When::parse)?;
-        let paint = Paint(when.paints(self.place.stdout && self.place.able, self.place.no_color));
+        let paint = self.stdout_paint;
         let (words, stdout, views) = (&self.words, &self.stdout, &self.views);
         sessions::Desk { words, stdout, views, paint }.run(matches)
     }
@@ -454,6 +462,14 @@ impl Run {
     /// Where `addr` answers.
     fn addr_sink(&self) -> addr::Sink<'_> {
         addr::Sink { words: &self.words, stdout: &self.stdout, paint: self.stdout_paint }
+    }
+
+    fn watch(&self, matches: &ArgMatches) -> Result<End, Fault> {
+        let surface =
+            if self.place.stdout && self.place.able { watch::Surface::Drawn } else { watch::Surface::Lines };
+        let paint = self.stdout_paint;
+        let (words, stdout, views) = (&self.words, &self.stdout, &self.views);
+        watch::Desk { words, stdout, views, paint, surface }.run(matches)
     }
 
     fn cert(&self, matches: &ArgMatches) -> Result<End, Fault> {

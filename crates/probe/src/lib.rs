@@ -7,4 +7,9 @@ pub mod addr;
 pub mod host;
 #[cfg(target_os = "linux")]
 mod linux;
+pub mod owners;
 pub mod ping;
+pub mod port;
+pub mod services;
+pub mod sockets;
+pub mod watch;

@@ -1,8 +1,8 @@
 //! Every verb, once: its words, its flags, its examples.
 
 use super::flags::{
-    ADDR, ASK, BENCH, CERT, CERT_NAME, CERT_SIGNER, CONNECT, EXPORT, Flag, LAYERS, NC, PING, RECORD, REMOVE,
-    REPLAY, SERVE, SERVE_FILE, TEST, USER, USER_ADD, WANTED, WANTED_TEXT,
+    ADDR, ASK, BENCH, CERT, CERT_NAME, CERT_SIGNER, CONNECT, EXPORT, Flag, LAYERS, NC, PING, PORT, RECORD,
+    REMOVE, REPLAY, SERVE, SERVE_FILE, TEST, USER, USER_ADD, WANTED, WANTED_TEXT, WATCH,
 };
 
 /// One word of a verb.
@@ -202,6 +202,26 @@ pub(crate) const ALL: &[Verb] = &[
             "sockeye ping example.com --tcp 443",
             "sockeye ping fe80::1%eth0 -s 1400",
         ],
+    },
+    Verb {
+        name: "watch",
+        subs: &[],
+        words: &[],
+        flags: &[WATCH],
+        opens: false,
+        examples: &[
+            "sockeye watch",
+            "sockeye watch --once --state listen,established",
+            "sockeye watch --port 8080 --json -t 30s",
+        ],
+    },
+    Verb {
+        name: "port",
+        subs: &[],
+        words: &[word("PORT", "word-port-asked", Times::Any)],
+        flags: &[PORT],
+        opens: false,
+        examples: &["sockeye port", "sockeye port 8080", "sockeye port http smtp", "sockeye port --free 3"],
     },
     Verb {
         name: "nc",

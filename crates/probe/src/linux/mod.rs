@@ -1,6 +1,9 @@
 //! What Linux is asked: its sockets' options, and netlink.
 
+pub(crate) mod deaths;
+pub(crate) mod diag;
 pub(crate) mod netlink;
+pub(crate) mod obituaries;
 pub(crate) mod ping;
 pub(crate) mod route;
 pub(crate) mod sys;
