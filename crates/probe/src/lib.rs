@@ -8,3 +8,4 @@ pub mod host;
 #[cfg(target_os = "linux")]
 mod linux;
 pub mod sockets;
+pub mod trace;

@@ -1,6 +1,8 @@
 //! What Linux is asked: its sockets' options, and netlink.
 
+pub(crate) mod capture;
 pub(crate) mod diag;
 pub(crate) mod netlink;
 pub(crate) mod route;
 pub(crate) mod sys;
+pub(crate) mod timestamps;
