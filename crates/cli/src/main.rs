@@ -20,6 +20,7 @@ mod report;
 mod run;
 mod sessions;
 mod test;
+mod trace;
 mod ui;
 mod user;
 mod words;

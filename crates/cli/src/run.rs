@@ -22,6 +22,7 @@ use crate::recording::Current;
 use crate::replay;
 use crate::sessions;
 use crate::test;
+use crate::trace;
 use crate::ui;
 use crate::ui::human::{Human, Manner};
 use crate::ui::json::Json;
@@ -284,6 +285,7 @@ impl Run {
         seed(deepest(&matches))?;
         match matches.subcommand() {
             Some(("test", matches)) => test::run(&self.desk(matches)?, matches, &self.recording),
+            Some(("trace", matches)) => self.trace(matches).map(Ended::Normally),
             Some(("bench", matches)) => bench::run(&self.desk(matches)?, matches),
             Some(("replay", matches)) => replay::run(&self.desk(matches)?, matches, &self.recording),
             _ => self.verb(&matches).map(Ended::Normally),
@@ -443,6 +445,14 @@ impl Run {
             matches,
         )?;
         Ok(End::Done)
+    }
+
+    fn trace(&self, matches: &ArgMatches) -> Result<End, Fault> {
+        self.end_on_signal(matches);
+        let when = read::value(matches, "color").map_or(Ok(When::Auto), When::parse)?;
+        let paint = Paint(when.paints(self.place.stdout && self.place.able, self.place.no_color));
+        let columns = self.place.stdout.then(trace::columns).flatten();
+        trace::run(&self.desk(matches)?, matches, trace::Stdout { columns, paint })
     }
 
     /// Where a terminal or a recording must be put right first, a thread does that.

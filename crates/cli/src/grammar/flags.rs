@@ -176,6 +176,14 @@ pub(crate) const CONNECT: &[Flag] = &[
 pub(crate) const ASK: &[Flag] =
     &[lettered('n', value("number", "N", "flag-number")), value("quiet", "TIME", "flag-quiet")];
 
+/// Flags of `trace`, beside those of `ask`.
+pub(crate) const TRACE: &[Flag] = &[
+    switch("wait", "flag-trace-wait"),
+    value("svg", "FILE", "flag-trace-svg"),
+    value("html", "FILE", "flag-trace-html"),
+    value("pcapng", "FILE", "flag-trace-pcapng"),
+];
+
 /// Flags of `test`.
 pub(crate) const TEST: &[Flag] = &[
     values("var", "NAME=VALUE", "flag-var"),

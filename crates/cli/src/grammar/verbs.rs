@@ -2,7 +2,7 @@
 
 use super::flags::{
     ASK, BENCH, CERT, CERT_NAME, CERT_SIGNER, CONNECT, EXPORT, Flag, LAYERS, NC, RECORD, REMOVE, REPLAY,
-    SERVE, SERVE_FILE, TEST, USER, USER_ADD, WANTED, WANTED_TEXT,
+    SERVE, SERVE_FILE, TEST, TRACE, USER, USER_ADD, WANTED, WANTED_TEXT,
 };
 
 /// One word of a verb.
@@ -173,6 +173,21 @@ pub(crate) const ALL: &[Verb] = &[
             "sockeye bench 127.0.0.1:9000 --rate 10k --fail-if 'p99>20ms'",
             "sockeye bench 127.0.0.1:7788 --script chat.skt -c 64",
             "sockeye bench 127.0.0.1:6379 $'*1\\r\\n$4\\r\\nPING' -F crlf --expect +PONG",
+        ],
+    },
+    Verb {
+        name: "trace",
+        subs: &[],
+        words: &[
+            word("ENDPOINT", "word-endpoint", Times::One),
+            word("MESSAGE", "word-trace-message", Times::Maybe),
+        ],
+        flags: &[ASK, TRACE],
+        opens: true,
+        examples: &[
+            "sockeye trace 127.0.0.1:9000 hello",
+            "sockeye trace tls://example.org:443 --pcapng out.pcapng",
+            "sockeye trace 127.0.0.1:9000 hello --html trace.html",
         ],
     },
     Verb {

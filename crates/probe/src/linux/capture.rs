@@ -12,12 +12,17 @@ use socket2::{SockFilter, SockRef};
 use super::sys;
 use crate::sockets::Protocol;
 use crate::trace::capture::Frame;
+use crate::trace::look::now;
 
 /// Bytes that are kept of a frame. On loopback one may have 64 KiB and its headers.
 const LONGEST: usize = 66 * 1024;
 
 /// Bytes that may wait in the kernel until they are read.
 const WAITING: i32 = 8 << 20;
+
+/// How long the kernel is given to stamp a datagram, and how often: 50 ms in all.
+const STAMPING: Duration = Duration::from_micros(250);
+const STAMPLESS: usize = 200;
 
 const ETH_P_ALL: u16 = 3;
 /// `PACKET_OUTGOING` of `sll_pkttype`.
@@ -47,6 +52,7 @@ impl Capture {
         address[..2].copy_from_slice(&u16::try_from(libc::AF_PACKET).unwrap_or_default().to_ne_bytes());
         address[2..4].copy_from_slice(&ETH_P_ALL.to_be_bytes());
         sys::bind(&socket, &address)?;
+        await_stamps();
         Ok(Self { socket, buffer: vec![0; LONGEST] })
     }
 
@@ -96,6 +102,30 @@ impl AsFd for Capture {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.socket.as_fd()
     }
+}
+
+/// Waits until the kernel stamps packets as they come: it begins to, a little after somebody first asks for it, and until
+/// then they get the time at which they are read. A datagram to oneself shows it.
+fn await_stamps() {
+    let attempt = || -> io::Result<()> {
+        let socket = std::net::UdpSocket::bind("127.0.0.1:0")?;
+        socket.connect(socket.local_addr()?)?;
+        socket.set_nonblocking(true)?;
+        sys::set_number(&socket, libc::SOL_SOCKET, libc::SO_TIMESTAMPNS, 1)?;
+        for _ in 0..STAMPLESS {
+            socket.send(&[0])?;
+            let sent = now();
+            std::thread::sleep(STAMPING);
+            let (mut control, mut from) = ([0; 16], sys::Address::default());
+            let got = sys::receive(&socket, &mut [0], &mut control, &mut from, libc::MSG_DONTWAIT)?;
+            if stamp(&control, got.control).is_some_and(|at| at <= sent) {
+                break;
+            }
+        }
+        Ok(())
+    };
+    // Without loopback there is nothing to be seen, and times are a little late.
+    let _seen = attempt();
 }
 
 /// A frame by its `sockaddr_ll`.

@@ -1,14 +1,25 @@
-//! Segments as they must have been where none could be captured: from this program's own calls. Their numbers are counted
-//! from 0, and nothing is known of windows, options, or how data was cut.
+//! Segments as they must have been where none could be captured: from this program's own calls, and from what the kernel
+//! said of its end. Their numbers are counted from 0, and nothing is known of windows, options, or how data was cut.
 
 use std::net::SocketAddr;
 
 use super::flow::{End, Seen};
 use super::segment::{Flags, Options, Segment};
-use super::story::{Call, Heard};
+use super::story::{Call, Heard, Polled};
+use crate::sockets::State;
 
 /// The segments behind calls at one end.
-pub fn segments(own: End, client: SocketAddr, server: SocketAddr, calls: &[Heard]) -> Vec<Seen> {
+pub fn segments(
+    own: End,
+    client: SocketAddr,
+    server: SocketAddr,
+    calls: &[Heard],
+    polled: &[Polled],
+) -> Vec<Seen> {
+    let when = |state: State| {
+        let found = polled.iter().find(|polled| polled.end == own && polled.state == state);
+        found.map(|polled| polled.at)
+    };
     let mut guess = Guess { addresses: [client, server], next: [0; 2], seen: Vec::new() };
     let (ours, theirs) = (own, own.other());
     let (mut fin, mut their_fin) = (false, false);
@@ -17,6 +28,8 @@ pub fn segments(own: End, client: SocketAddr, server: SocketAddr, calls: &[Heard
         match &heard.call {
             Call::Connect(_) => guess.put(at, End::Client, Flags::SYN, 0),
             Call::Connected => {
+                // The kernel knew before this program was told.
+                let at = when(State::Established).map_or(at, |seen| seen.min(at));
                 guess.put(at, End::Server, Flags::SYN.and(Flags::ACK), 0);
                 guess.put(at, End::Client, Flags::ACK, 0);
             }
@@ -45,6 +58,11 @@ pub fn segments(own: End, client: SocketAddr, server: SocketAddr, calls: &[Heard
             }
             _ => {}
         }
+    }
+    // In TIME-WAIT an end has the other's FIN, whether its program has read so far or not.
+    if let Some(at) = when(State::TimeWait).filter(|_| fin && !their_fin) {
+        guess.put(at, theirs, Flags::FIN.and(Flags::ACK), 0);
+        guess.put(at, ours, Flags::ACK, 0);
     }
     guess.seen
 }
@@ -84,7 +102,7 @@ mod tests {
     fn told(calls: &[Call]) -> Flow {
         let (client, server) = ("127.0.0.1:1".parse().unwrap(), "127.0.0.1:2".parse().unwrap());
         let calls: Vec<Heard> = (0..).zip(calls).map(|(at, call)| Heard { at, call: call.clone() }).collect();
-        Flow::of(client, server, &segments(End::Client, client, server, &calls))
+        Flow::of(client, server, &segments(End::Client, client, server, &calls, &[]))
     }
 
     #[test]
@@ -106,6 +124,12 @@ mod tests {
         assert!(flow.steps.iter().all(|step| step.marks.is_empty()));
         let refused = told(&[Call::Connect(to), Call::Failed("refused".to_owned())]);
         assert_eq!(refused.states, [Some(State::Closed); 2]);
+        let (client, server) = ("127.0.0.1:1".parse().unwrap(), to);
+        let calls = [Call::Connect(to), Call::Connected, Call::Shutdown];
+        let calls: Vec<Heard> = (0..).zip(calls).map(|(at, call)| Heard { at, call }).collect();
+        let waits = Polled { at: 9, end: End::Client, state: State::TimeWait, left: None, figures: None };
+        let seen = segments(End::Client, client, server, &calls, &[waits]);
+        assert_eq!(Flow::of(client, server, &seen).states, [Some(State::TimeWait), Some(State::Closed)]);
         let silent = told(&[Call::Connect(to), Call::Failed("timeout".to_owned())]);
         assert_eq!(silent.states, [Some(State::SynSent), None]);
     }

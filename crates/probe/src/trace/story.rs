@@ -1,13 +1,13 @@
 //! A connection told in order: its segments, the states they led to, the socket calls behind them, and what the kernel
 //! was asked meanwhile. Everything says how it is known.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use sockeye_core::How;
 
 use super::flow::{Change, End, Flow, Mark, Step};
-use super::segment::{Flags, Icmp};
+use super::segment::{Datagram, Flags, Icmp};
 use crate::sockets::{State, TcpInfo};
 
 /// A socket call, or how one ended.
@@ -137,6 +137,8 @@ pub enum Kind {
     Is(End, State, Option<Duration>),
     /// A write got so far: the end, the stage, and the last byte of all written.
     Stamped(End, Stage, u32),
+    /// A UDP datagram from this end.
+    Datagram(End, Datagram),
     /// A router or the other end says what it thinks of a packet.
     Icmp(Icmp),
 }
@@ -152,6 +154,8 @@ pub struct Sources {
     pub stamps: Vec<Stamp>,
     /// ICMP about the connection, and when.
     pub icmp: Vec<(u64, Icmp)>,
+    /// Datagrams, where it is no connection, and when.
+    pub datagrams: Vec<(u64, Datagram)>,
     /// How many connections may wait at the server to be accepted, and how that is known.
     pub backlog: Option<(u32, How)>,
 }
@@ -182,6 +186,11 @@ impl Story {
         for stamp in &sources.stamps {
             let kind = Kind::Stamped(own, stamp.stage, stamp.byte);
             lines.put(stamp.at, After::Segments, Event { at: stamp.at, how: How::Traced, kind });
+        }
+        for (at, datagram) in &sources.datagrams {
+            let from = if datagram.from == lines.flow.addresses[0] { End::Client } else { End::Server };
+            let kind = Kind::Datagram(from, datagram.clone());
+            lines.put(*at, After::Calls, Event { at: *at, how, kind });
         }
         for (at, icmp) in &sources.icmp {
             let kind = Kind::Icmp(icmp.clone());
@@ -387,9 +396,4 @@ fn is_time_alone(before: Option<State>, now: State) -> bool {
 /// Whether a segment brings what was not there before.
 fn is_new(step: &Step) -> bool {
     !step.marks.iter().any(|mark| matches!(mark, Mark::Retransmission | Mark::KeepAlive))
-}
-
-/// Who is at an address, as far as this machine knows: whether it is one of its own.
-pub fn is_loopback(address: IpAddr) -> bool {
-    address.to_canonical().is_loopback()
 }

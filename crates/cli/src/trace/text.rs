@@ -1,0 +1,279 @@
+//! The ladder on a terminal: time and how it is known, this end, what went between, the other end.
+
+use std::time::Duration;
+
+use sockeye::trace::{Blind, End, Outcome, Story, TcpInfo};
+
+use super::rows::{self, Arrow, Depth, Row, Tone, What, letter};
+use crate::fault::safe;
+use crate::ui::columns::{columns, padded};
+use crate::ui::paint::{Colour, Paint};
+use crate::words::Words;
+
+/// Columns of the time.
+const TIME: usize = 8;
+
+/// Columns of each end: as many as the longest state has.
+const SIDE: usize = 12;
+
+/// The narrowest and the widest page.
+const WIDTHS: (usize, usize) = (80, 120);
+
+/// How a ladder is drawn.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Look {
+    /// Columns there are.
+    pub(super) width: usize,
+    pub(super) paint: Paint,
+    pub(super) ink: Ink,
+    pub(super) depth: Depth,
+}
+
+/// Of which characters lines are made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Ink {
+    Lines,
+    Ascii,
+}
+
+impl Ink {
+    /// A rail, a line, and the two heads of an arrow.
+    const fn parts(self) -> [&'static str; 4] {
+        match self {
+            Self::Lines => ["│", "─", "▶", "◀"],
+            Self::Ascii => ["|", "-", ">", "<"],
+        }
+    }
+}
+
+/// The whole outcome.
+pub(super) fn page(words: &Words, outcome: &Outcome, look: Look) -> String {
+    let mut text = String::new();
+    let endpoint = safe(&outcome.endpoint);
+    if let Some(blind) = &outcome.blind {
+        for line in blindness(words, blind) {
+            push(&mut text, &look.paint.on(Colour::Yellow, &line));
+        }
+    }
+    for story in &outcome.stories {
+        text.push_str(&ladder(words, story, look, &endpoint));
+    }
+    let lost = outcome.lost.dropped + outcome.lost.left_out;
+    if lost > 0 {
+        let line = words.say("trace-lost", &[("count", &lost.to_string())]);
+        push(&mut text, &look.paint.on(Colour::Yellow, &line));
+    }
+    text
+}
+
+/// What was not seen, and what would show it.
+pub(super) fn blindness(words: &Words, blind: &Blind) -> Vec<String> {
+    let why = match blind {
+        Blind::Rights => words.plain("trace-blind-rights"),
+        Blind::System => words.plain("trace-blind-system"),
+        Blind::Other(error) => words.say("trace-blind-other", &[("error", &safe(error))]),
+    };
+    let mut lines = vec![why, words.plain("trace-blind-seen")];
+    if *blind == Blind::Rights {
+        lines.push(words.say("hint", &[("hint", &words.plain("trace-blind-hint"))]));
+    }
+    lines
+}
+
+/// One connection.
+pub(super) fn ladder(words: &Words, story: &Story, look: Look, title: &str) -> String {
+    let rows = rows::rows(words, story, look.depth);
+    let width = look.width.clamp(WIDTHS.0, WIDTHS.1) - 1;
+    let middle = width - TIME - 3 - 2 * (SIDE + 2);
+    let page = Page { look, middle };
+    let mut text = String::new();
+    let names = story.flow.addresses.map(|address| address.to_string());
+    push(&mut text, &format!("{title}  {}", look.paint.on(Colour::Dim, &rows::legend(words, &rows))));
+    let room = width - TIME - 3;
+    let gap = room.saturating_sub(columns(&names[0]) + columns(&names[1])).max(2);
+    push(&mut text, &format!("{:>TIME$}   {}{}{}", "ms", names[0], " ".repeat(gap), names[1]));
+    let mut last = None;
+    for row in &rows {
+        let time = if last == Some(row.at) { String::new() } else { time(row.at) };
+        last = Some(row.at);
+        for line in page.row(row, &time) {
+            push(&mut text, &line);
+        }
+    }
+    for line in summary(words, story) {
+        push(&mut text, &line);
+    }
+    text
+}
+
+/// Lines below a ladder.
+pub(super) fn summary(words: &Words, story: &Story) -> Vec<String> {
+    let mut lines = Vec::new();
+    for end in End::BOTH {
+        if let Some((state, how)) = story.last(end) {
+            let name = story.flow.addresses[end as usize].to_string();
+            let how = words.plain(how_key(how));
+            let key = if end == story.own { "trace-last-own" } else { "trace-last-other" };
+            lines.push(words.say(key, &[("address", &name), ("state", state.name()), ("how", &how)]));
+        }
+    }
+    if story.how == sockeye::core::How::Captured
+        && let [Some(client), Some(server)] = story.flow.bases
+    {
+        let (client, server) = (client.to_string(), server.to_string());
+        lines.push(words.say("trace-numbers", &[("client", &client), ("server", &server)]));
+    }
+    lines.extend(story.figures.as_ref().map(|info| figures(words, info)));
+    lines
+}
+
+const fn how_key(how: sockeye::core::How) -> &'static str {
+    use sockeye::core::How;
+    match how {
+        How::Captured => "trace-how-captured",
+        How::Traced => "trace-how-traced",
+        How::Polled => "trace-how-polled",
+        _ => "trace-how-inferred",
+    }
+}
+
+/// What the kernel counted.
+fn figures(words: &Words, info: &TcpInfo) -> String {
+    let rtt = format!("{:.3}", info.rtt.as_secs_f64() * 1e3);
+    let number = |value: u32| value.to_string();
+    let (mss, cwnd, again) = (number(info.send_mss), number(info.cwnd), number(info.total_retransmits));
+    words.say("trace-figures", &[("rtt", &rtt), ("mss", &mss), ("cwnd", &cwnd), ("count", &again)])
+}
+
+fn push(text: &mut String, line: &str) {
+    text.push_str(line.trim_end());
+    text.push('\n');
+}
+
+/// Milliseconds with microseconds.
+pub(super) fn time(nanoseconds: u64) -> String {
+    let (whole, rest) = (nanoseconds / 1_000_000, nanoseconds / 1_000 % 1_000);
+    match whole {
+        0..10_000 => format!("{whole}.{rest:03}"),
+        10_000..1_000_000 => format!("{whole}.{}", rest / 100),
+        _ => whole.to_string(),
+    }
+}
+
+/// Seconds, with a tenth where there are few.
+pub(super) fn seconds(time: Duration) -> String {
+    if time < Duration::from_secs(10) {
+        format!("{:.1} s", time.as_secs_f64())
+    } else {
+        format!("{:.0} s", time.as_secs_f64())
+    }
+}
+
+struct Page {
+    look: Look,
+    /// Columns between the rails.
+    middle: usize,
+}
+
+impl Page {
+    fn row(&self, row: &Row, time: &str) -> Vec<String> {
+        let head = self.paint(Colour::Dim, &format!("{time:>TIME$} {} ", letter(row.how)));
+        let blank = " ".repeat(TIME + 3);
+        match &row.what {
+            What::Arrow(arrow) => self.arrow(arrow, &head, &blank),
+            What::Call(End::Client, call) => vec![self.line(&head, call, "", "", Colour::Cyan)],
+            What::Call(End::Server, call) => vec![self.line(&head, "", "", call, Colour::Cyan)],
+            What::States(states, note) => self.states(states, note.as_deref(), &head, &blank),
+            What::Note(note) => vec![self.line(&head, "", &format!("· {note}"), "", Colour::Dim)],
+        }
+    }
+
+    /// Both ends side by side, one below the other where an end passed several.
+    fn states(
+        &self,
+        states: &[Vec<sockeye::trace::TcpState>; 2],
+        note: Option<&str>,
+        head: &str,
+        blank: &str,
+    ) -> Vec<String> {
+        let count = states[0].len().max(states[1].len());
+        let name = |end: usize, at: usize| states[end].get(at).map_or("", |state| state.name());
+        let line = |at: usize| {
+            let head = if at == 0 { head } else { blank };
+            let note = note.filter(|_| at == 0).map(|note| format!("· {note}")).unwrap_or_default();
+            self.line(head, name(0, at), &note, name(1, at), Colour::Green)
+        };
+        (0..count).map(line).collect()
+    }
+
+    fn line(&self, head: &str, left: &str, middle: &str, right: &str, colour: Colour) -> String {
+        let [rail, ..] = self.look.ink.parts();
+        // What is longer than its column takes of the space between.
+        let over = columns(left).saturating_sub(SIDE);
+        let left = self.paint(colour, &padded(left, SIDE));
+        let middle = if over > 0 {
+            " ".repeat((self.middle + 1).saturating_sub(over))
+        } else {
+            format!("{rail}{}", padded(&cut(middle, self.middle), self.middle))
+        };
+        let right = self.paint(colour, right);
+        format!("{head}{left} {middle}{rail} {right}")
+    }
+
+    fn arrow(&self, arrow: &Arrow, head: &str, blank: &str) -> Vec<String> {
+        let [rail, line, right, left] = self.look.ink.parts();
+        let room = self.middle.saturating_sub(5);
+        let mut detail = arrow.detail.clone();
+        let label = match &arrow.window {
+            Some(window) if columns(&arrow.label) + 1 + columns(window) <= room => {
+                format!("{} {window}", arrow.label)
+            }
+            Some(window) => {
+                detail.insert(0, window.clone());
+                cut(&arrow.label, room)
+            }
+            None => cut(&arrow.label, room),
+        };
+        let rest = self.middle.saturating_sub(columns(&label) + 5);
+        let shaft = match arrow.from {
+            End::Client => format!("{line}{line} {label} {}{right}", line.repeat(rest)),
+            End::Server => format!("{left}{} {label} {line}{line}", line.repeat(rest)),
+        };
+        let colour = match arrow.tone {
+            Tone::Plain => None,
+            Tone::Data => Some(Colour::Cyan),
+            Tone::Turn => Some(Colour::Green),
+            Tone::Odd => Some(Colour::Yellow),
+            Tone::Cut => Some(Colour::Red),
+        };
+        let shaft = colour.map_or_else(|| shaft.clone(), |colour| self.paint(colour, &shaft));
+        let side = " ".repeat(SIDE);
+        let mut lines = vec![format!("{head}{side} {rail}{shaft}{rail}")];
+        for detail in &detail {
+            let text = padded(&cut(detail, self.middle.saturating_sub(4)), self.middle.saturating_sub(3));
+            lines.push(format!("{blank}{side} {rail}   {}{rail}", self.paint(Colour::Dim, &text)));
+        }
+        lines
+    }
+
+    fn paint(&self, colour: Colour, text: &str) -> String {
+        if text.trim().is_empty() { text.to_owned() } else { self.look.paint.on(colour, text) }
+    }
+}
+
+/// As much of a text as fits in so many columns.
+fn cut(text: &str, width: usize) -> String {
+    if columns(text) <= width {
+        return text.to_owned();
+    }
+    let mut kept = String::new();
+    for character in text.chars() {
+        kept.push(character);
+        if columns(&kept) >= width {
+            kept.pop();
+            break;
+        }
+    }
+    kept.push('…');
+    kept
+}

@@ -1,0 +1,43 @@
+//! Packets that were captured by somebody else, as they were: their file is whole in memory.
+
+use super::{PROGRAM, block};
+
+/// What stands before the packets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Link {
+    /// Nothing: IPv4 or IPv6 (LINKTYPE_RAW).
+    Raw,
+    /// What Linux says of any interface (LINKTYPE_LINUX_SLL2).
+    LinuxSll2,
+}
+
+impl Link {
+    const fn number(self) -> u16 {
+        match self {
+            Self::Raw => block::RAW,
+            Self::LinuxSll2 => 276,
+        }
+    }
+}
+
+/// One packet.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Captured {
+    /// When, in nanoseconds since 1970-01-01T00:00:00Z.
+    pub time: u64,
+    /// Bytes it had on the wire.
+    pub length: usize,
+    /// Those that were kept.
+    pub bytes: Vec<u8>,
+}
+
+/// A pcapng file of packets from one interface.
+pub fn file(link: Link, name: &str, comment: &str, packets: impl Iterator<Item = Captured>) -> Vec<u8> {
+    let mut out = Vec::new();
+    block::header(PROGRAM, comment, &mut out);
+    block::interface(link.number(), name, &mut out);
+    for packet in packets {
+        block::captured(packet.time, packet.length, &packet.bytes, &mut out);
+    }
+    out
+}
