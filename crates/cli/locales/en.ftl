@@ -1352,3 +1352,6 @@ trace-mark-keep-alive = keep-alive
 trace-previous = previous
 trace-next = next
 trace-unknown = unknown
+trace-saved-syn = the client's SYN: { $facts }
+flag-serve-trace = tell of each session, as it ends, as `trace` does: what was on the wire, and both ends' states
+trace-untold = sessions that were not told, since too many ended at once: { $count }

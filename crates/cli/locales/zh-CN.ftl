@@ -1391,3 +1391,6 @@ trace-mark-keep-alive = 保活探测
 trace-previous = 上一步
 trace-next = 下一步
 trace-unknown = 未知
+trace-saved-syn = 客户端的 SYN：{ $facts }
+flag-serve-trace = 每个会话结束时像 `trace` 那样讲述它：线路上的数据包与两端的状态
+trace-untold = 未讲述的会话数（同时结束的太多）：{ $count }

@@ -338,7 +338,13 @@ impl Run {
         };
         let editor = || self.editor().unwrap_or(Source::Stdin);
         let about = || serve::about(&request);
-        self.recording.around(deepest, &self.views, about, |views| serve::run(&request, editor, views))
+        self.recording.around(deepest, &self.views, about, |views| {
+            if !read::has(deepest, "trace") {
+                return serve::run(&request, editor, views);
+            }
+            let page = trace::Page::of(&self.desk(deepest)?, deepest, self.stderr_columns());
+            sockeye::trace::server::around(views, page.teller(), |views| serve::run(&request, editor, views))
+        })
     }
 
     fn connect(&self, matches: &ArgMatches) -> Result<End, Fault> {
@@ -445,6 +451,11 @@ impl Run {
             matches,
         )?;
         Ok(End::Done)
+    }
+
+    /// How wide the terminal on stderr is.
+    fn stderr_columns(&self) -> Option<u16> {
+        self.place.stderr.then(test::columns).flatten()
     }
 
     fn trace(&self, matches: &ArgMatches) -> Result<End, Fault> {

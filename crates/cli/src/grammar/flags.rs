@@ -162,7 +162,8 @@ pub(crate) const REMOVE: &[Flag] = &[
 ];
 
 /// Flags of `serve` alone.
-pub(crate) const SERVE_FILE: &[Flag] = &[switch("allow-exec", "flag-allow-exec")];
+pub(crate) const SERVE_FILE: &[Flag] =
+    &[switch("allow-exec", "flag-allow-exec"), switch("trace", "flag-serve-trace")];
 
 /// Flags of `connect`.
 pub(crate) const CONNECT: &[Flag] = &[

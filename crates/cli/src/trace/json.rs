@@ -10,8 +10,8 @@ use sockeye::wire::notation::to_hex;
 /// Every line of an outcome.
 pub(super) fn lines(outcome: &Outcome) -> String {
     let mut text = String::new();
-    for (number, story) in outcome.stories.iter().enumerate() {
-        text.push_str(&self::story(story, number + 1, outcome.blind.as_ref()));
+    for (number, story) in (1..).zip(&outcome.stories) {
+        text.push_str(&self::story(story, number, outcome.blind.as_ref()));
     }
     let end = json!({
         "dropped": outcome.lost.dropped,
@@ -23,7 +23,7 @@ pub(super) fn lines(outcome: &Outcome) -> String {
 }
 
 /// The lines of one connection.
-pub(super) fn story(story: &Story, number: usize, blind: Option<&Blind>) -> String {
+pub(super) fn story(story: &Story, number: u64, blind: Option<&Blind>) -> String {
     let start = story.start();
     let [client, server] = story.flow.addresses.map(|address| address.to_string());
     let blind = blind.map(|blind| match blind {
@@ -103,6 +103,10 @@ fn fields(story: &Story, event: &Event) -> (&'static str, Value) {
             ("write", json!({ "end": end.word(), "stage": stage.word(), "byte": byte }))
         }
         EventKind::Datagram(from, datagram) => ("datagram", self::datagram(*from, datagram)),
+        EventKind::SavedSyn(syn) => {
+            let (window, ttl) = (syn.window, syn.hops);
+            ("saved-syn", json!({ "window_raw": window, "ttl": ttl, "options": options(syn) }))
+        }
         EventKind::Icmp(icmp) => {
             let (from, about) = (icmp.from.to_string(), icmp.about_to.to_string());
             ("icmp", json!({ "from": from, "type": icmp.kind, "code": icmp.code, "about": about }))

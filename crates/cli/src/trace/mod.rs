@@ -8,12 +8,15 @@ mod text;
 
 use clap::ArgMatches;
 use sockeye::core::{Code, Fault};
+use sockeye::trace::server::{Teller, Told};
 use sockeye::trace::{Request, Until};
 use sockeye::{End, ask};
 
 use crate::grammar::read;
 use crate::test::{Desk, Screen};
+use crate::ui::output::Output;
 use crate::ui::paint::Paint;
+use crate::words::Words;
 use rows::Depth;
 use text::{Ink, Look};
 
@@ -79,6 +82,53 @@ fn look(desk: &Desk<'_>, matches: &ArgMatches, stdout: Stdout) -> Look {
         paint: stdout.paint,
         ink: if desk.screen == Screen::Dumb { Ink::Ascii } else { Ink::Lines },
         depth: if matches.get_count("verbose") > 0 { Depth::Absolute } else { Depth::Usual },
+    }
+}
+
+/// Where `serve --trace` tells of its sessions, and how.
+pub(crate) struct Page {
+    words: Words,
+    to: Output,
+    look: Look,
+    is_json: bool,
+}
+
+impl Page {
+    /// Ladders go to stderr, as all that is no payload; with `--json` their lines go to stdout beside the events.
+    pub(crate) fn of(desk: &Desk<'_>, matches: &ArgMatches, columns: Option<u16>) -> Self {
+        let is_json = read::has(matches, "json");
+        let to = if is_json { desk.stdout.clone() } else { desk.stderr.clone() };
+        let look = look(desk, matches, Stdout { columns, paint: desk.paint });
+        Self { words: desk.words.again(), to, look, is_json }
+    }
+
+    /// Tells of sessions as they end.
+    pub(crate) fn teller(self) -> Teller {
+        Box::new(move |told| {
+            let text = if self.is_json { self.lines(told) } else { self.ladder(told) };
+            self.to.push(text.as_bytes());
+        })
+    }
+
+    fn lines(&self, told: &Told) -> String {
+        json::story(&told.story, told.session.0, told.blind.as_ref())
+    }
+
+    fn ladder(&self, told: &Told) -> String {
+        let mut text = String::new();
+        for line in told.blind.iter().flat_map(|blind| text::blindness(&self.words, blind)) {
+            text.push_str(&line);
+            text.push('\n');
+        }
+        text.push_str(&text::ladder(&self.words, &told.story, self.look, &format!("#{}", told.session)));
+        let missed = told.lost.dropped + told.lost.left_out;
+        for (key, count) in [("trace-lost", missed), ("trace-untold", told.untold)] {
+            if count > 0 {
+                text.push_str(&self.words.say(key, &[("count", &count.to_string())]));
+                text.push('\n');
+            }
+        }
+        text
     }
 }
 

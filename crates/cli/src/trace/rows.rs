@@ -2,14 +2,16 @@
 
 use sockeye::core::How;
 use sockeye::trace::{
-    Call, Change, Datagram, End, EventKind, Flags, Icmp, Mark, Stage, Step, Story, TcpState,
+    Call, Change, Datagram, End, EventKind, Flags, Icmp, Mark, Segment, Stage, Step, Story, TcpOptions,
+    TcpState,
 };
 use sockeye::wire::escape::{Shape, escape_bytes};
 
 use crate::words::Words;
 
-/// Payload bytes that are shown.
+/// Payload bytes that are shown of text, and of anything else.
 const SHOWN: usize = 40;
+const HEX: usize = 12;
 
 /// One row.
 #[derive(Clone, Debug)]
@@ -108,6 +110,7 @@ pub(super) fn rows(words: &Words, story: &Story, depth: Depth) -> Vec<Row> {
             }
             EventKind::Stamped(_, stage, byte) => What::Note(stamp(words, *stage, *byte)),
             EventKind::Datagram(from, datagram) => What::Arrow(self::datagram(words, *from, datagram)),
+            EventKind::SavedSyn(syn) => What::Note(saved(words, syn)),
             EventKind::Icmp(icmp) => What::Note(self::icmp(words, icmp)),
         };
         step_of_last = joins;
@@ -194,15 +197,27 @@ fn tone(step: &Step) -> Tone {
     }
 }
 
-/// The options, but for time stamps that every segment has.
-fn options(step: &Step) -> String {
-    let options = &step.segment.options;
+/// What a client offered.
+fn saved(words: &Words, syn: &Segment) -> String {
+    let facts = format!("win {} ttl {} {}", syn.window, syn.hops, offers(&syn.options).join(" "));
+    words.say("trace-saved-syn", &[("facts", &facts)])
+}
+
+/// The options of a SYN.
+fn offers(options: &TcpOptions) -> Vec<String> {
     let mut facts = Vec::new();
     facts.extend(options.mss.map(|mss| format!("mss {mss}")));
     facts.extend(options.scale.map(|scale| format!("ws {scale}")));
     if options.sack_permitted {
         facts.push("sackOK".to_owned());
     }
+    facts
+}
+
+/// The options, but for time stamps that every segment has.
+fn options(step: &Step) -> String {
+    let options = &step.segment.options;
+    let mut facts = offers(options);
     let base = step.segment.ack.wrapping_sub(step.ack.unwrap_or_default());
     let relative = |number: u32| number.wrapping_sub(base);
     facts.extend(options.sack.iter().map(|(from, to)| format!("sack {}-{}", relative(*from), relative(*to))));
@@ -212,16 +227,32 @@ fn options(step: &Step) -> String {
     facts.join(" ")
 }
 
-/// The first bytes of a payload.
+/// The first bytes of a payload: as text where they are some, else as hex.
 fn quoted(head: &[u8], length: u32) -> String {
-    let mut text = String::from("\"");
+    let is_whole = |shown: &[u8]| u32::try_from(shown.len()).is_ok_and(|shown| shown >= length);
     let shown = head.get(..SHOWN).unwrap_or(head);
-    escape_bytes(shown, Shape::Line, &mut text);
-    text.push('"');
-    if u32::try_from(shown.len()).unwrap_or(u32::MAX) < length {
+    // A character may have been cut in two.
+    let is_text = str::from_utf8(shown).is_ok_and(is_readable)
+        || str::from_utf8(shown).is_err_and(|error| error.error_len().is_none() && error.valid_up_to() > 0);
+    let (mut text, shown) = if is_text {
+        let mut text = String::from("\"");
+        escape_bytes(shown, Shape::Line, &mut text);
+        text.push('"');
+        (text, shown)
+    } else {
+        let shown = head.get(..HEX).unwrap_or(head);
+        let bytes: Vec<String> = shown.iter().map(|byte| format!("{byte:02x}")).collect();
+        (bytes.join(" "), shown)
+    };
+    if !is_whole(shown) {
         text.push('…');
     }
     text
+}
+
+/// Whether nothing but the ends of lines and tabs acts on a terminal.
+fn is_readable(text: &str) -> bool {
+    text.chars().all(|character| !character.is_control() || matches!(character, '\n' | '\r' | '\t'))
 }
 
 fn datagram(words: &Words, from: End, datagram: &Datagram) -> Arrow {

@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use sockeye::trace::{Blind, End, Outcome, Story, TcpInfo};
+use sockeye::core::How;
+use sockeye::trace::{Blind, End, Flags, Outcome, Story, TcpInfo, TcpState};
 
 use super::rows::{self, Arrow, Depth, Row, Tone, What, letter};
 use crate::fault::safe;
@@ -117,7 +118,10 @@ pub(super) fn summary(words: &Words, story: &Story) -> Vec<String> {
             lines.push(words.say(key, &[("address", &name), ("state", state.name()), ("how", &how)]));
         }
     }
-    if story.how == sockeye::core::How::Captured
+    let has_syn =
+        |end: End| story.flow.steps.iter().any(|step| step.from == end && step.segment.flags.has(Flags::SYN));
+    if story.how == How::Captured
+        && End::BOTH.into_iter().all(has_syn)
         && let [Some(client), Some(server)] = story.flow.bases
     {
         let (client, server) = (client.to_string(), server.to_string());
@@ -127,8 +131,7 @@ pub(super) fn summary(words: &Words, story: &Story) -> Vec<String> {
     lines
 }
 
-const fn how_key(how: sockeye::core::How) -> &'static str {
-    use sockeye::core::How;
+const fn how_key(how: How) -> &'static str {
     match how {
         How::Captured => "trace-how-captured",
         How::Traced => "trace-how-traced",
@@ -184,14 +187,20 @@ impl Page {
             What::Call(End::Client, call) => vec![self.line(&head, call, "", "", Colour::Cyan)],
             What::Call(End::Server, call) => vec![self.line(&head, "", "", call, Colour::Cyan)],
             What::States(states, note) => self.states(states, note.as_deref(), &head, &blank),
-            What::Note(note) => vec![self.line(&head, "", &format!("· {note}"), "", Colour::Dim)],
+            What::Note(note) => (0..)
+                .zip(wrapped(note, self.middle.saturating_sub(2)))
+                .map(|(line, text)| {
+                    let (head, mark) = if line == 0 { (&*head, "·") } else { (&*blank, " ") };
+                    self.line(head, "", &format!("{mark} {text}"), "", Colour::Dim)
+                })
+                .collect(),
         }
     }
 
     /// Both ends side by side, one below the other where an end passed several.
     fn states(
         &self,
-        states: &[Vec<sockeye::trace::TcpState>; 2],
+        states: &[Vec<TcpState>; 2],
         note: Option<&str>,
         head: &str,
         blank: &str,
@@ -249,8 +258,8 @@ impl Page {
         let shaft = colour.map_or_else(|| shaft.clone(), |colour| self.paint(colour, &shaft));
         let side = " ".repeat(SIDE);
         let mut lines = vec![format!("{head}{side} {rail}{shaft}{rail}")];
-        for detail in &detail {
-            let text = padded(&cut(detail, self.middle.saturating_sub(4)), self.middle.saturating_sub(3));
+        for detail in detail.iter().flat_map(|detail| wrapped(detail, self.middle.saturating_sub(4))) {
+            let text = padded(&detail, self.middle.saturating_sub(3));
             lines.push(format!("{blank}{side} {rail}   {}{rail}", self.paint(Colour::Dim, &text)));
         }
         lines
@@ -259,6 +268,28 @@ impl Page {
     fn paint(&self, colour: Colour, text: &str) -> String {
         if text.trim().is_empty() { text.to_owned() } else { self.look.paint.on(colour, text) }
     }
+}
+
+/// A text in lines of so many columns, broken between words where there are any.
+fn wrapped(text: &str, width: usize) -> Vec<String> {
+    let mut lines = vec![String::new()];
+    for word in text.split_inclusive(' ') {
+        let last = lines.last().map_or(0, |line| columns(line));
+        if last > 0 && last + columns(word.trim_end()) > width {
+            lines.push(String::new());
+        }
+        for character in word.chars() {
+            let is_full =
+                lines.last().is_some_and(|line| columns(line) + columns(&character.to_string()) > width);
+            if is_full && character != ' ' {
+                lines.push(String::new());
+            }
+            if let Some(line) = lines.last_mut() {
+                line.push(character);
+            }
+        }
+    }
+    lines.iter().map(|line| line.trim_end().to_owned()).collect()
 }
 
 /// As much of a text as fits in so many columns.

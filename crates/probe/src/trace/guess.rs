@@ -23,7 +23,7 @@ pub fn segments(
     let mut guess = Guess { addresses: [client, server], next: [0; 2], seen: Vec::new() };
     let (ours, theirs) = (own, own.other());
     let (mut fin, mut their_fin) = (false, false);
-    for heard in calls {
+    for (index, heard) in calls.iter().enumerate() {
         let at = heard.at;
         match &heard.call {
             Call::Connect(_) => guess.put(at, End::Client, Flags::SYN, 0),
@@ -54,7 +54,11 @@ pub fn segments(
             Call::ReceiveEnd if !their_fin => {
                 their_fin = true;
                 guess.put(at, theirs, Flags::FIN.and(Flags::ACK), 0);
-                guess.put(at, ours, Flags::ACK, 0);
+                // Our own FIN may be the acknowledgement: no more is concluded than must have been.
+                let is_answered = calls.iter().skip(index).any(|later| later.call == Call::Shutdown);
+                if !is_answered || fin {
+                    guess.put(at, ours, Flags::ACK, 0);
+                }
             }
             _ => {}
         }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use sockeye_core::How;
 
 use super::flow::{Change, End, Flow, Mark, Step};
-use super::segment::{Datagram, Flags, Icmp};
+use super::segment::{Datagram, Flags, Icmp, Segment};
 use crate::sockets::{State, TcpInfo};
 
 /// A socket call, or how one ended.
@@ -139,6 +139,8 @@ pub enum Kind {
     Stamped(End, Stage, u32),
     /// A UDP datagram from this end.
     Datagram(End, Datagram),
+    /// The SYN that the kernel kept for a server: what the client offered.
+    SavedSyn(Segment),
     /// A router or the other end says what it thinks of a packet.
     Icmp(Icmp),
 }
@@ -156,6 +158,8 @@ pub struct Sources {
     pub icmp: Vec<(u64, Icmp)>,
     /// Datagrams, where it is no connection, and when.
     pub datagrams: Vec<(u64, Datagram)>,
+    /// The SYN that the kernel kept, and when it was asked for.
+    pub saved_syn: Option<(u64, Segment)>,
     /// How many connections may wait at the server to be accepted, and how that is known.
     pub backlog: Option<(u32, How)>,
 }
@@ -180,7 +184,7 @@ impl Story {
     pub fn tell(own: End, how: How, flow: Flow, sources: &Sources) -> Self {
         let mut lines = Lines { own, flow: &flow, lines: Vec::new() };
         lines.segments(how);
-        lines.own_calls(&sources.calls);
+        lines.own_calls(&sources.calls, &sources.datagrams);
         lines.peer_calls(sources);
         lines.polled(&sources.polled, how);
         for stamp in &sources.stamps {
@@ -191,6 +195,10 @@ impl Story {
             let from = if datagram.from == lines.flow.addresses[0] { End::Client } else { End::Server };
             let kind = Kind::Datagram(from, datagram.clone());
             lines.put(*at, After::Calls, Event { at: *at, how, kind });
+        }
+        if let Some((at, syn)) = &sources.saved_syn {
+            let kind = Kind::SavedSyn(syn.clone());
+            lines.put(*at, After::Segments, Event { at: *at, how: How::Captured, kind });
         }
         for (at, icmp) in &sources.icmp {
             let kind = Kind::Icmp(icmp.clone());
@@ -268,13 +276,15 @@ impl Lines<'_> {
     }
 
     /// Ours are known, and when they began; what a call caused stands behind it also where clocks disagree.
-    fn own_calls(&mut self, calls: &[Heard]) {
+    fn own_calls(&mut self, calls: &[Heard], datagrams: &[(u64, Datagram)]) {
         let (mut sent, mut received) = (0_u64, 0_u64);
+        let ours = self.flow.addresses[self.own.index()];
+        let mut ours = datagrams.iter().filter(|(_, datagram)| datagram.from == ours).map(|(at, _)| *at);
         for heard in calls {
             let at = heard.at;
             let (moment, after) = match &heard.call {
                 Call::Send(bytes) => {
-                    let first = self.carrying(self.own, sent + 1);
+                    let first = ours.next().or_else(|| self.carrying(self.own, sent + 1));
                     sent += bytes;
                     (first.map_or(at, |step| step.min(at)), After::Nothing)
                 }
@@ -309,10 +319,11 @@ impl Lines<'_> {
         let peer = self.own.other();
         let Some(first) = self.flow.steps.first().map(|step| step.at) else { return };
         let begins = sources.calls.iter().map(|heard| heard.at).min().unwrap_or(first).min(first);
-        if peer == End::Server && self.flow.began[End::Server.index()] == Some(State::Listen) {
+        let is_known = peer == End::Server || sources.backlog.is_some();
+        if is_known && self.flow.began[End::Server.index()] == Some(State::Listen) {
             let (backlog, how) =
                 sources.backlog.map_or((None, How::Inferred), |(most, how)| (Some(most), how));
-            self.call(begins, After::Nothing, how, peer, Call::Listen(backlog));
+            self.call(begins, After::Nothing, how, End::Server, Call::Listen(backlog));
         }
         if peer == End::Client
             && let Some(syn) = self.first(peer, Flags::SYN).map(|step| step.at)

@@ -8,7 +8,7 @@ use sockeye_core::{Address, Direction, Event, Fault, Kind, Note, Observer, Sessi
 use sockeye_net::{Front, Onlooker};
 use sockeye_probe::trace::look::now;
 use sockeye_probe::trace::own::Own;
-use sockeye_probe::trace::{Call, End, Heard, Polled, Stamp};
+use sockeye_probe::trace::{Call, End, Heard, Polled, Segment, Stamp};
 use sockeye_record::Sink;
 
 use crate::secrets::Want;
@@ -29,12 +29,14 @@ pub(super) struct Attempt {
     pub(super) calls: Vec<Heard>,
     pub(super) polled: Vec<Polled>,
     pub(super) stamps: Vec<Stamp>,
+    /// What the kernel kept of the client's SYN, and when that was asked for.
+    pub(super) saved_syn: Option<(u64, Segment)>,
     /// Held until the session closes its socket.
     own: Option<Own>,
 }
 
 impl Attempt {
-    fn new(remote: SocketAddr) -> Self {
+    pub(super) fn new(remote: SocketAddr) -> Self {
         Self {
             remote,
             local: None,
@@ -42,11 +44,12 @@ impl Attempt {
             calls: Vec::new(),
             polled: Vec::new(),
             stamps: Vec::new(),
+            saved_syn: None,
             own: None,
         }
     }
 
-    fn call(&mut self, at: u64, call: Call) {
+    pub(super) fn call(&mut self, at: u64, call: Call) {
         if self.calls.len() < CALLS {
             self.calls.push(Heard { at, call });
         }
@@ -191,7 +194,7 @@ impl Told {
 }
 
 /// What happens on a connection that stands.
-fn talk(attempt: &mut Attempt, at: u64, kind: &Kind<'_>) {
+pub(super) fn talk(attempt: &mut Attempt, at: u64, kind: &Kind<'_>) {
     let bytes = |data: &[u8]| u64::try_from(data.len()).unwrap_or(u64::MAX);
     match kind {
         Kind::Wire { direction: Direction::Out, data, .. } => attempt.call(at, Call::Send(bytes(data))),

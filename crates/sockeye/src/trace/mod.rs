@@ -3,6 +3,7 @@
 
 mod ear;
 mod packets;
+pub mod server;
 
 use std::io::ErrorKind;
 use std::net::SocketAddr;
@@ -28,8 +29,8 @@ use ear::{Attempt, Ear, Hush, OWN};
 pub use sockeye_probe::sockets::{State as TcpState, TcpInfo};
 pub use sockeye_probe::trace::story::Kind as EventKind;
 pub use sockeye_probe::trace::{
-    Call, Change, Datagram, End, Event, Flags, Flow, Heard, Icmp, Mark, Packet, Polled, Seen, Segment,
-    Sources, Stage, Step, Story,
+    Call, Change, Datagram, End, Event, Flags, Flow, Heard, Icmp, Mark, Options as TcpOptions, Packet,
+    Polled, Seen, Segment, Sources, Stage, Step, Story,
 };
 
 /// How long the last packets of a connection may take after this program has closed it.
@@ -268,7 +269,7 @@ fn told(
         let remote = attempt.remote;
         let frames = tape.map(|tape| tape.take(|frame| capture::is_between(frame, local, remote)));
         let frames = frames.map(capture::at_one_place);
-        stories.push(story(attempt, local, frames.as_deref(), protocol));
+        stories.push(story(OWN, attempt, local, frames.as_deref(), protocol));
         all.extend(frames.into_iter().flatten());
     }
     all.sort_by_key(|frame| frame.at);
@@ -276,13 +277,20 @@ fn told(
     (stories, all)
 }
 
-/// One attempt. A failure that is seen on the wire is told when it came.
-fn story(attempt: Attempt, local: SocketAddr, frames: Option<&[Frame]>, protocol: Protocol) -> Story {
-    let remote = attempt.remote;
+/// One connection. A failure that is seen on the wire is told when it came.
+fn story(
+    own: End,
+    attempt: Attempt,
+    local: SocketAddr,
+    frames: Option<&[Frame]>,
+    protocol: Protocol,
+) -> Story {
+    let (client, server) = if own == End::Client { (local, attempt.remote) } else { (attempt.remote, local) };
     let mut sources = Sources {
         calls: attempt.calls,
         polled: attempt.polled,
         stamps: attempt.stamps,
+        saved_syn: attempt.saved_syn.filter(|_| frames.is_none()),
         ..Sources::default()
     };
     for frame in frames.unwrap_or_default() {
@@ -292,25 +300,25 @@ fn story(attempt: Attempt, local: SocketAddr, frames: Option<&[Frame]>, protocol
             _ => {}
         }
     }
-    if protocol == Protocol::Tcp && look::is_here(remote) {
-        let backlog = Look::open().ok().and_then(|mut look| look.backlog(remote));
+    if protocol == Protocol::Tcp && look::is_here(server) {
+        let backlog = Look::open().ok().and_then(|mut look| look.backlog(server));
         sources.backlog = backlog.map(|most| (most, How::Polled));
     }
     let (seen, how) = match frames {
         Some(frames) => (segments(frames), How::Captured),
         None if protocol == Protocol::Tcp => {
-            (guess::segments(OWN, local, remote, &sources.calls, &sources.polled), How::Inferred)
+            (guess::segments(own, client, server, &sources.calls, &sources.polled), How::Inferred)
         }
         None => (Vec::new(), How::Inferred),
     };
-    let flow = Flow::of(local, remote, &seen);
+    let flow = Flow::of(client, server, &seen);
     if let (Some(Heard { at, call: Call::Failed(_) }), Some(last)) =
         (sources.calls.last_mut(), flow.steps.last())
         && flow.is_reset()
     {
         *at = last.at;
     }
-    Story::tell(OWN, how, flow, &sources)
+    Story::tell(own, how, flow, &sources)
 }
 
 /// The TCP segments among frames.
