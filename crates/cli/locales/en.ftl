@@ -1337,7 +1337,6 @@ trace-numbers = relative numbers count from { $client } (left) and { $server } (
 trace-figures = kernel: rtt { $rtt } ms, mss { $mss }, cwnd { $cwnd }, retransmitted { $count }
 trace-ends-in = ends in { $time }
 trace-lost = packets that were missed, so that the ladder has gaps: { $count }
-trace-datagram = UDP { $size } bytes
 trace-scheduled = write: byte { $byte } handed to the interface
 trace-sent = write: byte { $byte } left
 trace-acknowledged = write: byte { $byte } acknowledged

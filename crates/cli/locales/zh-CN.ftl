@@ -1376,7 +1376,6 @@ trace-numbers = 相对序号从 { $client }（左）与 { $server }（右）起�
 trace-figures = 内核：rtt { $rtt } 毫秒，mss { $mss }，cwnd { $cwnd }，重传 { $count }
 trace-ends-in = { $time } 后结束
 trace-lost = 漏掉的数据包数（梯形图因此有缺口）：{ $count }
-trace-datagram = UDP { $size } 字节
 trace-scheduled = 写入：第 { $byte } 字节已交给网卡队列
 trace-sent = 写入：第 { $byte } 字节已发出
 trace-acknowledged = 写入：第 { $byte } 字节已被确认

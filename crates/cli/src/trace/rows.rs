@@ -109,7 +109,7 @@ pub(super) fn rows(words: &Words, story: &Story, depth: Depth) -> Vec<Row> {
                 What::States(both, left.map(|left| words.say("trace-ends-in", &[("time", &left)])))
             }
             EventKind::Stamped(_, stage, byte) => What::Note(stamp(words, *stage, *byte)),
-            EventKind::Datagram(from, datagram) => What::Arrow(self::datagram(words, *from, datagram)),
+            EventKind::Datagram(from, datagram) => What::Arrow(self::datagram(*from, datagram)),
             EventKind::SavedSyn(syn) => What::Note(saved(words, syn)),
             EventKind::Icmp(icmp) => What::Note(self::icmp(words, icmp)),
         };
@@ -255,8 +255,8 @@ fn is_readable(text: &str) -> bool {
     text.chars().all(|character| !character.is_control() || matches!(character, '\n' | '\r' | '\t'))
 }
 
-fn datagram(words: &Words, from: End, datagram: &Datagram) -> Arrow {
-    let label = words.say("trace-datagram", &[("size", &datagram.length.to_string())]);
+fn datagram(from: End, datagram: &Datagram) -> Arrow {
+    let label = format!("UDP len {}", datagram.length);
     let mut detail = Vec::new();
     if !datagram.head.is_empty() {
         detail.push(quoted(&datagram.head, datagram.length));

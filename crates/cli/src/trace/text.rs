@@ -308,3 +308,138 @@ fn cut(text: &str, width: usize) -> String {
     kept.push('…');
     kept
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use snapbox::{assert_data_eq, file};
+    use sockeye::trace::{Call, Flow, Heard, Polled, Seen, Segment, Sources, Stage, Stamp, TcpOptions};
+
+    use crate::words::Language;
+
+    const CLIENT: &str = "192.0.2.1:40000";
+    const SERVER: &str = "198.51.100.2:7788";
+
+    /// A segment by its flags, relative numbers and payload.
+    fn seen(at: u64, from: End, flags: u16, seq: u32, ack: u32, payload: &str) -> Seen {
+        let (client, server) = (CLIENT.parse().unwrap(), SERVER.parse().unwrap());
+        let (isn, other) = if from == End::Client { (1000, 9000) } else { (9000, 1000) };
+        let syn = Flags(flags).has(Flags::SYN);
+        let options = TcpOptions {
+            mss: syn.then_some(1460),
+            scale: syn.then_some(7),
+            sack_permitted: syn,
+            timestamps: Some((100, 200)),
+            ..TcpOptions::default()
+        };
+        let segment = Segment {
+            from: if from == End::Client { client } else { server },
+            to: if from == End::Client { server } else { client },
+            flags: Flags(flags),
+            seq: isn + seq,
+            ack: if Flags(flags).has(Flags::ACK) { other + ack } else { 0 },
+            window: 502,
+            options,
+            length: u32::try_from(payload.len()).unwrap(),
+            head: payload.as_bytes().to_vec(),
+            hops: 64,
+        };
+        Seen { at: 1_000_000 + at * 1000, segment }
+    }
+
+    /// A question and its answer: a segment sent twice, a close of three segments.
+    fn story() -> Story {
+        let segments = [
+            seen(100, End::Client, 2, 0, 0, ""),
+            seen(9_100, End::Server, 18, 0, 1, ""),
+            seen(9_120, End::Client, 16, 1, 1, ""),
+            seen(9_300, End::Client, 24, 1, 1, "你好\n"),
+            seen(220_000, End::Client, 24, 1, 1, "你好\n"),
+            seen(229_000, End::Server, 16, 1, 8, ""),
+            seen(230_000, End::Server, 24, 1, 8, "\u{1}\u{2}\u{1b}[2J"),
+            seen(230_040, End::Client, 16, 8, 7, ""),
+            seen(430_000, End::Client, 17, 8, 7, ""),
+            seen(439_000, End::Server, 17, 7, 9, ""),
+            seen(439_020, End::Client, 16, 9, 8, ""),
+        ];
+        let flow = Flow::of(CLIENT.parse().unwrap(), SERVER.parse().unwrap(), &segments);
+        let calls = [
+            (0, Call::Socket),
+            (0, Call::Connect(SERVER.parse().unwrap())),
+            (9_200, Call::Connected),
+            (9_280, Call::Send(7)),
+            (230_050, Call::Receive(6)),
+            (430_010, Call::Shutdown),
+            (439_100, Call::Close),
+        ];
+        let calls = calls.into_iter().map(|(at, call)| Heard { at: 1_000_000 + at * 1000, call });
+        let waits = Polled {
+            at: 1_000_000 + 439_200_000,
+            end: End::Client,
+            state: TcpState::TimeWait,
+            left: Some(Duration::from_secs(60)),
+            figures: None,
+        };
+        let stamp = Stamp { at: 1_000_000 + 229_005_000, stage: Stage::Acknowledged, byte: 7 };
+        let sources = Sources {
+            calls: calls.collect(),
+            polled: vec![waits],
+            stamps: vec![stamp],
+            ..Sources::default()
+        };
+        Story::tell(End::Client, How::Captured, flow, &sources)
+    }
+
+    fn drawn(language: Language, look: Look) -> String {
+        ladder(&Words::new(language), &story(), look, "tcp://198.51.100.2:7788")
+    }
+
+    const LOOK: Look = Look { width: 80, paint: Paint(false), ink: Ink::Lines, depth: Depth::Usual };
+
+    #[test]
+    fn a_ladder_is_as_in_its_file() {
+        assert_data_eq!(drawn(Language::En, LOOK), file!["../../tests/golden/trace.txt"].raw());
+        let absolute = Look { depth: Depth::Absolute, ink: Ink::Ascii, width: 100, ..LOOK };
+        assert_data_eq!(drawn(Language::Zh, absolute), file!["../../tests/golden/trace-zh.txt"].raw());
+    }
+
+    /// The right rail is in one column on every line, whatever stands to its left.
+    #[test]
+    fn columns_align_also_with_chinese() {
+        for language in [Language::En, Language::Zh] {
+            for width in [80, 100] {
+                let text = drawn(language, Look { width, ..LOOK });
+                let rows: Vec<&str> = text.lines().filter(|line| line.contains('│')).collect();
+                assert!(rows.len() > 20);
+                for row in rows {
+                    assert!(columns(row) < width, "{row}");
+                    let (before, _) = row.rsplit_once('│').unwrap();
+                    assert_eq!(columns(before), width - SIDE - 3, "{row}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn nothing_a_peer_sent_acts_on_the_terminal() {
+        let text = drawn(Language::En, LOOK);
+        assert!(!text.contains('\u{1b}') && text.contains("01 02 1b 5b 32 4a"), "{text}");
+    }
+
+    #[test]
+    fn texts_are_broken_between_words_where_there_are_any() {
+        assert_eq!(wrapped("one two three", 8), ["one two", "three"]);
+        assert_eq!(wrapped("abcdefgh", 3), ["abc", "def", "gh"]);
+        assert_eq!(wrapped("你好你好", 5), ["你好", "你好"]);
+        assert_eq!(wrapped("", 5), [""]);
+    }
+
+    #[test]
+    fn times_keep_their_column() {
+        for (nanoseconds, shown) in
+            [(0, "0.000"), (1_234_567, "1.234"), (12_345_678_901, "12345.6"), (u64::MAX, "18446744073709")]
+        {
+            assert_eq!(time(nanoseconds), shown);
+        }
+    }
+}

@@ -31,6 +31,8 @@ pub(super) struct Attempt {
     pub(super) stamps: Vec<Stamp>,
     /// What the kernel kept of the client's SYN, and when that was asked for.
     pub(super) saved_syn: Option<(u64, Segment)>,
+    /// How many connections may wait at the listener that it came to.
+    pub(super) backlog: Option<u32>,
     /// Held until the session closes its socket.
     own: Option<Own>,
 }
@@ -45,6 +47,7 @@ impl Attempt {
             polled: Vec::new(),
             stamps: Vec::new(),
             saved_syn: None,
+            backlog: None,
             own: None,
         }
     }
@@ -132,6 +135,11 @@ impl Ear {
         }
     }
 
+    /// Lets go of every socket: the driver has closed its own hold on them.
+    pub(super) fn let_go(&self) {
+        self.told().attempts.iter_mut().for_each(Attempt::let_go);
+    }
+
     /// All that was heard. Nothing more is.
     pub(super) fn end(&self) -> (Vec<Attempt>, Option<Fault>) {
         let mut told = self.told();
@@ -176,7 +184,12 @@ impl Told {
                 if !self.attempts.iter().any(|attempt| attempt.remote == remote) {
                     self.attempts.push(Attempt::new(remote));
                 }
-                for attempt in self.attempts.iter_mut().filter(|attempt| attempt.remote == remote) {
+                for attempt in &mut self.attempts {
+                    if attempt.remote != remote {
+                        // The others are given up.
+                        attempt.let_go();
+                        continue;
+                    }
                     attempt.local = Some(canonical(*local));
                     attempt.is_connected = true;
                     attempt.call(at, Call::Connected);

@@ -30,7 +30,7 @@ pub use sockeye_probe::sockets::{State as TcpState, TcpInfo};
 pub use sockeye_probe::trace::story::Kind as EventKind;
 pub use sockeye_probe::trace::{
     Call, Change, Datagram, End, Event, Flags, Flow, Heard, Icmp, Mark, Options as TcpOptions, Packet,
-    Polled, Seen, Segment, Sources, Stage, Step, Story,
+    Polled, Seen, Segment, Sources, Stage, Stamp, Step, Story,
 };
 
 /// How long the last packets of a connection may take after this program has closed it.
@@ -126,6 +126,7 @@ pub fn run(request: &Request, views: &Views) -> Result<Outcome, Fault> {
     let ended = {
         let _looking = (protocol == Protocol::Tcp).then(|| Looking::start(ear.clone()));
         let ended = client::run(options, conversation, None);
+        ear.let_go();
         wait_for_the_end(tape.as_ref(), &ear, protocol);
         ended
     };
@@ -291,6 +292,7 @@ fn story(
         polled: attempt.polled,
         stamps: attempt.stamps,
         saved_syn: attempt.saved_syn.filter(|_| frames.is_none()),
+        backlog: attempt.backlog.map(|most| (most, How::Polled)),
         ..Sources::default()
     };
     for frame in frames.unwrap_or_default() {
@@ -300,7 +302,7 @@ fn story(
             _ => {}
         }
     }
-    if protocol == Protocol::Tcp && look::is_here(server) {
+    if own == End::Client && protocol == Protocol::Tcp && look::is_here(server) {
         let backlog = Look::open().ok().and_then(|mut look| look.backlog(server));
         sources.backlog = backlog.map(|most| (most, How::Polled));
     }

@@ -75,6 +75,8 @@ struct State {
     zero: Option<u64>,
     tapes: BTreeMap<u16, Arc<Tape>>,
     blind: Option<Blind>,
+    /// The longest queue of each port, once somebody came there.
+    backlogs: BTreeMap<u16, u32>,
     sessions: BTreeMap<SessionId, Attempt>,
     look: Option<Look>,
     untold: u64,
@@ -128,11 +130,28 @@ impl State {
             self.untold += 1;
             return;
         }
+        let backlog = self.backlog(local);
         let attempt = self.sessions.entry(session).or_insert_with(|| Attempt::new(remote));
         attempt.remote = remote;
         attempt.local = Some(local);
         attempt.is_connected = true;
+        attempt.backlog = backlog;
         attempt.call(at, Call::Accept);
+    }
+
+    /// How many connections may wait at the listener of this address.
+    fn backlog(&mut self, local: SocketAddr) -> Option<u32> {
+        if let Some(known) = self.backlogs.get(&local.port()) {
+            return Some(*known);
+        }
+        if self.look.is_none() {
+            self.look = Look::open().ok();
+        }
+        let found = self.look.as_mut()?.backlog(local)?;
+        if self.backlogs.len() < PORTS {
+            self.backlogs.insert(local.port(), found);
+        }
+        Some(found)
     }
 
     /// Asks the kernel for our end, while it is still there.
