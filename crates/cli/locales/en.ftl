@@ -1316,7 +1316,7 @@ error-descriptors = { $wanted } files and sockets are needed, and this process m
 
 # trace
 verb-trace = one connection seen whole: handshake, states, close, as a ladder
-verb-trace-long = Connects, sends MESSAGE if there is one, waits for the reply as `ask` does, closes, and shows all of it between two columns: each segment with its flags and numbers, the state of each end from CLOSED to TIME-WAIT, and the socket call behind it. Every line says how it is known: captured, traced, polled or inferred. Capturing takes root or CAP_NET_RAW; without, the trace says so and shows what this program and the kernel know
+verb-trace-long = connects, sends MESSAGE if there is one, waits for the reply as `ask` does, closes, and shows all of it between two columns: each segment with its flags and numbers, the state of each end from CLOSED to TIME-WAIT, and the socket call behind it. Every line says how it is known: captured, traced, polled or inferred. Capturing takes root or CAP_NET_RAW; without, the trace says so and shows what this program and the kernel know
 word-trace-message = the message, as in `ask`; without one the connection is made and closed
 flag-trace-wait = stay until the time after TIME-WAIT has passed
 flag-trace-svg = also draw the ladder to this file

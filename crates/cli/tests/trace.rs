@@ -7,10 +7,10 @@ use std::net::{TcpListener, TcpStream, UdpSocket};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use serde_json::Value;
-use sockeye_testkit::program::{PATIENCE, Program, Running, Scratch, Signal, place};
+use sockeye_testkit::program::{Program, Running, Scratch, Signal, place};
 
 fn sockeye() -> Program {
     Program::new(env!("CARGO_BIN_EXE_sockeye"))
@@ -110,7 +110,7 @@ struct Dumpcap {
     running: Running,
     path: PathBuf,
     port: u16,
-    _scratch: Scratch,
+    scratch: Scratch,
 }
 
 impl Dumpcap {
@@ -121,7 +121,7 @@ impl Dumpcap {
         let running = Program::new("dumpcap").args(["-q", "-i", "lo", "-f", &filter, "-w"]).arg(&path);
         let running = running.start();
         running.says("File:");
-        Self { running, path, port, _scratch: scratch }
+        Self { running, path, port, scratch }
     }
 
     /// Its file, once it holds all that passed until now: what is sent last tells.
@@ -129,13 +129,10 @@ impl Dumpcap {
         const END: &[u8] = b"the end of this capture";
         let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
         socket.send_to(END, ("127.0.0.1", self.port)).unwrap();
-        let since = Instant::now();
-        while !fs::read(&self.path).unwrap().windows(END.len()).any(|bytes| bytes == END) {
-            assert!(since.elapsed() < PATIENCE, "dumpcap does not write");
-            thread::sleep(Duration::from_millis(20));
-        }
+        let reading = Program::new("tail").args(["-c", "+1", "-f"]).arg(&self.path).start();
+        reading.shows(END);
         self.running.signal(Signal::SIGINT);
-        (self.path, self._scratch)
+        (self.path, self.scratch)
     }
 }
 
@@ -357,7 +354,7 @@ fn pages_need_nothing_from_elsewhere_and_step_in_a_browser() {
         let browser =
             Program::new("chromium").args(["--headless", "--no-sandbox", "--disable-gpu", "--dump-dom"]);
         let url = format!("file://{}#step={step}", page.display());
-        browser.patience(Duration::from_secs(60)).arg(url).run("").ok()
+        browser.patience(Duration::from_mins(1)).arg(url).run("").ok()
     };
     // At the first step both are as they were, at the last as they ended.
     let states = |dom: &str| -> Vec<String> {

@@ -105,13 +105,13 @@ impl Page {
     /// Tells of sessions as they end.
     pub(crate) fn teller(self) -> Teller {
         Box::new(move |told| {
-            let text = if self.is_json { self.lines(told) } else { self.ladder(told) };
+            let text = if self.is_json {
+                json::story(&told.story, told.session.0, told.blind.as_ref())
+            } else {
+                self.ladder(told)
+            };
             self.to.push(text.as_bytes());
         })
-    }
-
-    fn lines(&self, told: &Told) -> String {
-        json::story(&told.story, told.session.0, told.blind.as_ref())
     }
 
     fn ladder(&self, told: &Told) -> String {

@@ -105,7 +105,7 @@ pub(super) fn rows(words: &Words, story: &Story, depth: Depth) -> Vec<Row> {
                 states[index(*end)] = Some(*state);
                 let mut both = [Vec::new(), Vec::new()];
                 both[index(*end)].push(*state);
-                let left = left.map(|left| super::text::seconds(left));
+                let left = left.map(super::text::seconds);
                 What::States(both, left.map(|left| words.say("trace-ends-in", &[("time", &left)])))
             }
             EventKind::Stamped(_, stage, byte) => What::Note(stamp(words, *stage, *byte)),
@@ -154,21 +154,23 @@ fn call(call: &Call) -> String {
 fn segment(words: &Words, story: &Story, step: &Step, depth: Depth) -> Arrow {
     let segment = &step.segment;
     let is_captured = story.how == How::Captured;
-    let mut label = segment.flags.to_string();
+    let mut label = vec![segment.flags.to_string()];
     if is_captured {
-        label.push_str(&format!(" seq {}", step.seq));
-        label.extend(step.ack.map(|ack| format!(" ack {ack}")));
+        label.push(format!("seq {}", step.seq));
+        label.extend(step.ack.map(|ack| format!("ack {ack}")));
     }
     if segment.length > 0 {
-        label.push_str(&format!(" len {}", segment.length));
+        label.push(format!("len {}", segment.length));
     }
+    let label = label.join(" ");
     let mut detail = Vec::new();
     if is_captured {
         detail.extend(Some(options(step)).filter(|options| !options.is_empty()));
     }
     if depth == Depth::Absolute && is_captured {
         let ack = step.ack.map(|_| format!(" ack {}", segment.ack)).unwrap_or_default();
-        detail.push(format!("= seq {}{ack} win {} ttl {}", segment.seq, segment.window, segment.hops));
+        let numbers = [format!("= seq {}{ack}", segment.seq), format!("win {}", segment.window)];
+        detail.push(format!("{} ttl {}", numbers.join(" "), segment.hops));
     }
     if !segment.head.is_empty() {
         detail.push(quoted(&segment.head, segment.length));
@@ -222,7 +224,7 @@ fn options(step: &Step) -> String {
     let relative = |number: u32| number.wrapping_sub(base);
     facts.extend(options.sack.iter().map(|(from, to)| format!("sack {}-{}", relative(*from), relative(*to))));
     if step.segment.flags.has(Flags::SYN) {
-        facts.extend(options.timestamps.map(|(own, other)| format!("ts {own}/{other}")));
+        facts.extend(options.timestamps.map(|_| "ts".to_owned()));
     }
     facts.join(" ")
 }

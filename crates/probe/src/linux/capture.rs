@@ -3,7 +3,7 @@
 
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::net::{AddressFamily, SocketFlags, SocketType};
@@ -20,9 +20,8 @@ const LONGEST: usize = 66 * 1024;
 /// Bytes that may wait in the kernel until they are read.
 const WAITING: i32 = 8 << 20;
 
-/// How long the kernel is given to stamp a datagram, and how often: 50 ms in all.
-const STAMPING: Duration = Duration::from_micros(250);
-const STAMPLESS: usize = 200;
+/// How long the kernel is given to begin to stamp.
+const STAMPLESS: Duration = Duration::from_millis(50);
 
 const ETH_P_ALL: u16 = 3;
 /// `PACKET_OUTGOING` of `sll_pkttype`.
@@ -112,10 +111,11 @@ fn await_stamps() {
         socket.connect(socket.local_addr()?)?;
         socket.set_nonblocking(true)?;
         sys::set_number(&socket, libc::SOL_SOCKET, libc::SO_TIMESTAMPNS, 1)?;
-        for _ in 0..STAMPLESS {
+        let began = Instant::now();
+        while began.elapsed() < STAMPLESS {
             socket.send(&[0])?;
             let sent = now();
-            std::thread::sleep(STAMPING);
+            std::thread::yield_now();
             let (mut control, mut from) = ([0; 16], sys::Address::default());
             let got = sys::receive(&socket, &mut [0], &mut control, &mut from, libc::MSG_DONTWAIT)?;
             if stamp(&control, got.control).is_some_and(|at| at <= sent) {

@@ -90,11 +90,10 @@ impl Machine {
         let (syn, ack) = (segment.flags.has(Flags::SYN), segment.flags.has(Flags::ACK));
         if syn {
             match self.state {
-                State::Listen if !ack => self.go(State::SynReceived, walk),
+                State::Listen | State::SynSent if !ack => self.go(State::SynReceived, walk),
                 State::SynSent if ack && self.is_acknowledged_by(segment.ack) => {
                     self.go(State::Established, walk);
                 }
-                State::SynSent if !ack => self.go(State::SynReceived, walk),
                 // Nobody is there, or it is none of this connection's.
                 State::Closed | State::Listen | State::SynSent => return,
                 _ => {}

@@ -182,7 +182,7 @@ pub struct Story {
 impl Story {
     /// Tells a flow with all that is known beside it.
     pub fn tell(own: End, how: How, flow: Flow, sources: &Sources) -> Self {
-        let mut lines = Lines { own, flow: &flow, lines: Vec::new() };
+        let mut lines = Lines { own, flow: &flow, told: Vec::new() };
         lines.segments(how);
         lines.own_calls(&sources.calls, &sources.datagrams);
         lines.peer_calls(sources);
@@ -205,8 +205,8 @@ impl Story {
             lines.put(*at, After::Nothing, Event { at: *at, how: How::Captured, kind });
         }
         let events = lines.sorted();
-        let figures = sources.polled.iter().rev().filter(|polled| polled.end == own);
-        let figures = figures.filter_map(|polled| polled.figures.clone()).next();
+        let mut figures = sources.polled.iter().rev().filter(|polled| polled.end == own);
+        let figures = figures.find_map(|polled| polled.figures.clone());
         Self { own, how, flow, events, figures }
     }
 
@@ -247,12 +247,12 @@ struct Line {
 struct Lines<'a> {
     own: End,
     flow: &'a Flow,
-    lines: Vec<Line>,
+    told: Vec<Line>,
 }
 
 impl Lines<'_> {
     fn put(&mut self, moment: u64, after: After, event: Event) {
-        self.lines.push(Line { moment, after, event });
+        self.told.push(Line { moment, after, event });
     }
 
     fn call(&mut self, at: u64, after: After, how: How, end: End, call: Call) {
@@ -261,8 +261,8 @@ impl Lines<'_> {
 
     /// In order of moments; what is of the same moment as it was put there.
     fn sorted(mut self) -> Vec<Event> {
-        self.lines.sort_by_key(|line| (line.moment, line.after));
-        self.lines.into_iter().map(|line| line.event).collect()
+        self.told.sort_by_key(|line| (line.moment, line.after));
+        self.told.into_iter().map(|line| line.event).collect()
     }
 
     fn segments(&mut self, how: How) {

@@ -2,6 +2,10 @@
 
 use super::{PROGRAM, block};
 
+/// What a captured file says of itself; never translated.
+const COMMENT: &str = "Captured by sockeye on the network. Frames are as they were from the IP header on; below it is what \
+    the kernel says of the link. What network cards cut or join may be whole here.";
+
 /// What stands before the packets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Link {
@@ -31,10 +35,10 @@ pub struct Captured {
     pub bytes: Vec<u8>,
 }
 
-/// A pcapng file of packets from one interface.
-pub fn file(link: Link, name: &str, comment: &str, packets: impl Iterator<Item = Captured>) -> Vec<u8> {
+/// A pcapng file of packets from one interface. `about`: what they are of.
+pub fn file(link: Link, name: &str, about: &str, packets: impl Iterator<Item = Captured>) -> Vec<u8> {
     let mut out = Vec::new();
-    block::header(PROGRAM, comment, &mut out);
+    block::header(PROGRAM, &format!("{COMMENT} {about}"), &mut out);
     block::interface(link.number(), name, &mut out);
     for packet in packets {
         block::captured(packet.time, packet.length, &packet.bytes, &mut out);

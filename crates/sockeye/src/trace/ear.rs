@@ -154,18 +154,21 @@ impl Ear {
 }
 
 impl Told {
+    /// What tick zero is, told by the first event.
+    fn begin(&mut self, at: u64) -> u64 {
+        if let Some(zero) = self.zero {
+            return zero;
+        }
+        let zero = now().saturating_sub(at);
+        self.zero = Some(zero);
+        if let Some(sink) = &mut self.sink {
+            self.broken = sink.start(zero).err();
+        }
+        zero
+    }
+
     fn event(&mut self, event: &Event<'_>) {
-        let zero = match self.zero {
-            Some(zero) => zero,
-            None => {
-                let zero = now().saturating_sub(event.at.0);
-                self.zero = Some(zero);
-                if let Some(sink) = &mut self.sink {
-                    self.broken = sink.start(zero).err();
-                }
-                zero
-            }
-        };
+        let zero = self.begin(event.at.0);
         if let Some(sink) = &mut self.sink
             && self.broken.is_none()
         {

@@ -8,7 +8,7 @@ pub mod server;
 use std::io::ErrorKind;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -191,46 +191,46 @@ fn wait_for_closed(ear: &Ear) {
     let end = Instant::now() + LONGEST;
     while Instant::now() < end {
         let Some(polled) = look.at(OWN, local, remote) else { return };
-        let is_closed = polled.state == State::Closed;
+        let (state, left) = (polled.state, polled.left);
         ear.looked(index, polled);
-        if is_closed {
+        if state == State::Closed {
             return;
         }
-        thread::sleep(Duration::from_millis(100));
+        // The kernel says how long it takes, and another state may go on at any time.
+        thread::park_timeout(left.unwrap_or(GLANCE.1).max(GLANCE.1));
     }
 }
 
 /// Asks the kernel for the states of both ends while it lives.
 struct Looking {
-    stop: Arc<AtomicBool>,
+    /// Dropped when nothing more is to be looked at.
+    stop: Option<Sender<()>>,
     thread: Option<thread::JoinHandle<()>>,
 }
 
 impl Looking {
     fn start(ear: Ear) -> Self {
-        let stop = Arc::new(AtomicBool::new(false));
-        let stopped = Arc::clone(&stop);
+        let (stop, stopped) = channel();
         let thread = thread::Builder::new().name("look".to_owned()).spawn(move || look_at(&ear, &stopped));
-        Self { stop, thread: thread.ok() }
+        Self { stop: Some(stop), thread: thread.ok() }
     }
 }
 
 impl Drop for Looking {
     fn drop(&mut self) {
-        self.stop.store(true, Ordering::Relaxed);
+        self.stop = None;
         if let Some(thread) = self.thread.take() {
             let _ended = thread.join();
         }
     }
 }
 
-fn look_at(ear: &Ear, stop: &AtomicBool) {
+fn look_at(ear: &Ear, stop: &Receiver<()>) {
     let Ok(mut look) = Look::open() else { return };
     let began = Instant::now();
     let mut is_here = None;
+    let mut is_last = false;
     loop {
-        // Once more after all is over: that shows what is left.
-        let is_last = stop.load(Ordering::Relaxed);
         if let Some((index, local, remote)) = ear.ends() {
             let mut ends = vec![(OWN, local, remote)];
             if *is_here.get_or_insert_with(|| look::is_here(remote)) {
@@ -245,7 +245,9 @@ fn look_at(ear: &Ear, stop: &AtomicBool) {
         if is_last {
             return;
         }
-        thread::sleep(if began.elapsed() < BUSY { GLANCE.0 } else { GLANCE.1 });
+        let glance = if began.elapsed() < BUSY { GLANCE.0 } else { GLANCE.1 };
+        // Once more after all is over: that shows what is left.
+        is_last = stop.recv_timeout(glance) == Err(RecvTimeoutError::Disconnected);
     }
 }
 

@@ -7,10 +7,6 @@ use sockeye_record::pcapng::captured::{Captured, Link, file};
 
 use crate::recording::{About, Kind, Subject, open};
 
-/// What a captured file says of itself; never translated.
-const COMMENT: &str = "Captured by sockeye on the network. Frames are as they were from the IP header on; below it is what \
-    the kernel says of the link (LINUX_SLL2). Payload that network cards cut later may be in one frame.";
-
 /// A pcapng file of frames.
 pub(super) fn captured(frames: &[Frame], endpoint: &str) -> Vec<u8> {
     let packets = frames.iter().map(|frame| {
@@ -18,7 +14,7 @@ pub(super) fn captured(frames: &[Frame], endpoint: &str) -> Vec<u8> {
         let cut = usize::try_from(frame.length).unwrap_or(usize::MAX).saturating_sub(frame.data.len());
         Captured { time: frame.at.unwrap_or_default(), length: bytes.len().saturating_add(cut), bytes }
     });
-    file(Link::LinuxSll2, "any", &format!("{COMMENT} trace {endpoint}"), packets)
+    file(Link::LinuxSll2, "any", &format!("trace {endpoint}"), packets)
 }
 
 /// A file of packets that are made of events, and say so.
