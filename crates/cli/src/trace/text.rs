@@ -56,7 +56,10 @@ pub(super) fn page(words: &Words, outcome: &Outcome, look: Look) -> String {
             push(&mut text, &look.paint.on(Colour::Yellow, &line));
         }
     }
-    for story in &outcome.stories {
+    for (number, story) in outcome.stories.iter().enumerate() {
+        if number > 0 {
+            text.push('\n');
+        }
         text.push_str(&ladder(words, story, look, &endpoint));
     }
     let lost = outcome.lost.dropped + outcome.lost.left_out;

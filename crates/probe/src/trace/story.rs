@@ -184,12 +184,15 @@ impl Story {
     pub fn tell(own: End, how: How, flow: Flow, sources: &Sources) -> Self {
         let mut lines = Lines { own, flow: &flow, told: Vec::new() };
         lines.segments(how);
-        lines.own_calls(&sources.calls, &sources.datagrams);
+        let sends = lines.own_calls(&sources.calls, &sources.datagrams);
         lines.peer_calls(sources);
         lines.polled(&sources.polled, how);
         for stamp in &sources.stamps {
             let kind = Kind::Stamped(own, stamp.stage, stamp.byte);
-            lines.put(stamp.at, After::Segments, Event { at: stamp.at, how: How::Traced, kind });
+            // It follows its write also where the clocks disagree.
+            let send = sends.iter().find(|(end, _)| *end >= u64::from(stamp.byte));
+            let moment = send.map_or(stamp.at, |(_, at)| stamp.at.max(*at));
+            lines.put(moment, After::Segments, Event { at: stamp.at, how: How::Traced, kind });
         }
         for (at, datagram) in &sources.datagrams {
             let from = if datagram.from == lines.flow.addresses[0] { End::Client } else { End::Server };
@@ -276,7 +279,9 @@ impl Lines<'_> {
     }
 
     /// Ours are known, and when they began; what a call caused stands behind it also where clocks disagree.
-    fn own_calls(&mut self, calls: &[Heard], datagrams: &[(u64, Datagram)]) {
+    /// Gives the number of the last byte of each write, and when that was.
+    fn own_calls(&mut self, calls: &[Heard], datagrams: &[(u64, Datagram)]) -> Vec<(u64, u64)> {
+        let mut sends = Vec::new();
         let (mut sent, mut received) = (0_u64, 0_u64);
         let ours = self.flow.addresses[self.own.index()];
         let mut ours = datagrams.iter().filter(|(_, datagram)| datagram.from == ours).map(|(at, _)| *at);
@@ -286,7 +291,9 @@ impl Lines<'_> {
                 Call::Send(bytes) => {
                     let first = ours.next().or_else(|| self.carrying(self.own, sent + 1));
                     sent += bytes;
-                    (first.map_or(at, |step| step.min(at)), After::Nothing)
+                    let moment = first.map_or(at, |step| step.min(at));
+                    sends.push((sent, moment));
+                    (moment, After::Nothing)
                 }
                 Call::Receive(bytes) => {
                     received += bytes;
@@ -312,6 +319,7 @@ impl Lines<'_> {
             };
             self.call(moment, after, How::Traced, self.own, heard.call.clone());
         }
+        sends
     }
 
     /// Theirs are inferred from what they led to.

@@ -154,17 +154,23 @@ impl Ear {
 }
 
 impl Told {
-    /// What tick zero is, told by the first event.
+    /// What tick zero is. Every event tells, and always a little late: the earliest is the nearest.
     fn begin(&mut self, at: u64) -> u64 {
-        if let Some(zero) = self.zero {
-            return zero;
+        let told = now().saturating_sub(at);
+        let Some(zero) = self.zero else {
+            self.zero = Some(told);
+            if let Some(sink) = &mut self.sink {
+                self.broken = sink.start(told).err();
+            }
+            return told;
+        };
+        if let Some(late) = zero.checked_sub(told) {
+            self.zero = Some(told);
+            for heard in self.attempts.iter_mut().flat_map(|attempt| &mut attempt.calls) {
+                heard.at = heard.at.saturating_sub(late);
+            }
         }
-        let zero = now().saturating_sub(at);
-        self.zero = Some(zero);
-        if let Some(sink) = &mut self.sink {
-            self.broken = sink.start(zero).err();
-        }
-        zero
+        zero.min(told)
     }
 
     fn event(&mut self, event: &Event<'_>) {
