@@ -24,6 +24,7 @@ mod run;
 mod sessions;
 mod sockets;
 mod test;
+mod trace;
 mod ui;
 mod user;
 mod watch;

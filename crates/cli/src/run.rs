@@ -25,6 +25,7 @@ use crate::recording::Current;
 use crate::replay;
 use crate::sessions;
 use crate::test;
+use crate::trace;
 use crate::ui;
 use crate::ui::human::{Human, Manner};
 use crate::ui::json::Json;
@@ -293,6 +294,7 @@ impl Run {
         seed(deepest(&matches))?;
         match matches.subcommand() {
             Some(("test", matches)) => test::run(&self.desk(matches)?, matches, &self.recording),
+            Some(("trace", matches)) => self.trace(matches).map(Ended::Normally),
             Some(("bench", matches)) => bench::run(&self.desk(matches)?, matches),
             Some(("addr", matches)) => addr::run(&self.addr_sink(), matches),
             Some(("ping", matches)) => {
@@ -361,7 +363,13 @@ impl Run {
         };
         let editor = || self.editor().unwrap_or(Source::Stdin);
         let about = || serve::about(&request);
-        self.recording.around(deepest, &self.views, about, |views| serve::run(&request, editor, views))
+        self.recording.around(deepest, &self.views, about, |views| {
+            if !read::has(deepest, "trace") {
+                return serve::run(&request, editor, views);
+            }
+            let page = trace::Page::of(&self.desk(deepest)?, deepest, self.stderr_columns());
+            sockeye::trace::server::around(views, page.teller(), |views| serve::run(&request, editor, views))
+        })
     }
 
     fn connect(&self, matches: &ArgMatches) -> Result<End, Fault> {
@@ -480,6 +488,19 @@ impl Run {
             matches,
         )?;
         Ok(End::Done)
+    }
+
+    /// How wide the terminal on stderr is.
+    fn stderr_columns(&self) -> Option<u16> {
+        self.place.stderr.then(test::columns).flatten()
+    }
+
+    fn trace(&self, matches: &ArgMatches) -> Result<End, Fault> {
+        self.end_on_signal(matches);
+        let when = read::value(matches, "color").map_or(Ok(When::Auto), When::parse)?;
+        let paint = Paint(when.paints(self.place.stdout && self.place.able, self.place.no_color));
+        let columns = self.place.stdout.then(trace::columns).flatten();
+        trace::run(&self.desk(matches)?, matches, trace::Stdout { columns, paint })
     }
 
     /// Where a terminal or a recording must be put right first, a thread does that.

@@ -12,4 +12,5 @@ pub mod ping;
 pub mod port;
 pub mod services;
 pub mod sockets;
+pub mod trace;
 pub mod watch;

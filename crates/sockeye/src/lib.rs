@@ -27,6 +27,7 @@ pub mod sessions;
 mod shown;
 mod talk;
 pub mod test;
+pub mod trace;
 mod typing;
 pub mod user;
 pub mod views;

@@ -2,7 +2,7 @@
 
 use super::flags::{
     ADDR, ASK, BENCH, CERT, CERT_NAME, CERT_SIGNER, CONNECT, EXPORT, Flag, LAYERS, NC, PING, PORT, RECORD,
-    REMOVE, REPLAY, SERVE, SERVE_FILE, TEST, USER, USER_ADD, WANTED, WANTED_TEXT, WATCH,
+    REMOVE, REPLAY, SERVE, SERVE_FILE, TEST, TRACE, USER, USER_ADD, WANTED, WANTED_TEXT, WATCH,
 };
 
 /// One word of a verb.
@@ -222,6 +222,21 @@ pub(crate) const ALL: &[Verb] = &[
         flags: &[PORT],
         opens: false,
         examples: &["sockeye port", "sockeye port 8080", "sockeye port http smtp", "sockeye port --free 3"],
+    },
+    Verb {
+        name: "trace",
+        subs: &[],
+        words: &[
+            word("ENDPOINT", "word-endpoint", Times::One),
+            word("MESSAGE", "word-trace-message", Times::Maybe),
+        ],
+        flags: &[ASK, TRACE],
+        opens: true,
+        examples: &[
+            "sockeye trace 127.0.0.1:9000 hello",
+            "sockeye trace tls://example.org:443 --pcapng out.pcapng",
+            "sockeye trace 127.0.0.1:9000 hello --html trace.html",
+        ],
     },
     Verb {
         name: "nc",
