@@ -3,5 +3,6 @@
 //! Rules (arithmetic of addresses, verdicts, dissection) are pure and stand apart from what asks the operating system,
 //! which is `linux` on Linux. Nothing here prints, and nothing is shown as more certain than it is.
 
+pub mod dissect;
 #[cfg(target_os = "linux")]
 mod linux;

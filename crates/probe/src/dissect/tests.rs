@@ -1,0 +1,1 @@
+//! Whole packets, cut and broken ones.
