@@ -6,3 +6,4 @@
 pub mod dissect;
 #[cfg(target_os = "linux")]
 mod linux;
+pub mod wrap;

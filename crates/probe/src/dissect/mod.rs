@@ -25,6 +25,8 @@ mod tls;
 mod tree;
 mod udp;
 
+use std::net::IpAddr;
+
 use draft::{Part, View};
 
 pub use guess::{guess, is_likely};
@@ -161,6 +163,27 @@ pub fn dissect(bytes: &[u8], start: Start, missing: usize) -> Vec<Layer> {
         at = end;
     }
     layers
+}
+
+/// The checksum of a message of TCP, UDP or ICMPv6 (RFC 1071) that goes between these addresses, of one family. What is
+/// in its place is to be zero.
+pub fn internet_checksum(from: IpAddr, to: IpAddr, protocol: u8, message: &[u8]) -> u16 {
+    let length = u32::try_from(message.len()).unwrap_or(u32::MAX).to_be_bytes();
+    let mut head = Vec::with_capacity(40);
+    for ip in [from, to] {
+        match ip {
+            IpAddr::V4(ip) => head.extend(ip.octets()),
+            IpAddr::V6(ip) => head.extend(ip.octets()),
+        }
+    }
+    head.extend(length);
+    head.extend([0, 0, 0, protocol]);
+    draft::checksum(&[&head, message])
+}
+
+/// The checksum of a header of IPv4, or of a message of ICMP.
+pub fn header_checksum(bytes: &[u8]) -> u16 {
+    draft::checksum(&[bytes])
 }
 
 /// Bytes that nothing is known about.
