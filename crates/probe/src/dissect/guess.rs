@@ -5,7 +5,7 @@ use super::draft::checksum;
 use super::{Layer, Start, Wrong, dissect};
 
 /// How much a layer that is whole and understood speaks for a beginning.
-const UNDERSTOOD: i32 = 2;
+const UNDERSTOOD: i32 = 4;
 
 /// The beginning that the bytes make most sense with, if any makes sense.
 pub fn guess(bytes: &[u8]) -> Option<Start> {
@@ -43,8 +43,8 @@ fn points(layer: &Layer) -> i32 {
         .flaws
         .iter()
         .map(|flaw| match flaw.wrong {
-            Wrong::Truncated { .. } => 2,
-            Wrong::Checksum { .. } => 3,
+            Wrong::Truncated { .. } => 1,
+            Wrong::Checksum { .. } => 2,
             _ if flaw.wrong.is_mistake() => 4,
             _ => 0,
         })
