@@ -1,8 +1,8 @@
 //! Every verb, once: its words, its flags, its examples.
 
 use super::flags::{
-    ASK, BENCH, CERT, CERT_NAME, CERT_SIGNER, CONNECT, EXPORT, Flag, LAYERS, NC, RECORD, REMOVE, REPLAY,
-    SERVE, SERVE_FILE, TEST, USER, USER_ADD, WANTED, WANTED_TEXT,
+    ASK, BENCH, CERT, CERT_NAME, CERT_SIGNER, CONNECT, EXPLAIN, EXPORT, Flag, LAYERS, NC, RECORD, REMOVE,
+    REPLAY, SERVE, SERVE_FILE, TEST, USER, USER_ADD, WANTED, WANTED_TEXT,
 };
 
 /// One word of a verb.
@@ -173,6 +173,19 @@ pub(crate) const ALL: &[Verb] = &[
             "sockeye bench 127.0.0.1:9000 --rate 10k --fail-if 'p99>20ms'",
             "sockeye bench 127.0.0.1:7788 --script chat.skt -c 64",
             "sockeye bench 127.0.0.1:6379 $'*1\\r\\n$4\\r\\nPING' -F crlf --expect +PONG",
+        ],
+    },
+    Verb {
+        name: "explain",
+        subs: &[],
+        words: &[word("INPUT", "word-explain-input", Times::Any)],
+        flags: &[EXPLAIN],
+        opens: false,
+        examples: &[
+            "sockeye explain capture.pcapng --packet 3",
+            "sockeye explain 45000020000100004001f6d3c0000201c0000207080033370001000161626364 --as ip",
+            "sockeye explain - -v",
+            "sockeye explain --wrap hello tcp://192.0.2.7:80 -F u16be",
         ],
     },
     Verb {
