@@ -1,6 +1,6 @@
 //! ARP (RFC 826): who has this address?
 
-use super::draft::{Draft, View};
+use super::draft::{Draft, View, size};
 use super::tree::{Layer, Protocol, Wrong};
 
 pub(super) fn packet(view: View<'_>) -> Layer {
@@ -31,17 +31,22 @@ fn read(draft: &mut Draft<'_>) -> Option<()> {
         4 => Some("reverse-reply"),
         _ => None,
     });
-    if (hardware, protocol, hardware_size, protocol_size) == (1, 0x800, 6, 4) {
-        draft.mac("arp.sender-mac")?;
-        draft.ipv4("arp.sender-ip")?;
-        draft.mac("arp.target-mac")?;
-        draft.ipv4("arp.target-ip")?;
-    } else {
-        let (hardware, protocol) = (super::draft::size(hardware_size), super::draft::size(protocol_size));
-        draft.bytes("arp.sender-hardware", hardware)?;
-        draft.bytes("arp.sender-protocol", protocol)?;
-        draft.bytes("arp.target-hardware", hardware)?;
-        draft.bytes("arp.target-protocol", protocol)?;
+    let hardware_known = (hardware, hardware_size) == (1, 6);
+    let protocol_known = (protocol, protocol_size) == (0x800, 4);
+    for (mac, other, ip, unknown) in [
+        ("arp.sender-mac", "arp.sender-hardware", "arp.sender-ip", "arp.sender-protocol"),
+        ("arp.target-mac", "arp.target-hardware", "arp.target-ip", "arp.target-protocol"),
+    ] {
+        if hardware_known {
+            draft.mac(mac)?;
+        } else if hardware_size > 0 {
+            draft.bytes(other, size(hardware_size))?;
+        }
+        if protocol_known {
+            draft.ipv4(ip)?;
+        } else if protocol_size > 0 {
+            draft.bytes(unknown, size(protocol_size))?;
+        }
     }
     draft.head_ends();
     let end = draft.at();

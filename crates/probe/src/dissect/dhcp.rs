@@ -55,10 +55,7 @@ fn read(draft: &mut Draft<'_>) -> Option<()> {
     }
     while draft.left() > 0 {
         let code = draft.peek(0, 1).and_then(|bytes| bytes.first().copied());
-        draft.group("dhcp.option", option)?;
-        if let (Some(last), Some(name)) = (draft.last(), code.and_then(option_name)) {
-            last.name = Some(name.to_owned());
-        }
+        draft.named("dhcp.option", code.and_then(option_name), option)?;
         if code == Some(255) {
             break;
         }
@@ -146,7 +143,14 @@ const fn message_name(number: u64) -> Option<&'static str> {
 
 fn option(draft: &mut Draft<'_>) -> Option<()> {
     let code = draft.number("dhcp.option-code", 1)?;
-    if code == 0 || code == 255 {
+    if code == 0 {
+        let more = draft.rest().iter().take_while(|byte| **byte == 0).count();
+        if more > 0 {
+            draft.bytes("dhcp.option-padding", more)?;
+        }
+        return Some(());
+    }
+    if code == 255 {
         return Some(());
     }
     let length = size(draft.number("dhcp.option-length", 1)?);

@@ -57,9 +57,14 @@ impl<'a> View<'a> {
         self.end.saturating_sub(self.start)
     }
 
-    /// Whether all of it is there.
+    /// Whether all of it is there, and a length beyond it would be a mistake.
     pub(super) const fn is_whole(&self) -> bool {
         self.missing == 0 && matches!(self.part, Part::Whole)
+    }
+
+    /// Whether all that a checksum covers is there.
+    pub(super) const fn is_complete(&self) -> bool {
+        self.missing == 0 && !matches!(self.part, Part::Fragment)
     }
 }
 
@@ -211,6 +216,21 @@ impl<'a> Draft<'a> {
             if let Some(last) = self.layer.fields.last_mut() {
                 last.fields = fields;
             }
+        }
+        result
+    }
+
+    /// The same, and what the group is called, whether all of it is there or not.
+    pub(super) fn named<T>(
+        &mut self,
+        key: &'static str,
+        name: Option<&'static str>,
+        read: impl FnOnce(&mut Self) -> T,
+    ) -> T {
+        let before = self.layer.fields.len();
+        let result = self.group(key, read);
+        if self.layer.fields.len() > before {
+            self.name(name);
         }
         result
     }

@@ -110,14 +110,18 @@ fn by_type(number: u64, view: View<'_>) -> Layer {
     match number {
         0x0800 => ip::packet(view),
         0x0806 => arp::packet(view),
-        0x8100 | 0x88a8 | 0x9100 => vlan(view),
+        0x8100 | 0x9100 => vlan(view, None),
+        0x88a8 => vlan(view, Some("802.1ad")),
         0x86dd => ipv6::packet(view),
         _ => data(view),
     }
 }
 
-fn vlan(view: View<'_>) -> Layer {
+fn vlan(view: View<'_>, kind: Option<&'static str>) -> Layer {
     let mut draft = Draft::new(Protocol::Vlan, view);
+    if let Some(kind) = kind {
+        draft.kind(kind);
+    }
     let _whole = tag(&mut draft);
     let mut layer = draft.finish();
     // Padding behind is the frame's.
@@ -164,10 +168,8 @@ fn llc_fields(draft: &mut Draft<'_>) -> Option<()> {
         return Some(());
     }
     let organization = draft.hex("llc.oui", 3)?;
-    let kind = draft.hex("llc.type", 2)?;
-    if organization == 0 {
-        draft.name(ether_type(kind));
-    }
+    let kind = draft.hex(if organization == 0 { "llc.type" } else { "llc.protocol" }, 2)?;
+    draft.name(ether_type(kind).filter(|_| organization == 0));
     draft.head_ends();
     draft.carry(|view| if organization == 0 { by_type(kind, view) } else { data(view) });
     Some(())

@@ -56,7 +56,7 @@ fn read(draft: &mut Draft<'_>) -> Option<()> {
     let code = draft.number("icmp.code", 1)?;
     draft.name(code_name(kind, code));
     let summed = Some(Summed { bytes: draft.view().bytes(), at: 2, pseudo: None });
-    draft.checksum("icmp.checksum", 0, summed.filter(|_| draft.view().is_whole()))?;
+    draft.checksum("icmp.checksum", 0, summed.filter(|_| draft.view().is_complete()))?;
     match kind {
         0 | 8 | 13 | 14 => {
             draft.number("icmp.identifier", 2)?;

@@ -56,7 +56,7 @@ fn read(draft: &mut Draft<'_>, pseudo: Option<Pseudo>) -> Option<()> {
     let code = draft.number("icmpv6.code", 1)?;
     draft.name(code_name(kind, code));
     let bytes = draft.view().bytes();
-    let whole = pseudo.filter(|_| draft.view().is_whole());
+    let whole = pseudo.filter(|_| draft.view().is_complete());
     let summed = whole.map(|pseudo| Summed { bytes, at: 2, pseudo: Some((pseudo, 58)) });
     draft.checksum("icmpv6.checksum", 0, summed)?;
     match kind {

@@ -174,10 +174,7 @@ fn options(draft: &mut Draft<'_>, end: usize) -> Option<()> {
     while draft.at() < end {
         let start = draft.at();
         let kind = draft.peek(0, 1).and_then(|bytes| bytes.first().copied());
-        let more = draft.group("ipv4.option", |draft| option(draft, end));
-        if let (Some(last), Some(name)) = (draft.last(), kind.and_then(option_name)) {
-            last.name = Some(name.to_owned());
-        }
+        let more = draft.named("ipv4.option", kind.and_then(option_name), |draft| option(draft, end));
         match more? {
             Next::More => {}
             Next::End => {

@@ -93,10 +93,7 @@ fn options_header(draft: &mut Draft<'_>, pseudo: Pseudo) -> Option<()> {
     let (number, end) = beginning(draft)?;
     while draft.at() < end {
         let kind = draft.peek(0, 1).and_then(|bytes| bytes.first().copied());
-        draft.group("ipv6-extension.option", |draft| option(draft, end))?;
-        if let (Some(last), Some(name)) = (draft.last(), kind.and_then(option_name)) {
-            last.name = Some(name.to_owned());
-        }
+        draft.named("ipv6-extension.option", kind.and_then(option_name), |draft| option(draft, end))?;
     }
     draft.head_ends();
     draft.carry(|view| next(number, pseudo, view));
@@ -137,12 +134,15 @@ fn option(draft: &mut Draft<'_>, end: usize) -> Option<()> {
 fn routing(draft: &mut Draft<'_>, pseudo: Pseudo) -> Option<()> {
     let (number, end) = beginning(draft)?;
     draft.number("ipv6-extension.routing-type", 1)?;
-    draft.number("ipv6-extension.segments-left", 1)?;
+    let left = draft.number("ipv6-extension.segments-left", 1)?;
     let rest = end.saturating_sub(draft.at());
     draft.bytes("ipv6-extension.data", rest)?;
     draft.head_ends();
-    // The checksum covers the last address of the list, not the one in the header (RFC 8200, section 8.1).
-    draft.carry(|view| next(number, pseudo, View { part: Part::Fragment, ..view }));
+    // While addresses are left, the checksum covers the last of them, not the one in the header (RFC 8200, section 8.1).
+    draft.carry(|view| {
+        let part = if left > 0 { Part::Fragment } else { view.part };
+        next(number, pseudo, View { part, ..view })
+    });
     Some(())
 }
 

@@ -27,10 +27,7 @@ pub(super) fn read(draft: &mut Draft<'_>, kind: u64) -> Option<()> {
     }
     while draft.left() > 0 {
         let option = draft.peek(0, 1).and_then(|bytes| bytes.first().copied());
-        draft.group("icmpv6.option", option_fields)?;
-        if let (Some(last), Some(name)) = (draft.last(), option.and_then(option_name)) {
-            last.name = Some(name.to_owned());
-        }
+        draft.named("icmpv6.option", option.and_then(option_name), option_fields)?;
     }
     draft.head_ends();
     Some(())

@@ -44,7 +44,7 @@ fn read(draft: &mut Draft<'_>, pseudo: Option<Pseudo>) -> Option<()> {
     }
     draft.number("tcp.window", 2)?;
     let bytes = draft.view().bytes();
-    let whole = pseudo.filter(|_| draft.view().is_whole());
+    let whole = pseudo.filter(|_| draft.view().is_complete());
     let summed = whole.map(|pseudo| Summed { bytes, at: 16, pseudo: Some((pseudo, 6)) });
     draft.checksum("tcp.checksum", 0, summed)?;
     draft.number("tcp.urgent", 2)?;
@@ -104,10 +104,7 @@ fn options(draft: &mut Draft<'_>, end: usize) -> Option<()> {
     while draft.at() < end {
         let start = draft.at();
         let kind = draft.peek(0, 1).and_then(|bytes| bytes.first().copied());
-        let next = draft.group("tcp.option", |draft| option(draft, end));
-        if let (Some(last), Some(name)) = (draft.last(), kind.and_then(option_name)) {
-            last.name = Some(name.to_owned());
-        }
+        let next = draft.named("tcp.option", kind.and_then(option_name), |draft| option(draft, end));
         match next? {
             Next::More => {}
             Next::End => {

@@ -31,12 +31,13 @@ fn read(draft: &mut Draft<'_>, pseudo: Option<Pseudo>) -> Option<()> {
         draft.close(start + says);
     }
     let bytes = draft.view().bytes();
-    let whole = pseudo.filter(|_| draft.view().is_whole());
+    let whole = pseudo.filter(|_| draft.view().is_complete());
     if draft.peek(0, 2) == Some(&[0, 0]) {
         draft.hex("udp.checksum", 2)?;
-        draft.name(Some("absent"));
-        // RFC 8200, section 8.1: not optional any more, but for tunnels (RFC 6935).
-        if matches!(pseudo, Some(Pseudo::V6(_))) {
+        // RFC 8200, section 8.1: over IPv6 it must be there, but for tunnels (RFC 6935).
+        let is_needed = matches!(pseudo, Some(Pseudo::V6(_)));
+        draft.name(Some(if is_needed { "illegal" } else { "absent" }));
+        if is_needed {
             draft.flaw(Wrong::Value(0), "udp.checksum", start + 6..start + 8);
         }
     } else {

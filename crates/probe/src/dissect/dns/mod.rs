@@ -38,23 +38,29 @@ fn read(draft: &mut Draft<'_>) -> Option<()> {
     draft.hex("dns.id", 2)?;
     draft.take(2)?;
     let reply = draft.bits("dns.response", start + 2, 0, 1);
-    draft.name(Some(if reply == 1 { "response" } else { "query" }));
+    let kind = if reply == 1 { "response" } else { "query" };
+    draft.name(Some(kind));
+    draft.kind(kind);
     let opcode = draft.bits("dns.opcode", start + 2, 1, 4);
     draft.name(opcode_name(opcode));
-    // The rest only a reply has a say in (RFC 1035, section 4.1.1), but for `cd`.
-    for (key, first) in [
-        ("dns.authoritative", 5),
-        ("dns.truncated", 6),
-        ("dns.recursion-desired", 7),
-        ("dns.recursion-available", 8),
-        ("dns.reserved", 9),
-        ("dns.authentic", 10),
-        ("dns.checking-disabled", 11),
+    // What only a reply has a say in is nothing in a query (RFC 1035, section 4.1.1).
+    for (key, first, always) in [
+        ("dns.authoritative", 5, false),
+        ("dns.truncated", 6, true),
+        ("dns.recursion-desired", 7, true),
+        ("dns.recursion-available", 8, false),
+        ("dns.reserved", 9, true),
+        ("dns.authentic", 10, true),
+        ("dns.checking-disabled", 11, true),
     ] {
-        draft.bits(key, start + 2, first, 1);
+        if always || reply == 1 {
+            draft.bits(key, start + 2, first, 1);
+        }
     }
-    let code = draft.bits("dns.rcode", start + 2, 12, 4);
-    draft.name(rcode_name(code));
+    if reply == 1 {
+        let code = draft.bits("dns.rcode", start + 2, 12, 4);
+        draft.name(rcode_name(code));
+    }
     let mut counts = [0; 4];
     for (count, key) in
         counts.iter_mut().zip(["dns.questions", "dns.answers", "dns.authorities", "dns.additionals"])

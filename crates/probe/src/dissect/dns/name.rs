@@ -44,7 +44,7 @@ pub(super) fn read(message: &[u8], at: usize) -> Result<Name, Bad> {
                 let label = message.get(here + 1..end).ok_or_else(|| Bad::Cut(end - message.len()))?;
                 total += label.len() + 1;
                 if total >= LONGEST {
-                    return Err(Bad::Broken(size.unwrap_or(end - at)));
+                    return Err(Bad::Broken(size.unwrap_or_else(|| end - at)));
                 }
                 if !text.is_empty() {
                     text.push('.');
@@ -55,7 +55,7 @@ pub(super) fn read(message: &[u8], at: usize) -> Result<Name, Bad> {
             0xc0.. => {
                 let low = *message.get(here + 1).ok_or(Bad::Cut(1))?;
                 let to = usize::from(length & 0x3f) << 8 | usize::from(low);
-                size = Some(size.unwrap_or(here + 2 - at));
+                size = Some(size.unwrap_or_else(|| here + 2 - at));
                 if to >= least {
                     return Err(Bad::Broken(size.unwrap_or(2)));
                 }

@@ -62,10 +62,8 @@ fn extensions(draft: &mut Draft<'_>, end: usize, side: Side) -> Option<()> {
     draft.unit(Unit::Bytes);
     while draft.at() < end {
         let number = draft.peek(0, 2).map(super::super::draft::big);
-        draft.group("tls.extension", |draft| extension(draft, end, side))?;
-        if let (Some(last), Some(name)) = (draft.last(), number.and_then(names::extension)) {
-            last.name = Some(name.to_owned());
-        }
+        let name = number.and_then(names::extension);
+        draft.named("tls.extension", name, |draft| extension(draft, end, side))?;
     }
     Some(())
 }
