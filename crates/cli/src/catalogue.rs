@@ -121,7 +121,8 @@ fn english_errors_are_lower_case_without_a_final_stop() {
         let prose = text.chars().next().is_some_and(|first| first.is_ascii_uppercase());
         // Words that are written so, as `FIN`, `Unix` and `Ethernet`.
         let first = text.split([' ', ':', ',', ';']).next().unwrap_or_default();
-        let written = matches!(first, "Unix" | "Ethernet") || first.chars().skip(1).any(|c| c.is_ascii_uppercase());
+        let written =
+            matches!(first, "Unix" | "Ethernet") || first.chars().skip(1).any(|c| c.is_ascii_uppercase());
         assert!(!prose || written, "{key}: {text}");
     }
 }

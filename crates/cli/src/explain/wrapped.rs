@@ -91,55 +91,56 @@ impl<'a> Page<'a> {
         }
     }
 
-    /// Headers around the message, one row a layer; where there are several frames, the last of them.
+    /// Headers around the message, one row a layer; where there are several frames, the last of them. What is too wide is
+    /// drawn without gaps, and then without the cable.
     fn drawing(&mut self, steps: &[&Step]) {
-        let cell = |step: &Step, count: usize, key: &str| {
-            let name = match key {
-                "" => self.name(step.word),
-                key => self.words.plain(key),
-            };
-            format!(" {name} {count} ")
+        let bare: Vec<&Step> = steps.iter().copied().filter(|step| step.word != "physical").collect();
+        let ways = [(steps, " "), (steps, ""), (&bare[..], " "), (&bare[..], "")];
+        let drawn: Vec<String> = ways.iter().map(|(steps, gap)| self.drawn(steps, gap)).collect();
+        let fits = |text: &&String| text.lines().all(|line| columns(line) <= self.width);
+        if let Some(best) = drawn.iter().find(fits).or(drawn.last()) {
+            self.text.push_str(best);
+            self.text.push('\n');
+        }
+    }
+
+    fn drawn(&self, steps: &[&Step], gap: &str) -> String {
+        let cell = |name: String, count: usize| format!("{gap}{name} {count}{gap}");
+        let before = |step: &&Step| match step.word {
+            "message" => cell(self.name("message"), step.total),
+            _ if step.before == 0 => String::new(),
+            "physical" => cell(self.words.plain("explain-preamble"), step.before),
+            word => cell(self.name(word), step.before),
         };
-        let before: Vec<String> = steps
-            .iter()
-            .rev()
-            .map(|step| match step.word {
-                "message" => format!(" {} {} ", self.name("message"), step.total),
-                _ if step.before > 0 => cell(step, step.before, ""),
-                _ => String::new(),
-            })
-            .collect();
-        let behind: Vec<String> = steps
-            .iter()
-            .map(|step| match step.word {
-                _ if step.after == 0 => String::new(),
-                "ethernet" => cell(step, step.after, "explain-padding"),
-                "physical" => cell(step, step.after, "explain-check-and-gap"),
-                "framing" => cell(step, step.after, ""),
-                _ => cell(step, step.after, "explain-tail"),
-            })
-            .collect();
+        let behind = |step: &&Step| match step.word {
+            _ if step.after == 0 => String::new(),
+            "ethernet" => cell(self.words.plain("explain-padding"), step.after),
+            "physical" => cell(self.words.plain("explain-check-and-gap"), step.after),
+            "framing" => cell(self.name("framing"), step.after),
+            _ => cell(self.words.plain("explain-tail"), step.after),
+        };
+        let before: Vec<String> = steps.iter().rev().map(before).collect();
+        let behind: Vec<String> = steps.iter().map(behind).collect();
+        let wide = |cell: &String| if cell.is_empty() { 0 } else { columns(cell) + 1 };
+        let mut text = String::new();
         for level in 0..steps.len() {
             let hidden = steps.len() - 1 - level;
-            let indent: usize = before
-                .iter()
-                .take(hidden)
-                .map(|cell| if cell.is_empty() { 0 } else { columns(cell) + 1 })
-                .sum();
-            let mut row = String::new();
+            let indent: usize = before.iter().take(hidden).map(wide).sum();
             let visible = before.iter().skip(hidden).chain(behind.iter().take(level + 1));
-            for cell in visible.filter(|cell| !cell.is_empty()) {
-                let _ = write!(row, "|{cell}");
-            }
-            let _ = writeln!(self.text, "  {}{row}|", " ".repeat(indent));
+            let row: String =
+                visible.filter(|cell| !cell.is_empty()).map(|cell| format!("|{cell}")).collect();
+            let _ = writeln!(text, "  {}{row}|", " ".repeat(indent));
         }
-        self.text.push('\n');
+        text
     }
 
     /// What is an example, and what is not there.
     fn notes(&mut self, outcome: &Outcome) {
         let from = outcome.from.to_string();
         self.say("explain-examples", &[("from", &from)]);
+        if outcome.wrapped.steps.iter().any(|step| step.word == "websocket") {
+            self.say("explain-example-mask", &[]);
+        }
         if outcome.named {
             let to = outcome.to.ip().to_string();
             self.say("explain-example-name", &[("to", &to)]);
