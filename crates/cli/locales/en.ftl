@@ -1334,6 +1334,7 @@ explain-title-bytes = { $size } bytes
 explain-hex-more = … { $count } more bytes; -v shows all
 explain-place = { $five } layer ({ $number } of 5, OSI { $osi }), adds { $added } bytes: { $bytes }
 explain-place-carried = { $five } layer ({ $number } of 5, OSI { $osi }), what is carried: bytes { $bytes }
+explain-place-empty = { $five } layer ({ $number } of 5, OSI { $osi }), of which nothing is here
 explain-five-physical = physical
 explain-five-link = link
 explain-five-network = network

@@ -1373,6 +1373,7 @@ explain-title-bytes = { $size } 字节
 explain-hex-more = ……还有 { $count } 字节；-v 显示全部
 explain-place = { $five }（五层第 { $number } 层，OSI 第 { $osi } 层），加了 { $added } 字节：{ $bytes }
 explain-place-carried = { $five }（五层第 { $number } 层，OSI 第 { $osi } 层），所载的内容：字节 { $bytes }
+explain-place-empty = { $five }（五层第 { $number } 层，OSI 第 { $osi } 层），这里一个字节也没有
 explain-five-physical = 物理层
 explain-five-link = 链路层
 explain-five-network = 网络层

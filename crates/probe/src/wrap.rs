@@ -189,11 +189,11 @@ fn websocket(content: &Content, steps: &mut Vec<Step>) -> Content {
     match (u8::try_from(length), u16::try_from(length)) {
         (Ok(short @ 0..=125), _) => head.push(0x80 | short),
         (_, Ok(medium)) => {
-            head.push(0x80 | 126);
+            head.push(0x80 | 0x7e);
             head.extend(medium.to_be_bytes());
         }
         _ => {
-            head.push(0x80 | 127);
+            head.push(0x80 | 0x7f);
             head.extend((length as u64).to_be_bytes());
         }
     }
@@ -334,7 +334,7 @@ fn ipv4(number: usize, payload: Payload, from: [u8; 4], to: [u8; 4]) -> Content 
     let length = 20 + payload.content.bytes.len();
     // Fragments of one packet share their number; packets that must not be cut need none.
     let (identification, bits) = match payload.fragment {
-        Some((offset, more)) => (1, offset / 8 | if more { 0x2000 } else { 0 }),
+        Some((offset, more)) => (1, (offset / 8) | if more { 0x2000 } else { 0 }),
         None => (number + 1, 0x4000),
     };
     let word = |number: usize| u16::try_from(number).unwrap_or(u16::MAX).to_be_bytes();

@@ -29,7 +29,7 @@ pub(super) fn named(words: &Words, name: &str) -> String {
 /// A value as people read it, without what it is called.
 fn bare(words: &Words, field: &Field, all: bool) -> String {
     let shown = match &field.value {
-        Value::Bytes(bytes) => bytes_shown(words, bytes, all),
+        Value::Bytes(bytes) => bytes_shown(words, bytes, all, field.key == "data.bytes"),
         Value::Text(text) => {
             let text = if all { text.as_slice() } else { text.get(..200).unwrap_or(text) };
             format!("\"{}\"", safe(&String::from_utf8_lossy(text)))
@@ -51,15 +51,15 @@ const fn unit_key(unit: Unit) -> &'static str {
     }
 }
 
-/// Bytes as text where they are readable, else as hex.
-fn bytes_shown(words: &Words, bytes: &[u8], all: bool) -> String {
+/// Bytes as hex, or as text where an application's are readable.
+fn bytes_shown(words: &Words, bytes: &[u8], all: bool, of_application: bool) -> String {
     let most = if all { usize::MAX } else { BYTES };
     let readable =
         |text: &&str| !text.is_empty() && text.chars().all(|c| !c.is_control() || "\r\n\t".contains(c));
     let start = bytes.get(..most.saturating_mul(3)).unwrap_or(bytes);
-    if let Some(text) = std::str::from_utf8(start).ok().filter(readable) {
+    if let Some(text) = std::str::from_utf8(start).ok().filter(|text| of_application && readable(text)) {
         let more = bytes.len() - start.len();
-        return with_more(words, format!("\"{}\"", sockeye_escape(text)), more);
+        return with_more(words, format!("\"{}\"", on_one_line(text)), more);
     }
     let shown = bytes.get(..most).unwrap_or(bytes);
     let hex: Vec<String> = shown.iter().map(|byte| format!("{byte:02x}")).collect();
@@ -67,7 +67,7 @@ fn bytes_shown(words: &Words, bytes: &[u8], all: bool) -> String {
 }
 
 /// Text on one line.
-fn sockeye_escape(text: &str) -> String {
+fn on_one_line(text: &str) -> String {
     let mut shown = String::new();
     sockeye::wire::escape::escape(text, sockeye::wire::escape::Shape::Line, &mut shown);
     shown
@@ -92,17 +92,16 @@ pub(super) fn value(words: &Words, field: &Field, all: bool) -> String {
 
 /// A group on one line: what it is called, and what is in it without what only tells how it is written.
 pub(super) fn inline(words: &Words, group: &Field) -> String {
+    let told: Vec<&Field> = group.fields.iter().filter(|field| !is_form(field, group)).collect();
+    let alone = told.len() == 1 && group.name.is_some();
     let mut parts = Vec::new();
-    for field in &group.fields {
-        let is_form =
-            ["-kind", "-type", "-code", "-length", "-key"].iter().any(|end| field.key.ends_with(end));
-        let is_told = group.name.is_some() || field.key.ends_with("-length");
+    for field in told {
         let part = match (&field.value, &field.name) {
-            _ if is_form && is_told => continue,
             (Value::Group, _) => inline(words, field),
-            (Value::Flag(_), _) => format!("{} {}", label(words, field.key), bare(words, field, false)),
             (_, Some(name)) => named(words, name),
-            (Value::Number(_), _) => format!("{} {}", label(words, field.key), bare(words, field, false)),
+            (Value::Number(_) | Value::Flag(_), _) if !alone => {
+                format!("{} {}", label(words, field.key), bare(words, field, false))
+            }
             _ => bare(words, field, false),
         };
         if !part.is_empty() {
@@ -117,12 +116,19 @@ pub(super) fn inline(words: &Words, group: &Field) -> String {
     }
 }
 
+/// Whether a field only tells how its group is written: how long it is, and which number stands for what it is called.
+pub(super) fn is_form(field: &Field, group: &Field) -> bool {
+    let counts = field.key.ends_with("-length") && field.key != "icmpv6.prefix-length";
+    let kinds = ["option-kind", "option-type", "option-code", "extension-type", "parameter-key"];
+    counts || (group.name.is_some() && kinds.iter().any(|kind| field.key.ends_with(kind)))
+}
+
 /// What is wrong, as a sentence.
 pub(super) fn flaw(words: &Words, flaw: &Flaw) -> String {
     let (mut args, key) = (Vec::new(), format!("explain-wrong-{}", flaw.wrong.word()));
     match flaw.wrong {
         Wrong::Truncated { missing } | Wrong::Continues { missing } => {
-            args.push(("count", missing.to_string()))
+            args.push(("count", missing.to_string()));
         }
         Wrong::Checksum { found, right } => {
             args.push(("found", format!("0x{found:04x}")));

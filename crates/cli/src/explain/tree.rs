@@ -6,7 +6,7 @@ use sockeye::explain::Explained;
 use sockeye::probe::dissect::{Bits, Field, Layer, Value};
 
 use super::Desk;
-use super::text::{broken, field_key, flaw, inline, label, value};
+use super::text::{broken, field_key, flaw, inline, is_form, label, value};
 use crate::ui::columns::columns;
 use crate::ui::paint::{Colour, Paint};
 use crate::words::Words;
@@ -96,9 +96,15 @@ impl<'a> Page<'a> {
             ("bytes", &own),
             ("added", &added),
         ];
-        let key = if layer.added() > 0 { "explain-place" } else { "explain-place-carried" };
+        let key = match (layer.added(), layer.range.is_empty()) {
+            (0, true) => "explain-place-empty",
+            (0, false) => "explain-place-carried",
+            _ => "explain-place",
+        };
         let place = self.words.say(key, &args);
-        let _ = writeln!(self.text, "{}  {place}", self.paint.on(colour, &name));
+        let fits = columns(&name) + 2 + columns(&place) <= self.width;
+        let between = if fits { "  " } else { "\n  " };
+        let _ = writeln!(self.text, "{}{between}{place}", self.paint.on(colour, &name));
         let about = self.words.plain(&format!("explain-about-{word}"));
         self.lines(2, 2, &about, Some(Colour::Dim));
         for wrong in &layer.flaws {
@@ -122,8 +128,13 @@ impl<'a> Page<'a> {
                 let _ = writeln!(self.text, "{}", format!("{before}{line}").trim_end());
             }
             let Some(field) = field else { continue };
-            self.why(field, indent + 2);
-            self.fields(&field.fields, indent + 2);
+            if self.verbose > 0 {
+                self.why(field, indent + 2);
+                self.fields(&field.fields, indent + 2);
+            } else {
+                let told = field.fields.iter().filter(|inner| !is_form(inner, field)).cloned();
+                self.fields(&told.collect::<Vec<_>>(), indent + 2);
+            }
         }
     }
 
@@ -147,12 +158,14 @@ impl<'a> Page<'a> {
                 rest = after;
                 continue;
             }
-            let shown = if field.value == Value::Group {
-                inline(self.words, field)
-            } else {
-                value(self.words, field, false)
+            // A group of groups is a list of its own.
+            let long = field.fields.len() > 4 && field.fields.iter().any(|inner| inner.value == Value::Group);
+            let shown = match field.value {
+                Value::Group if long => String::new(),
+                Value::Group => inline(self.words, field),
+                _ => value(self.words, field, false),
             };
-            rows.push((label, shown, None));
+            rows.push((label, shown, long.then_some(field)));
             rest = after;
         }
         rows

@@ -127,9 +127,8 @@ impl<'a> Page<'a> {
             let hidden = steps.len() - 1 - level;
             let indent: usize = before.iter().take(hidden).map(wide).sum();
             let visible = before.iter().skip(hidden).chain(behind.iter().take(level + 1));
-            let row: String =
-                visible.filter(|cell| !cell.is_empty()).map(|cell| format!("|{cell}")).collect();
-            let _ = writeln!(text, "  {}{row}|", " ".repeat(indent));
+            let row: Vec<&str> = visible.filter(|cell| !cell.is_empty()).map(String::as_str).collect();
+            let _ = writeln!(text, "  {}|{}|", " ".repeat(indent), row.join("|"));
         }
         text
     }

@@ -1,5 +1,6 @@
 //! `explain` held against tshark: every field that it shows of every packet, whole and cut off, is what tshark shows.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on must fail")]
+#![expect(clippy::print_stdout, reason = "how much was compared is part of the result")]
 
 mod table;
 
@@ -93,7 +94,9 @@ impl Ours {
         let key = field["key"].as_str().unwrap();
         let name = field["name"].as_str().unwrap_or_default();
         if let Some(fields) = field["fields"].as_array() {
-            fields.iter().for_each(|inner| self.field(inner, kind, key, name));
+            for inner in fields {
+                self.field(inner, kind, key, name);
+            }
             return;
         }
         if field.get("value").is_none() {

@@ -164,11 +164,10 @@ impl<'a> Draft<'a> {
     /// Notes that it ends too early.
     pub(super) fn cut(&mut self, missing: usize) {
         let wrong = match self.view.part {
-            Part::Whole => Wrong::Truncated { missing },
             Part::Fragment => Wrong::Fragment,
             Part::Quote => Wrong::Quote,
             Part::Stream if self.view.missing == 0 => Wrong::Continues { missing },
-            Part::Stream => Wrong::Truncated { missing },
+            Part::Whole | Part::Stream => Wrong::Truncated { missing },
         };
         if !self.layer.flaws.iter().any(|flaw| flaw.wrong.word() == wrong.word()) {
             let at = self.view.end..self.view.end;
@@ -342,8 +341,8 @@ impl<'a> Draft<'a> {
 /// RFC 8200, section 8.1).
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Pseudo {
-    V4([u8; 8]),
-    V6([u8; 32]),
+    V4(Ipv4Addr, Ipv4Addr),
+    V6(Ipv6Addr, Ipv6Addr),
 }
 
 impl Pseudo {
@@ -352,8 +351,8 @@ impl Pseudo {
         let length = u32::try_from(length).unwrap_or(u32::MAX).to_be_bytes();
         let [_, _, high, low] = length;
         match self {
-            Self::V4(addresses) => [&addresses[..], &[0, protocol, high, low]].concat(),
-            Self::V6(addresses) => [&addresses[..], &length, &[0, 0, 0, protocol]].concat(),
+            Self::V4(from, to) => [&from.octets()[..], &to.octets(), &[0, protocol, high, low]].concat(),
+            Self::V6(from, to) => [&from.octets()[..], &to.octets(), &length, &[0, 0, 0, protocol]].concat(),
         }
     }
 }

@@ -62,11 +62,13 @@ fn is_possible(bytes: &[u8], start: Start) -> bool {
         Start::Ethernet => matches!(number(12), 0x0800 | 0x0806 | 0x8100 | 0x86dd | 0x88a8),
         Start::Arp => number(0) == 1 && number(2) == 0x0800 && (1..=4).contains(&number(6)),
         Start::Ip => matches!(byte(0) >> 4, 4 | 6) && (byte(0) >> 4 == 6 || byte(0) & 15 >= 5),
-        Start::Ipv4 | Start::Ipv6 | Start::Icmpv6 => false,
         Start::Icmp => bytes.len() >= 8 && checksum(&[bytes]) == 0 && byte(0) <= 18,
         Start::Tcp => {
             let header = usize::from(byte(12) >> 4) * 4;
-            bytes.len() >= 20 && (20..=bytes.len()).contains(&header) && byte(12) & 14 == 0 && number(0) != 0
+            bytes.len() >= 20
+                && (20..=bytes.len()).contains(&header)
+                && byte(12) & 0x0e == 0
+                && number(0) != 0
         }
         Start::Udp => bytes.len() >= 8 && usize::from(number(4)) == bytes.len(),
         Start::Dns => {
@@ -75,6 +77,6 @@ fn is_possible(bytes: &[u8], start: Start) -> bool {
         Start::Dhcp => bytes.get(236..240) == Some(&[0x63, 0x82, 0x53, 0x63]),
         Start::Http => super::http::looks_so(bytes),
         Start::Tls => super::tls::looks_so(bytes),
-        Start::Cooked | Start::Cooked2 | Start::Null => false,
+        Start::Ipv4 | Start::Ipv6 | Start::Icmpv6 | Start::Cooked | Start::Cooked2 | Start::Null => false,
     }
 }

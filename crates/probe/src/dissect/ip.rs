@@ -51,7 +51,7 @@ pub(super) fn dscp(number: u64) -> Option<String> {
         44 => Some("VOICE-ADMIT".to_owned()),
         1 => Some("LE".to_owned()),
         8 | 16 | 24 | 32 | 40 | 48 | 56 => Some(format!("CS{}", number / 8)),
-        10..=38 if number % 2 == 0 => Some(format!("AF{}{}", number / 8, number % 8 / 2)),
+        10..=38 if number.is_multiple_of(2) => Some(format!("AF{}{}", number / 8, number % 8 / 2)),
         _ => None,
     }
 }
@@ -122,9 +122,7 @@ fn read(draft: &mut Draft<'_>) -> Option<()> {
     let destination = draft.ipv4("ipv4.destination")?;
     options(draft, start + header)?;
     draft.head_ends();
-    let [a, b, c, d] = source.octets();
-    let [e, f, g, h] = destination.octets();
-    let pseudo = Pseudo::V4([a, b, c, d, e, f, g, h]);
+    let pseudo = Pseudo::V4(source, destination);
     draft.carry(|view| {
         let part = if more || offset > 0 { Part::Fragment } else { view.part };
         let view = View { part, ..view };

@@ -46,12 +46,8 @@ fn read(draft: &mut Draft<'_>) -> Option<()> {
         }
         draft.close(start + HEADER + says);
     }
-    let mut addresses = [0; 32];
-    for (to, from) in addresses.iter_mut().zip(source.octets().into_iter().chain(destination.octets())) {
-        *to = from;
-    }
     draft.head_ends();
-    draft.carry(|view| next(number, Pseudo::V6(addresses), view));
+    draft.carry(|view| next(number, Pseudo::V6(source, destination), view));
     Some(())
 }
 

@@ -190,7 +190,9 @@ pub fn header_checksum(bytes: &[u8]) -> u16 {
 fn data(view: View<'_>) -> Layer {
     let mut draft = draft::Draft::new(Protocol::Data, view);
     let count = draft.left();
-    let _read = draft.bytes("data.bytes", count);
+    if count > 0 {
+        let _read = draft.bytes("data.bytes", count);
+    }
     if view.missing > 0 {
         draft.cut(view.missing);
     }

@@ -35,7 +35,7 @@ fn read(draft: &mut Draft<'_>, pseudo: Option<Pseudo>) -> Option<()> {
     if draft.peek(0, 2) == Some(&[0, 0]) {
         draft.hex("udp.checksum", 2)?;
         // RFC 8200, section 8.1: over IPv6 it must be there, but for tunnels (RFC 6935).
-        let is_needed = matches!(pseudo, Some(Pseudo::V6(_)));
+        let is_needed = matches!(pseudo, Some(Pseudo::V6(..)));
         draft.name(Some(if is_needed { "illegal" } else { "absent" }));
         if is_needed {
             draft.flaw(Wrong::Value(0), "udp.checksum", start + 6..start + 8);

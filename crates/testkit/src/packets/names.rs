@@ -19,9 +19,11 @@ fn message(flags: u16, questions: &[Vec<u8>], records: [&[Vec<u8>]; 3]) -> Vec<u
     let mut bytes = [0x12, 0x34].to_vec();
     bytes.extend(flags.to_be_bytes());
     bytes.extend(short(questions.len()));
-    records.iter().for_each(|part| bytes.extend(short(part.len())));
-    questions.iter().for_each(|question| bytes.extend(question));
-    records.iter().copied().flatten().for_each(|record| bytes.extend(record));
+    for part in records {
+        bytes.extend(short(part.len()));
+    }
+    bytes.extend(questions.concat());
+    bytes.extend(records.iter().copied().flatten().flatten());
     bytes
 }
 
@@ -69,8 +71,11 @@ fn replies() -> Vec<Named> {
     let edns =
         [&[0, 0, 41, 4, 0xd0, 0, 0, 0x80, 0][..], &[0, 12], &[0, 10, 0, 8, 1, 2, 3, 4, 5, 6, 7, 8]].concat();
     let text = [&[5][..], b"hello", &[3], b"you"].concat();
-    let missing =
-        message(0x8183, &[question("nothere.example.com", 1)], [&[], &[record(6, &soa)], &[edns.clone()]]);
+    let missing = message(
+        0x8183,
+        &[question("nothere.example.com", 1)],
+        [&[], &[record(6, &soa)], std::slice::from_ref(&edns)],
+    );
     let both = [record(5, &name("cdn.example.net")), record(1, &[192, 0, 2, 5])];
     vec![
         ("addresses", from_server(&reply(1, &[record(1, &[192, 0, 2, 5]), record(1, &[192, 0, 2, 6])]))),
@@ -144,7 +149,7 @@ fn dhcp(operation: u8, options: &[&[u8]]) -> Vec<u8> {
         bytes[108..115].copy_from_slice(b"pxe.img");
     }
     bytes.extend([0x63, 0x82, 0x53, 0x63]);
-    options.iter().for_each(|option| bytes.extend(*option));
+    bytes.extend(options.concat());
     bytes.push(255);
     bytes
 }
@@ -165,7 +170,7 @@ fn dhcp_packets() -> Vec<Named> {
         &[28, 4, 192, 0, 2, 255],
         b"\x0f\x0bexample.com",
     ];
-    let with = |kind: u8| [vec![&[53, 1, kind][..]].concat(), given.concat()].concat();
+    let with = |kind: u8| [&[53, 1, kind][..], &given.concat()].concat();
     vec![
         ("DISCOVER", client(&dhcp(1, &[&[53, 1, 1], &id, name, &[55, 4, 1, 3, 6, 15], &[57, 2, 5, 0xdc]]))),
         ("OFFER", server(&dhcp(2, &[&with(2)]))),

@@ -1,6 +1,6 @@
 //! Questions, resource records, and what the usual ones hold.
 
-use super::super::draft::{Draft, size};
+use super::super::draft::{Draft, big, size};
 use super::super::tree::{Bits, Unit, Value, Wrong};
 use super::Message;
 use super::name::{self, Bad};
@@ -146,7 +146,8 @@ impl Message {
             }
             41 => {
                 while draft.at() < end {
-                    draft.group("dns.option", option)?;
+                    let name = draft.peek(0, 2).and_then(|code| option_name(big(code)));
+                    draft.named("dns.option", name, option)?;
                 }
             }
             64 | 65 => self.service(draft, end)?,
@@ -178,7 +179,8 @@ impl Message {
         draft.number("dns.service-priority", 2)?;
         self.name(draft, "dns.service-target")?;
         while draft.at() < end {
-            draft.group("dns.service-parameter", |draft| parameter(draft, end))?;
+            let name = draft.peek(0, 2).and_then(|key| parameter_name(big(key)));
+            draft.named("dns.service-parameter", name, |draft| parameter(draft, end))?;
         }
         Some(())
     }
