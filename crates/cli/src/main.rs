@@ -9,6 +9,7 @@ mod bench;
 mod catalogue;
 mod cert;
 mod exit;
+mod explain;
 mod fault;
 mod generate;
 mod grammar;

@@ -15,6 +15,7 @@ use crate::addr;
 use crate::bench;
 use crate::cert;
 use crate::exit::{self, Ended};
+use crate::explain;
 use crate::fault::{Weight, lines};
 use crate::generate;
 use crate::grammar::{self, early, read, refuse};
@@ -318,6 +319,7 @@ impl Run {
             Some(("proxy", matches)) => self.proxy(matches),
             Some(("nc", matches)) => self.nc(matches),
             Some(("cert", matches)) => self.cert(matches),
+            Some(("explain", matches)) => self.explain(matches),
             Some(("user", matches)) => user::run(matches, &self.words, &self.stdout, &self.views),
             Some(("sessions", matches)) => {
                 self.end_on_signal(matches);
@@ -501,6 +503,21 @@ impl Run {
         let paint = Paint(when.paints(self.place.stdout && self.place.able, self.place.no_color));
         let columns = self.place.stdout.then(trace::columns).flatten();
         trace::run(&self.desk(matches)?, matches, trace::Stdout { columns, paint })
+    }
+
+    fn explain(&self, matches: &ArgMatches) -> Result<End, Fault> {
+        self.end_on_signal(matches);
+        let when = read::value(matches, "color").map_or(Ok(When::Auto), When::parse)?;
+        let shape = if read::has(matches, "json") { explain::Shape::Json } else { explain::Shape::Text };
+        let desk = explain::Desk {
+            words: &self.words,
+            stdout: &self.stdout,
+            views: &self.views,
+            paint: Paint(when.paints(self.place.stdout && self.place.able, self.place.no_color)),
+            width: explain::width(),
+            shape,
+        };
+        desk.run(matches).map(|()| End::Done)
     }
 
     /// Where a terminal or a recording must be put right first, a thread does that.

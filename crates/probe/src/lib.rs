@@ -14,3 +14,7 @@ pub mod services;
 pub mod sockets;
 pub mod trace;
 pub mod watch;
+pub mod dissect;
+#[cfg(target_os = "linux")]
+mod linux;
+pub mod wrap;

@@ -12,6 +12,7 @@ pub mod bounds;
 pub mod cert;
 pub mod config;
 pub mod connect;
+pub mod explain;
 pub mod given;
 pub mod list;
 pub mod nc;

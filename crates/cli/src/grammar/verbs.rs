@@ -1,9 +1,6 @@
 //! Every verb, once: its words, its flags, its examples.
 
-use super::flags::{
-    ADDR, ASK, BENCH, CERT, CERT_NAME, CERT_SIGNER, CONNECT, EXPORT, Flag, LAYERS, NC, PING, PORT, RECORD,
-    REMOVE, REPLAY, SERVE, SERVE_FILE, TEST, TRACE, USER, USER_ADD, WANTED, WANTED_TEXT, WATCH,
-};
+use super::flags::{ADDR, ASK, BENCH, CERT, CERT_NAME, CERT_SIGNER, CONNECT, EXPLAIN, EXPORT, Flag, LAYERS, NC, PING, PORT, RECORD, REMOVE, REPLAY, SERVE, SERVE_FILE, TEST, TRACE, USER, USER_ADD, WANTED, WANTED_TEXT, WATCH};
 
 /// One word of a verb.
 #[derive(Clone, Copy, Debug)]
@@ -236,6 +233,18 @@ pub(crate) const ALL: &[Verb] = &[
             "sockeye trace 127.0.0.1:9000 hello",
             "sockeye trace tls://example.org:443 --pcapng out.pcapng",
             "sockeye trace 127.0.0.1:9000 hello --html trace.html",
+    },
+    Verb {
+        name: "explain",
+        subs: &[],
+        words: &[word("INPUT", "word-explain-input", Times::Any)],
+        flags: &[EXPLAIN],
+        opens: false,
+        examples: &[
+            "sockeye explain capture.pcapng --packet 3",
+            "sockeye explain 45000020000100004001f6d3c0000201c0000207080033370001000161626364 --as ip",
+            "sockeye explain - -v",
+            "sockeye explain --wrap hello tcp://192.0.2.7:80 -F u16be",
         ],
     },
     Verb {
