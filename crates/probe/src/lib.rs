@@ -5,3 +5,5 @@
 
 #[cfg(target_os = "linux")]
 mod linux;
+pub mod names;
+pub mod path;

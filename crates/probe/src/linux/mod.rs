@@ -1,4 +1,5 @@
 //! What Linux is asked: its sockets' options, and netlink.
 
+pub(crate) mod connect;
 pub(crate) mod netlink;
 pub(crate) mod sys;
