@@ -3,6 +3,8 @@
 //! Rules (arithmetic of addresses, verdicts, dissection) are pure and stand apart from what asks the operating system,
 //! which is `linux` on Linux. Nothing here prints, and nothing is shown as more certain than it is.
 
+pub mod addr;
+pub mod host;
 #[cfg(target_os = "linux")]
 mod linux;
 pub mod names;

@@ -2,4 +2,5 @@
 
 pub(crate) mod connect;
 pub(crate) mod netlink;
+pub(crate) mod route;
 pub(crate) mod sys;
