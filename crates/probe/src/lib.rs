@@ -9,3 +9,4 @@ pub mod host;
 mod linux;
 pub mod names;
 pub mod path;
+pub mod sockets;

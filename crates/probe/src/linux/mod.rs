@@ -1,6 +1,7 @@
 //! What Linux is asked: its sockets' options, and netlink.
 
 pub(crate) mod connect;
+pub(crate) mod diag;
 pub(crate) mod netlink;
 pub(crate) mod route;
 pub(crate) mod sys;
