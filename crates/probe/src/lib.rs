@@ -4,6 +4,7 @@
 //! which is `linux` on Linux. Nothing here prints, and nothing is shown as more certain than it is.
 
 pub mod addr;
+pub mod check;
 pub mod host;
 #[cfg(target_os = "linux")]
 mod linux;

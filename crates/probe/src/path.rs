@@ -163,17 +163,17 @@ fn router(attempt: &Attempt) -> Option<IpAddr> {
     icmp.from
 }
 
-/// Traces the path. `connect` makes attempts side by side until a moment.
+/// Traces the path. `connect` makes attempts side by side until a moment; the end of all may come closer.
 pub fn trace(
     to: SocketAddr,
-    until: Instant,
+    until: impl Fn() -> Instant,
     mut connect: impl FnMut(&[Try], Instant) -> io::Result<Vec<Attempt>>,
 ) -> io::Result<Path> {
     let mut path = Path::default();
     let mut first = 1;
-    while first <= HOPS && Instant::now() < until {
+    while first <= HOPS && Instant::now() < until() {
         let tries: Vec<Try> = (first..first + WAVE).map(|ttl| Try { to, ttl: Some(ttl) }).collect();
-        let heard = connect(&tries, (Instant::now() + PATIENCE).min(until))?;
+        let heard = connect(&tries, (Instant::now() + PATIENCE).min(until()))?;
         if is_over(&mut path, &heard) {
             break;
         }
@@ -231,10 +231,14 @@ mod tests {
     fn traced(answer: impl Fn(u8) -> Attempt) -> (Path, usize) {
         let mut waves = 0;
         let until = Instant::now() + Duration::from_secs(60);
-        let path = trace(TARGET.parse().unwrap(), until, |tries, _| {
-            waves += 1;
-            Ok(tries.iter().map(|one| answer(one.ttl.unwrap())).collect())
-        });
+        let path = trace(
+            TARGET.parse().unwrap(),
+            || until,
+            |tries, _| {
+                waves += 1;
+                Ok(tries.iter().map(|one| answer(one.ttl.unwrap())).collect())
+            },
+        );
         (path.unwrap(), waves)
     }
 

@@ -2,6 +2,7 @@
 
 pub(crate) mod connect;
 pub(crate) mod diag;
+pub(crate) mod echo;
 pub(crate) mod netlink;
 pub(crate) mod route;
 pub(crate) mod sys;

@@ -10,6 +10,9 @@ use super::{Answer, Served};
 /// How long a server is waited for before it is asked again: a datagram may be lost.
 const AGAIN: Duration = Duration::from_millis(700);
 
+/// How often it is looked whether the end has come closer.
+const LOOK: Duration = Duration::from_millis(100);
+
 /// Names that are tried for one, at most.
 const CANDIDATES: usize = 4;
 
@@ -20,10 +23,11 @@ struct Open {
     reply: Option<Reply>,
 }
 
-/// Asks one server for the addresses of the first of these names that it has any for. `seed` makes the questions' numbers.
-pub fn ask(server: SocketAddr, candidates: &[String], seed: u16, until: Instant) -> Served {
+/// Asks one server for the addresses of the first of these names that it has any for. `seed` makes the questions' numbers; the
+/// moment when it is to end may come closer.
+pub fn ask(server: SocketAddr, candidates: &[String], seed: u16, until: impl Fn() -> Instant) -> Served {
     let started = Instant::now();
-    let answer = match exchange(server, candidates, seed, until) {
+    let answer = match exchange(server, candidates, seed, &until) {
         Ok(answer) => answer,
         Err(error) => match error.kind() {
             io::ErrorKind::ConnectionRefused => Answer::NobodyThere,
@@ -33,7 +37,12 @@ pub fn ask(server: SocketAddr, candidates: &[String], seed: u16, until: Instant)
     Served { server: server.ip(), answer, took: started.elapsed() }
 }
 
-fn exchange(server: SocketAddr, candidates: &[String], seed: u16, until: Instant) -> io::Result<Answer> {
+fn exchange(
+    server: SocketAddr,
+    candidates: &[String],
+    seed: u16,
+    until: &dyn Fn() -> Instant,
+) -> io::Result<Answer> {
     let mut open = questions(candidates, seed);
     if open.is_empty() {
         return Ok(Answer::NoName);
@@ -47,17 +56,19 @@ fn exchange(server: SocketAddr, candidates: &[String], seed: u16, until: Instant
     socket.connect(server)?;
     let mut bytes = [0; dns::ANSWER];
     let mut unreadable = false;
-    while Instant::now() < until {
+    while Instant::now() < until() {
         for asked in open.iter().filter(|asked| asked.reply.is_none()) {
             socket.send(&asked.question)?;
         }
-        let round = (Instant::now() + AGAIN).min(until);
-        while let Some(left) = round.checked_duration_since(Instant::now()).filter(|left| !left.is_zero()) {
-            socket.set_read_timeout(Some(left))?;
+        let round = Instant::now() + AGAIN;
+        while let Some(left) =
+            round.min(until()).checked_duration_since(Instant::now()).filter(|left| !left.is_zero())
+        {
+            // The end may come closer while it waits.
+            socket.set_read_timeout(Some(left.min(LOOK)))?;
             match socket.recv(&mut bytes) {
                 Ok(length) => unreadable |= !take(&mut open, &bytes[..length]),
                 Err(error) if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut) => {
-                    break;
                 }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) => return Err(error),
@@ -175,7 +186,7 @@ mod tests {
             }
             answer
         });
-        let served = ask(at, &["a.example".to_owned()], 9, soon());
+        let served = ask(at, &["a.example".to_owned()], 9, soon);
         assert_eq!(served.answer.addresses(), ["10.2.0.11".parse::<IpAddr>().unwrap()]);
     }
 
@@ -187,7 +198,7 @@ mod tests {
                 answer[2..4].copy_from_slice(&[0x81, 0x80 | code]);
                 answer
             });
-            assert_eq!(ask(at, &["a.example".to_owned()], 9, soon()).answer, expected);
+            assert_eq!(ask(at, &["a.example".to_owned()], 9, soon).answer, expected);
         }
     }
 
@@ -196,8 +207,8 @@ mod tests {
         let held = UdpSocket::bind("127.0.0.1:0").unwrap();
         let at = held.local_addr().unwrap();
         let until = Instant::now() + Duration::from_millis(50);
-        assert_eq!(ask(at, &["a.example".to_owned()], 9, until).answer, Answer::Silent);
+        assert_eq!(ask(at, &["a.example".to_owned()], 9, || until).answer, Answer::Silent);
         drop(held);
-        assert_eq!(ask(at, &["a.example".to_owned()], 9, soon()).answer, Answer::NobodyThere);
+        assert_eq!(ask(at, &["a.example".to_owned()], 9, soon).answer, Answer::NobodyThere);
     }
 }
