@@ -240,6 +240,7 @@ fn every_key_is_said_and_every_key_said_exists() {
         "mistake-",
         "noun-",
         "refusal-",
+        "check-",
     ];
     let code: String = texts.concat();
     for key in en.keys().filter(|key| !key.contains('.')) {

@@ -7,6 +7,7 @@ mod bench;
 #[cfg(test)]
 mod catalogue;
 mod cert;
+mod check;
 mod exit;
 mod fault;
 mod generate;

@@ -13,6 +13,7 @@ use sockeye::{Bounds, End, Eol, Source, Views, ask, connect, nc, proxy, recordin
 
 use crate::bench;
 use crate::cert;
+use crate::check;
 use crate::exit::{self, Ended};
 use crate::fault::{Weight, lines};
 use crate::generate;
@@ -285,6 +286,7 @@ impl Run {
         match matches.subcommand() {
             Some(("test", matches)) => test::run(&self.desk(matches)?, matches, &self.recording),
             Some(("bench", matches)) => bench::run(&self.desk(matches)?, matches),
+            Some(("check", matches)) => self.check(matches),
             Some(("replay", matches)) => replay::run(&self.desk(matches)?, matches, &self.recording),
             _ => self.verb(&matches).map(Ended::Normally),
         }
@@ -433,6 +435,14 @@ impl Run {
         let paint = Paint(when.paints(self.place.stdout && self.place.able, self.place.no_color));
         let (words, stdout, views) = (&self.words, &self.stdout, &self.views);
         sessions::Desk { words, stdout, views, paint }.run(matches)
+    }
+
+    fn check(&self, matches: &ArgMatches) -> Result<Ended, Fault> {
+        let when = read::value(matches, "color").map_or(Ok(When::Auto), When::parse)?;
+        let paint = Paint(when.paints(self.place.stdout && self.place.able, self.place.no_color));
+        self.end_on_signal(matches);
+        let (words, stdout, views) = (&self.words, &self.stdout, &self.views);
+        check::run(&check::Desk { words, stdout, views, paint }, matches)
     }
 
     fn cert(&self, matches: &ArgMatches) -> Result<End, Fault> {

@@ -9,6 +9,7 @@ mod backoff;
 pub mod bench;
 pub mod bounds;
 pub mod cert;
+pub mod check;
 pub mod config;
 pub mod connect;
 pub mod given;
