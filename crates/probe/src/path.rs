@@ -105,6 +105,8 @@ pub struct Attempt {
     pub icmp: Option<Icmp>,
     /// Our end, once the kernel chose it.
     pub local: Option<SocketAddr>,
+    /// The longest segment that both ends take, in bytes, where a connection stood.
+    pub mss: Option<u32>,
     /// How long it took.
     pub took: Duration,
 }
@@ -150,6 +152,12 @@ impl Path {
     pub fn last_router(&self) -> Option<IpAddr> {
         let routers = self.hops.iter().filter_map(|hop| router(&hop.heard));
         routers.last()
+    }
+
+    /// The message of somebody who said that it goes no further, other than that the time to live ended.
+    pub fn refusal(&self) -> Option<Icmp> {
+        let last = &self.hops.last()?.heard;
+        last.icmp.filter(|icmp| !icmp.is_ours && icmp.says(last.to.ip()) != Says::Exceeded)
     }
 
     /// Whether the target answered.
@@ -225,7 +233,7 @@ mod tests {
             after: Duration::ZERO,
         });
         let to = TARGET.parse().unwrap();
-        Attempt { to, ttl: Some(ttl), ended, icmp, local: None, took: Duration::ZERO }
+        Attempt { to, ttl: Some(ttl), ended, icmp, local: None, mss: None, took: Duration::ZERO }
     }
 
     fn traced(answer: impl Fn(u8) -> Attempt) -> (Path, usize) {

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use super::finding::{Carrier, Findings, Goal};
-use super::run::target;
+use super::run::{is_about_resolver, target};
 use crate::path::Ended;
 
 /// A step of a check.
@@ -130,11 +130,15 @@ impl Ladder {
             Step::Path => {
                 has_way && carrier == Carrier::Tcp && way.is_some_and(|way| way.gateway().is_some())
             }
-            Step::Connect => leaves && carrier != Carrier::Host,
+            Step::Connect => leaves && carrier != Carrier::Host && !is_about_resolver(&self.findings),
             Step::Around if carrier == Carrier::Host => {
                 use super::finding::Ping;
                 let pinged = self.findings.ping.as_ref().map(|ping| &ping.value);
-                self.has_ended(Step::Ping) && has_way && !matches!(pinged, Some(Ping::Answered(_)))
+                let is_resolver = is_about_resolver(&self.findings);
+                self.has_ended(Step::Ping)
+                    && has_way
+                    && !is_resolver
+                    && !matches!(pinged, Some(Ping::Answered(_)))
             }
             Step::Around => ended == Some(Ended::Silent) && carrier == Carrier::Tcp,
             // What is never cut by a router needs no looking.
@@ -168,7 +172,8 @@ mod tests {
 
     fn connected(ladder: &mut Ladder, ended: Ended) {
         let to = "10.0.0.1:80".parse().unwrap();
-        let attempt = Attempt { to, ttl: None, ended, icmp: None, local: None, took: Duration::ZERO };
+        let attempt =
+            Attempt { to, ttl: None, ended, icmp: None, local: None, mss: None, took: Duration::ZERO };
         ladder.findings.connects = found(Connects { used: vec![attempt], others: Vec::new() });
         ladder.ended(Step::Connect);
     }

@@ -32,6 +32,9 @@ const PORTS: [u16; 4] = [22, 80, 443, 1];
 /// Where datagrams of several sizes go: where the first of traceroute's went.
 const UNUSED: u16 = 33_435;
 
+/// How long connecting is ahead of the path.
+const FIRST: Duration = Duration::from_millis(60);
+
 /// How often a neighbour's state is looked at.
 const LOOK: Duration = Duration::from_millis(40);
 
@@ -155,7 +158,11 @@ impl Probes for Live {
 
     fn path(&self, to: SocketAddr, until: &Until) -> Option<Path> {
         #[cfg(target_os = "linux")]
-        return crate::path::trace(to, || until.moment(), crate::linux::connect::connect).ok();
+        {
+            // Routers answer only a few packets a second: the connection that all is about comes first.
+            thread::sleep(FIRST);
+            crate::path::trace(to, || until.moment(), crate::linux::connect::connect).ok()
+        }
         #[cfg(not(target_os = "linux"))]
         {
             let _ = (to, until);
@@ -184,11 +191,14 @@ impl Probes for Live {
         Some(Around { ports, backlog })
     }
 
-    fn sizes(&self, to: SocketAddr, leaving: &Leaving, until: Instant) -> Option<Sizes> {
+    fn sizes(&self, to: &Attempt, leaving: &Leaving, until: Instant) -> Option<Sizes> {
+        // The headers of IP and TCP without options.
+        let headers = if to.to.is_ipv4() { 40 } else { 60 };
         let route = leaving.answer.as_ref().ok()?;
-        let full = route.mtu.or_else(|| leaving.link.as_ref()?.mtu)?;
+        let link = route.mtu.or_else(|| leaving.link.as_ref()?.mtu)?;
+        let full = to.mss.map_or(link, |mss| link.min(mss.saturating_add(headers)));
         #[cfg(target_os = "linux")]
-        return crate::linux::echo::sizes(SocketAddr::new(to.ip(), UNUSED), full, until).ok();
+        return crate::linux::echo::sizes(SocketAddr::new(to.to.ip(), UNUSED), full, until).ok();
         #[cfg(not(target_os = "linux"))]
         {
             let _ = (to, full, until);
@@ -286,7 +296,7 @@ fn plain(to: SocketAddr, until: Instant) -> Attempt {
         Err(error) if error.kind() == std::io::ErrorKind::TimedOut => Ended::Silent,
         Err(error) => Ended::Failed(error.raw_os_error().unwrap_or_default()),
     };
-    Attempt { to, ttl: None, ended, icmp: None, local: None, took: began.elapsed() }
+    Attempt { to, ttl: None, ended, icmp: None, local: None, mss: None, took: began.elapsed() }
 }
 
 fn datagram(to: SocketAddr, until: Instant) -> Option<Attempt> {

@@ -55,8 +55,8 @@ pub trait Probes: Sync {
     fn connect(&self, to: &[SocketAddr], until: Instant) -> Option<Vec<Attempt>>;
     /// Other ports of a silent host, and its own backlog where it is this machine.
     fn around(&self, to: SocketAddr, leaving: Option<&Leaving>, until: Instant) -> Option<Around>;
-    /// Whether full packets arrive.
-    fn sizes(&self, to: SocketAddr, leaving: &Leaving, until: Instant) -> Option<Sizes>;
+    /// Whether full packets arrive: the longest that TCP would send to where an attempt connected.
+    fn sizes(&self, to: &Attempt, leaving: &Leaving, until: Instant) -> Option<Sizes>;
     /// What is said on a connection of its own.
     fn session(&self, to: SocketAddr, until: Instant) -> Option<Session>;
 }
@@ -137,9 +137,11 @@ impl Work {
         let deadline = self.until.deadline;
         let way = self.findings.way.as_ref().map(|way| &way.value);
         let address = target(&self.findings, self.address);
-        let at = address.zip(self.goal.port).map(|(address, port)| SocketAddr::new(address, port));
+        let port = if is_about_resolver(&self.findings) { Some(DOMAIN) } else { self.goal.port };
+        let at = address.zip(port).map(|(address, port)| SocketAddr::new(address, port));
         // Who answered may be another address than the first.
         let judged = self.findings.connects.as_ref().and_then(|connects| connects.value.judged());
+        let connected = judged.copied();
         let judged = judged.map(|attempt| attempt.to).or(at);
         match step {
             Step::Name => Found::Names(probes.names(self.goal.name.as_deref().unwrap_or_default(), deadline)),
@@ -153,7 +155,9 @@ impl Work {
                 let at = judged.or_else(|| address.map(|address| SocketAddr::new(address, 0)));
                 Found::Around(at.and_then(|at| probes.around(at, way, deadline)))
             }
-            Step::Size => Found::Sizes(judged.zip(way).and_then(|(at, way)| probes.sizes(at, way, deadline))),
+            Step::Size => {
+                Found::Sizes(connected.zip(way).and_then(|(at, way)| probes.sizes(&at, way, deadline)))
+            }
             Step::Session => Found::Session(judged.and_then(|at| probes.session(at, deadline))),
         }
     }
@@ -175,10 +179,21 @@ impl Work {
     }
 }
 
-/// The address that the steps below connecting look at.
+/// The port of the DNS.
+const DOMAIN: u16 = 53;
+
+/// The address that the steps below connecting look at: where the name leads, or the server that did not say.
 pub(super) fn target(findings: &Findings, given: Option<IpAddr>) -> Option<IpAddr> {
-    let names = findings.names.as_ref();
-    names.map_or(given, |names| names.value.addresses().first().copied())
+    let Some(names) = findings.names.as_ref().map(|names| &names.value) else { return given };
+    if names.is_unanswered() {
+        return names.servers.first().map(|served| served.server);
+    }
+    names.addresses().first().copied()
+}
+
+/// Whether it is the way to the server of the DNS that is looked at.
+pub(super) fn is_about_resolver(findings: &Findings) -> bool {
+    findings.names.as_ref().is_some_and(|names| names.value.is_unanswered())
 }
 
 fn take(findings: &mut Findings, done: Done) {

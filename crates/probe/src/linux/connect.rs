@@ -75,6 +75,7 @@ impl Open {
             ended: Ended::Silent,
             icmp: None,
             local: None,
+            mss: None,
             took: Duration::ZERO,
         };
         let mut open = Self { socket, began, is_over: false, attempt };
@@ -111,6 +112,11 @@ impl Open {
     }
 
     fn end(&mut self, ended: Ended) {
+        if ended == Ended::Connected {
+            let mut bytes = [0; 4];
+            let told = sys::option(&self.socket, libc::IPPROTO_TCP, libc::TCP_MAXSEG, &mut bytes);
+            self.attempt.mss = told.ok().map(|_| u32::from_ne_bytes(bytes));
+        }
         self.is_over = true;
         self.attempt.ended = ended;
         self.attempt.took = self.began.elapsed();

@@ -75,8 +75,15 @@ pub(crate) fn ping(to: IpAddr, until: impl Fn() -> Instant) -> io::Result<Ping> 
 pub(crate) fn datagram(to: SocketAddr, until: Instant) -> io::Result<Attempt> {
     let socket = socket(to.ip(), SocketType::DGRAM, None)?;
     let began = Instant::now();
-    let mut attempt =
-        Attempt { to, ttl: None, ended: Ended::Silent, icmp: None, local: None, took: Duration::ZERO };
+    let mut attempt = Attempt {
+        to,
+        ttl: None,
+        ended: Ended::Silent,
+        icmp: None,
+        local: None,
+        mss: None,
+        took: Duration::ZERO,
+    };
     if let Err(error) = rustix::net::connect(&socket, &to) {
         attempt.ended = Ended::Failed(error.raw_os_error());
         return Ok(attempt);

@@ -126,6 +126,13 @@ impl Names {
         others
     }
 
+    /// Whether no server of the DNS answered at all, and nothing else knows an address: then it is the way to them that is
+    /// to be looked at.
+    pub fn is_unanswered(&self) -> bool {
+        let silent = |served: &Served| matches!(served.answer, Answer::Silent | Answer::Unreachable);
+        self.addresses().is_empty() && !self.servers.is_empty() && self.servers.iter().all(silent)
+    }
+
     /// The first server that gives this address.
     pub fn server_of(&self, address: IpAddr) -> Option<IpAddr> {
         let given = self.servers.iter().find(|served| served.answer.addresses().contains(&address));

@@ -46,13 +46,10 @@ pub(super) fn route(findings: &Findings) -> Option<Verdict> {
 
 /// The verdict of an attempt that did not connect.
 pub(super) fn failed(goal: &Goal, findings: &Findings, attempt: &Attempt) -> Option<Verdict> {
-    if let Some(verdict) = route(findings) {
-        return Some(verdict);
+    if attempt.ended == Ended::Refused && attempt.icmp.is_none() {
+        return Some(refused(attempt));
     }
-    if let Some(verdict) = link(findings) {
-        return Some(verdict);
-    }
-    if let Some(verdict) = neighbour(findings) {
+    if let Some(verdict) = near(findings) {
         return Some(verdict);
     }
     let icmp = attempt.icmp.filter(|icmp| !icmp.is_ours);
@@ -62,11 +59,37 @@ pub(super) fn failed(goal: &Goal, findings: &Findings, attempt: &Attempt) -> Opt
         return Some(verdict);
     }
     match attempt.ended {
-        Ended::Refused => Some(refused(attempt)),
         Ended::Silent => silent(goal, findings),
         Ended::Failed(errno) => here(findings, errno),
-        Ended::Connected => None,
+        Ended::Refused | Ended::Connected => None,
     }
+}
+
+/// The verdict of what is nearest: the routing table, the link, and who is beside us.
+pub(super) fn near(findings: &Findings) -> Option<Verdict> {
+    route(findings).or_else(|| link(findings)).or_else(|| neighbour(findings))
+}
+
+/// The verdict of somebody on the way, as far as another step than connecting heard it. Routers send only a few messages a
+/// second to one host, so that it may be another packet that is answered.
+pub(super) fn on_the_way(findings: &Findings) -> Option<Verdict> {
+    let path = findings.path.as_ref();
+    if let Some(refusal) = path.and_then(|path| path.value.refusal()) {
+        return told(findings.way.as_ref()?.value.to, refusal);
+    }
+    if let Some(ping) = &findings.ping
+        && let Ping::Icmp(icmp) = ping.value
+        && !icmp.is_ours
+        && icmp.says(findings.way.as_ref()?.value.to) != Says::Prohibited
+    {
+        return told(findings.way.as_ref()?.value.to, icmp);
+    }
+    let around = findings.around.as_ref()?;
+    // What is prohibited there is said of another port.
+    let heard = around.value.ports.iter().filter_map(|attempt| Some((attempt.to.ip(), attempt.icmp?)));
+    let heard = heard.filter(|(to, icmp)| !icmp.is_ours && icmp.says(*to) != Says::Prohibited);
+    let mut heard = heard;
+    heard.find_map(|(to, icmp)| told(to, icmp))
 }
 
 fn refused(attempt: &Attempt) -> Verdict {
@@ -197,15 +220,8 @@ pub(super) fn alive(findings: &Findings) -> Option<Evidence> {
 
 /// Nothing came back: who is the last that did answer.
 pub(super) fn silent(goal: &Goal, findings: &Findings) -> Option<Verdict> {
-    if let Some(verdict) = route(findings).or_else(|| link(findings)).or_else(|| neighbour(findings)) {
+    if let Some(verdict) = near(findings) {
         return Some(verdict);
-    }
-    if let Some(ping) = &findings.ping
-        && let Ping::Icmp(icmp) = ping.value
-        && !icmp.is_ours
-        && goal.port.is_none()
-    {
-        return told(findings.way.as_ref()?.value.to, icmp);
     }
     let to = findings.way.as_ref()?.value.to;
     let at = goal.port.map(|port| std::net::SocketAddr::new(to, port));
@@ -223,6 +239,9 @@ pub(super) fn silent(goal: &Goal, findings: &Findings) -> Option<Verdict> {
         let verdict =
             Verdict::new(Word::Silent, Layer::Tcp, Culprit::Port(at), Sure::Likely, "filter-or-backlog");
         return Some(verdict.with([nothing, alive]));
+    }
+    if let Some(verdict) = on_the_way(findings) {
+        return Some(verdict);
     }
     let path = findings.path.as_ref();
     if let Some(router) = path.and_then(|path| path.value.last_router()) {

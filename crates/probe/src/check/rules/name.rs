@@ -6,6 +6,7 @@ use sockeye_core::event::How;
 
 use super::super::finding::{Findings, Goal};
 use super::super::verdict::{Culprit, Evidence, Layer, Sure, Verdict, Word};
+use super::lower;
 use crate::names::{Answer, Names, System};
 use crate::path::{Attempt, Ended};
 
@@ -47,6 +48,12 @@ pub(super) fn unresolved(goal: &Goal, findings: &Findings) -> Option<Verdict> {
             verdict(Word::Misled, Culprit::Resolver(missing), Sure::Likely, "compare").with(facts()),
         );
     }
+    if names.is_unanswered() {
+        // Perhaps nothing at all arrives there.
+        if let Some(below) = lower::near(findings).or_else(|| lower::on_the_way(findings)) {
+            return Some(below.with(facts()));
+        }
+    }
     if without == 0 {
         let (word, culprit) = if silent.len() == all {
             (Word::Silent, silent)
@@ -57,7 +64,9 @@ pub(super) fn unresolved(goal: &Goal, findings: &Findings) -> Option<Verdict> {
         } else {
             (Word::Silent, names.servers.iter().map(|one| one.server).collect())
         };
-        return Some(verdict(word, Culprit::Resolver(culprit), Sure::Certain, "resolver").with(facts()));
+        // Silence is lost on the way as easily as there.
+        let sure = if word == Word::Silent { Sure::Likely } else { Sure::Certain };
+        return Some(verdict(word, Culprit::Resolver(culprit), sure, "resolver").with(facts()));
     }
     if !missing.is_empty() {
         let sure = if matches!(names.system, System::Failed(_)) { Sure::Certain } else { Sure::Likely };
