@@ -110,4 +110,46 @@ pub(crate) const FAULTS: &[Fault] = &[
 ];
 
 /// Faults that were added when the rules were frozen.
-pub(crate) const FURTHER: &[Fault] = &[];
+pub(crate) const FURTHER: &[Fault] = &[
+    fault("DNS server fails", "http://web.test/", ("failed", "name", "resolver", "10.77.3.56"))
+        .dns(&["10.77.3.56"]),
+    fault(
+        "no DNS server where one should be",
+        "http://web.test/",
+        ("refused", "name", "resolver", "10.77.3.10"),
+    )
+    .dns(&["10.77.3.10"]),
+    fault(
+        "dead gateway, asked by name",
+        "http://web.test/",
+        ("neighbour", "neighbour", "gateway", "10.77.1.250"),
+    )
+    .setup("ip -n $C route replace default via 10.77.1.250"),
+    // 64 hops from the client it is the second router's turn.
+    fault("routing loop", "10.77.7.9:80", ("unreachable", "path", "router", "10.77.2.2")),
+    fault("port prohibited by a router", "10.77.3.10:9998", ("prohibited", "path", "router", "10.77.2.2")),
+    fault("cable out", "http://10.77.3.10/", ("no-route", "route", "link", "eth0"))
+        .setup("ip -n ${T}r1 link set $PEER down"),
+    fault(
+        "HTTP to a TLS port",
+        "http://10.77.3.10:85/",
+        ("wrong-application", "application", "server", "10.77.3.10:85"),
+    ),
+    fault(
+        "blackhole route here",
+        "http://10.77.3.10/",
+        ("silent", "route", "routing-table", "10.77.3.10/32"),
+    )
+    .setup("ip -n $C route add blackhole 10.77.3.10/32"),
+    fault("no way back", "http://10.77.3.10/", ("silent", "path", "beyond", "10.77.2.2"))
+        .setup("ip -n ${T}s route add blackhole $ME/32"),
+    fault("MTU black hole under TLS", "https://10.77.8.10:88/", ("too-big", "size", "beyond", "10.77.1.1")),
+];
+
+/// Where nothing is wrong: what is said then must be that.
+pub(crate) const HEALTHY: &[Fault] = &[
+    fault("web page by name", "http://web.test/", ("ok", "application", "none", "")),
+    fault("web page under TLS", "https://good.test:85/", ("ok", "application", "none", "")),
+    fault("a greeting", "10.77.3.10:84", ("ok", "application", "none", "")),
+    fault("a host", "10.77.3.10", ("ok", "path", "none", "")),
+];

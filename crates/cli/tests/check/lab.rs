@@ -94,7 +94,7 @@ impl Lab {
         self.shell(&format!(
             "ip link add eth0 netns ${{T}}{space} type veth peer name {space} netns ${{T}}r1
              ip -n ${{T}}r1 link set {space} master lan up
-             C=${{T}}{space} ME={me}
+             C=${{T}}{space} ME={me} PEER={space}
              ip -n $C link set eth0 gso_max_segs 1
              ip -n $C addr add {me}/24 dev eth0
              ip -n $C link set eth0 up

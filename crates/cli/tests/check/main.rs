@@ -9,7 +9,7 @@ use std::path::Path;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use faults::{FAULTS, FURTHER, Fault};
+use faults::{FAULTS, FURTHER, Fault, HEALTHY};
 use lab::Lab;
 use serde_json::Value;
 
@@ -130,9 +130,11 @@ fn faults_are_laid_where_they_belong() {
     let mut lab = Lab::new();
     let known = run(&mut lab, FAULTS, 0);
     let further = run(&mut lab, FURTHER, FAULTS.len());
-    for said in known.iter().chain(&further).filter(|said| said.score != Score::Right) {
+    let healthy = run(&mut lab, HEALTHY, FAULTS.len() + FURTHER.len());
+    for said in known.iter().chain(&further).chain(&healthy).filter(|said| said.score != Score::Right) {
         eprintln!("{}", said.whole);
     }
+    assert_eq!(count(&healthy, Score::Right), HEALTHY.len());
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/check.md");
     for (mark, said) in [("faults", &known), ("further faults", &further)] {
         let (right, all) = (count(said, Score::Right), said.len());
