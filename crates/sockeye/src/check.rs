@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 use sockeye_core::{Code, Endpoint, Fault, Host, Place};
 use sockeye_net::transport::{self, Role};
 pub use sockeye_probe::check::{
-    Around, Beside, Carrier, Connects, Culprit, Evidence, Findings, Goal, Layer, Leaving, Page, Ping,
-    Session, Sizes, Speech, Spoke, Step, Sure, Timed, Transfer, Verdict, Word, words,
+    Around, Beside, Carrier, Connects, Culprit, Evidence, FACTS, Findings, Goal, Layer, Leaving, NEXTS, Page,
+    Ping, Session, Sizes, Speech, Spoke, Step, Sure, Timed, Transfer, Verdict, Word, words,
 };
 use sockeye_probe::check::{Live, Talk, judge};
 pub use sockeye_probe::{addr, host, names, path};

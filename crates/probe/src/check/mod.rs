@@ -21,4 +21,4 @@ pub use live::Live;
 pub use rules::judge;
 pub use run::{Probes, run};
 pub use session::Talk;
-pub use verdict::{Culprit, Evidence, Layer, Sure, Verdict, Word};
+pub use verdict::{Culprit, Evidence, FACTS, Layer, NEXTS, Sure, Verdict, Word};

@@ -10,8 +10,8 @@ use sockeye_core::{Code, Fault};
 use super::judge;
 use crate::addr::Network;
 use crate::check::{
-    Around, Beside, Carrier, Connects, Culprit, Findings, Goal, Layer, Leaving, Page, Ping, Session, Sizes,
-    Speech, Spoke, Sure, Timed, Transfer, Verdict, Word,
+    Around, Beside, Carrier, Connects, Culprit, FACTS, Findings, Goal, Layer, Leaving, NEXTS, Page, Ping,
+    Session, Sizes, Speech, Spoke, Sure, Timed, Transfer, Verdict, Word,
 };
 use crate::host::{Hardware, Link, LinkFlags, LinkState, Neighbour, NeighbourState, Route, RouteKind, Scope};
 use crate::names::{Answer, HostsLine, Names, Served, System};
@@ -532,6 +532,8 @@ proptest! {
         let verdict = judge(&goal, &findings);
         let seen = verdict.evidence.iter().any(|evidence| evidence.how != How::Inferred);
         prop_assert!(verdict.sure != Sure::Certain || seen, "{verdict:?}");
+        prop_assert!(verdict.evidence.iter().all(|evidence| FACTS.contains(&evidence.fact)), "{verdict:?}");
+        prop_assert!(verdict.next.is_empty() || NEXTS.contains(&verdict.next), "{verdict:?}");
         prop_assert_eq!(verdict.word == Word::Unknown, verdict.sure == Sure::Unknown);
         prop_assert_eq!(verdict.word == Word::Unknown, verdict.culprit == Culprit::Unknown && !verdict.is_ok()
             && verdict.sure == Sure::Unknown);
