@@ -150,8 +150,7 @@ pub struct Path {
 impl Path {
     /// The last router that said the time to live ended there.
     pub fn last_router(&self) -> Option<IpAddr> {
-        let routers = self.hops.iter().filter_map(|hop| router(&hop.heard));
-        routers.last()
+        self.hops.iter().rev().find_map(|hop| router(&hop.heard))
     }
 
     /// The message of somebody who said that it goes no further, other than that the time to live ended.
@@ -208,8 +207,8 @@ pub fn trace(
 fn is_over(path: &mut Path, wave: &[Attempt]) -> bool {
     for attempt in wave {
         path.hops.push(Hop { ttl: attempt.ttl.unwrap_or_default(), heard: *attempt });
-        let is_router = router(attempt).is_some();
-        if !is_router && !(attempt.ended == Ended::Silent && attempt.icmp.is_none()) {
+        let is_silent = attempt.ended == Ended::Silent && attempt.icmp.is_none();
+        if router(attempt).is_none() && !is_silent {
             return true;
         }
     }
@@ -238,7 +237,7 @@ mod tests {
 
     fn traced(answer: impl Fn(u8) -> Attempt) -> (Path, usize) {
         let mut waves = 0;
-        let until = Instant::now() + Duration::from_secs(60);
+        let until = Instant::now() + Duration::from_mins(1);
         let path = trace(
             TARGET.parse().unwrap(),
             || until,

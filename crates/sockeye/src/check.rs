@@ -12,6 +12,8 @@ pub use sockeye_probe::check::{
 use sockeye_probe::check::{Live, Talk, judge};
 pub use sockeye_probe::{addr, host, names, path};
 
+use sockeye_wire::notation::to_hex;
+
 use crate::given::{self, Params};
 use crate::secrets;
 use crate::views::Views;
@@ -73,8 +75,8 @@ fn understood(request: &Request) -> Result<Plan, Fault> {
     let bad = || Fault::new(Code::BadEndpoint, "").arg("endpoint", target);
     let mut goal = Goal::default();
     let mut page = None;
-    let mut endpoint = if let Some(url) = Web::read(target) {
-        let web = url.ok_or_else(bad)?;
+    let mut endpoint = if Web::is_meant(target) {
+        let web = Web::read(target).ok_or_else(bad)?;
         let mut endpoint = given::endpoint(&web.endpoint, &request.params)?;
         if web.secure && endpoint.params.alpn.is_none() {
             endpoint.params.alpn = Some("http/1.1".to_owned());
@@ -161,14 +163,16 @@ struct Web {
 }
 
 impl Web {
-    /// Reads `http://…` or `https://…`: `None` if it is neither, `Some(None)` if it cannot be read.
-    fn read(text: &str) -> Option<Option<Self>> {
+    /// Whether this begins as an address of the web does.
+    fn is_meant(text: &str) -> bool {
+        let scheme = text.split_once("://").map(|(scheme, _)| scheme);
+        scheme.is_some_and(|scheme| ["http", "https"].iter().any(|known| scheme.eq_ignore_ascii_case(known)))
+    }
+
+    /// Reads `http://…` or `https://…`.
+    fn read(text: &str) -> Option<Self> {
         let (scheme, rest) = text.split_once("://")?;
-        let secure = match scheme.to_ascii_lowercase().as_str() {
-            "http" => false,
-            "https" => true,
-            _ => return None,
-        };
+        let secure = scheme.eq_ignore_ascii_case("https");
         let rest = rest.split('#').next().unwrap_or_default();
         let at = rest.find(['/', '?']).unwrap_or(rest.len());
         let (authority, path) = rest.split_at(at);
@@ -177,7 +181,7 @@ impl Web {
             || authority.contains('@')
             || rest.bytes().any(|byte| byte <= b' ' || byte == 0x7f)
         {
-            return Some(None);
+            return None;
         }
         let has_port = authority.rsplit_once(':').is_some_and(|(_, port)| !port.contains(']'));
         let port = match (has_port, secure) {
@@ -187,12 +191,12 @@ impl Web {
         };
         let layer = if secure { "tls" } else { "tcp" };
         let slash = if path.starts_with('/') { "" } else { "/" };
-        Some(Some(Self {
+        Some(Self {
             endpoint: format!("{layer}://{authority}{port}"),
             secure,
             authority: authority.to_owned(),
             path: format!("{slash}{path}"),
-        }))
+        })
     }
 
     /// A request for it (RFC 9112), which asks for the connection to be closed after the answer.
@@ -200,7 +204,11 @@ impl Web {
         let mut path = String::new();
         for byte in self.path.bytes() {
             // What is no ASCII is written in percent (RFC 3986 section 2.1).
-            if byte.is_ascii() { path.push(char::from(byte)) } else { path.push_str(&format!("%{byte:02X}")) }
+            if byte.is_ascii() {
+                path.push(char::from(byte));
+            } else {
+                path.extend(["%", &to_hex(&[byte]).to_uppercase()]);
+            }
         }
         let version = env!("CARGO_PKG_VERSION");
         let authority = &self.authority;
@@ -249,6 +257,9 @@ pub struct Change {
     pub after: String,
 }
 
+/// What one thing is in a check; `None` where it was not seen.
+type Look<'a> = &'a dyn Fn(&Outcome) -> Option<String>;
+
 /// What has changed from one check to the next. What one of them could not see has not changed.
 pub fn changes(before: &Outcome, after: &Outcome) -> Vec<Change> {
     let verdict = |outcome: &Outcome| {
@@ -273,7 +284,7 @@ pub fn changes(before: &Outcome, after: &Outcome) -> Vec<Change> {
         let from = path.hops.iter().filter_map(|hop| Some(hop.heard.icmp?.from?.to_string()));
         Some(from.collect::<Vec<_>>().join(", "))
     };
-    let looks: [(&'static str, &dyn Fn(&Outcome) -> Option<String>); 5] = [
+    let looks: [(&'static str, Look<'_>); 5] = [
         ("verdict", &verdict),
         ("addresses", &addresses),
         ("gateway", &gateway),
@@ -301,7 +312,8 @@ mod tests {
 
     #[test]
     fn targets_are_endpoints_urls_hosts_and_ports() {
-        let table: &[(&str, Option<&str>, Option<u16>, Carrier, Speech)] = &[
+        type Row = (&'static str, Option<&'static str>, Option<u16>, Carrier, Speech);
+        let table: &[Row] = &[
             ("example.org", Some("example.org"), None, Carrier::Host, Speech::Any),
             ("192.0.2.1", None, None, Carrier::Host, Speech::Any),
             ("2001:db8::1", None, None, Carrier::Host, Speech::Any),
@@ -333,9 +345,9 @@ mod tests {
 
     #[test]
     fn a_request_names_the_host_and_the_path() {
-        let web = Web::read("http://example.org:81/ü?q=1#f").flatten().unwrap();
+        let web = Web::read("http://example.org:81/ü?q=1#f").unwrap();
         let request = String::from_utf8(web.request()).unwrap();
         assert!(request.starts_with("GET /%C3%BC?q=1 HTTP/1.1\r\nHost: example.org:81\r\n"), "{request}");
-        assert!(Web::read("http://h/a\r\nX: y").unwrap().is_none());
+        assert!(Web::read("http://h/a\r\nX: y").is_none());
     }
 }

@@ -3,8 +3,8 @@
 
 mod json;
 mod text;
+mod verdict;
 
-use std::cell::RefCell;
 use std::time::{Duration, Instant};
 
 use clap::ArgMatches;
@@ -13,6 +13,7 @@ use sockeye::core::Fault;
 use sockeye::{End, Views};
 
 use crate::exit::{self, Ended};
+use crate::fault::safe;
 use crate::grammar::{read, refuse};
 use crate::ui::output::Output;
 use crate::ui::paint::Paint;
@@ -62,19 +63,23 @@ pub(crate) fn run(desk: &Desk<'_>, matches: &ArgMatches) -> Result<Ended, Fault>
 
 /// One check of one target, told as it goes. `round`: which of a watch's, from 1.
 fn once(desk: &Desk<'_>, plan: &Plan, is_json: bool, round: Option<u64>) -> Outcome {
-    let page = RefCell::new(text::Page::new(desk.words, desk.paint, plan.goal()));
+    let page = text::Page::new(desk.words, desk.paint, plan.goal());
     if !is_json {
-        desk.stdout.push(page.borrow().title(plan.target()).as_bytes());
+        desk.stdout.push(format!("{}\n", safe(plan.target())).as_bytes());
     }
     let outcome = plan.run(|step, findings| {
         let told = if is_json {
             json::step(plan.target(), step, findings, round)
         } else {
-            page.borrow_mut().step(step, findings)
+            page.step(step, findings)
         };
         desk.stdout.push(told.as_bytes());
     });
-    let told = if is_json { json::verdict(&outcome, round) } else { page.borrow().verdict(&outcome) };
+    let told = if is_json {
+        json::verdict(&outcome, round)
+    } else {
+        verdict::sentence(desk.words, desk.paint, &outcome)
+    };
     desk.stdout.push(told.as_bytes());
     outcome
 }
@@ -99,7 +104,7 @@ fn watch(desk: &Desk<'_>, plans: &[Plan], every: Duration, is_json: bool) -> ! {
                     let told = if is_json {
                         json::changes(&outcome, &changes, round)
                     } else {
-                        text::changes(desk.words, desk.paint, &outcome, &changes, began.elapsed())
+                        verdict::changes(desk.words, desk.paint, &outcome, &changes, began.elapsed())
                     };
                     desk.stdout.push(told.as_bytes());
                     *known = outcome;

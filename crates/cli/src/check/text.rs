@@ -1,13 +1,12 @@
-//! A check for people: a line for each finding, the page's waterfall, the verdict in one sentence, what changed.
+//! A check for people: a line for each finding, and a page's waterfall.
 
 use std::time::Duration;
 
 use sockeye::check::addr::Network;
 use sockeye::check::names::{Answer, Names, Served, System};
-use sockeye::check::path::{Attempt, Ended, Path};
+use sockeye::check::path::{Attempt, Ended, Path, Says};
 use sockeye::check::{
-    Change, Connects, Culprit, Findings, Goal, Leaving, Outcome, Page as WebPage, Ping, Session, Spoke, Step,
-    Sure, Word,
+    Carrier, Connects, Findings, Goal, Leaving, Page as WebPage, Ping, Session, Spoke, Step,
 };
 
 use crate::fault::safe;
@@ -20,7 +19,7 @@ const LABEL: usize = 12;
 const TIME: usize = 9;
 
 /// Columns of the waterfall's bars.
-const BAR: usize = 32;
+const BAR: u128 = 32;
 
 /// What one check is told as.
 pub(super) struct Page<'a> {
@@ -34,13 +33,8 @@ impl<'a> Page<'a> {
         Self { words, paint, goal }
     }
 
-    /// The line above the ladder.
-    pub(super) fn title(&self, target: &str) -> String {
-        format!("{}\n", safe(target))
-    }
-
     /// The lines of a step that has just ended.
-    pub(super) fn step(&mut self, step: Step, findings: &Findings) -> String {
+    pub(super) fn step(&self, step: Step, findings: &Findings) -> String {
         let took = |took: Option<Duration>| took.map(time).unwrap_or_default();
         match step {
             Step::Name => findings.names.as_ref().map(|names| self.names(&names.value, &time(names.took))),
@@ -105,7 +99,8 @@ impl<'a> Page<'a> {
             if label.is_empty() { String::new() } else { self.words.plain(&format!("check-step-{label}")) };
         let time = format!("{time:>TIME$}");
         let time = if time.trim().is_empty() { time } else { self.paint.on(Colour::Dim, &time) };
-        format!("  {}{time}  {text}\n", padded(&label, LABEL))
+        let line = format!("  {}{time}  {text}", padded(&label, LABEL));
+        line.trim_end().to_owned() + "\n"
     }
 
     fn names(&self, names: &Names, time: &str) -> String {
@@ -134,7 +129,7 @@ impl<'a> Page<'a> {
     }
 
     fn served(&self, served: &Served) -> String {
-        let server = served.server.to_string();
+        let who = served.server.to_string();
         let (key, what) = match &served.answer {
             Answer::Addresses { addresses, .. } if addresses.is_empty() => {
                 ("check-served-bare", String::new())
@@ -147,7 +142,7 @@ impl<'a> Page<'a> {
             Answer::Unreachable => ("check-served-unreachable", String::new()),
             Answer::Unreadable => ("check-served-unreadable", String::new()),
         };
-        let mut text = self.words.say(key, &[("server", &server), ("what", &what)]);
+        let mut text = self.words.say(key, &[("server", &who), ("what", &what)]);
         if let Answer::Addresses { ttl, alias, .. } = &served.answer {
             if let Some(alias) = alias {
                 text += &self.words.say("check-served-alias", &[("alias", &safe(alias))]);
@@ -254,22 +249,18 @@ impl<'a> Page<'a> {
         let to = if attempt.to.port() == 0 { attempt.to.ip().to_string() } else { attempt.to.to_string() };
         if let Some(icmp) = attempt.icmp {
             let from = icmp.from.map(|from| from.to_string()).unwrap_or_default();
-            let key = if attempt.ttl.is_some()
-                && matches!((icmp.kind, icmp.code), (11, 0) | (3, 0))
-                && icmp.says(attempt.to.ip()) == sockeye::check::path::Says::Exceeded
-            {
+            // A router on the way is told by its address alone.
+            if attempt.ttl.is_some() && icmp.says(attempt.to.ip()) == Says::Exceeded {
                 return from;
-            } else if Some(attempt.to.ip()) != icmp.from && is_ours(attempt, icmp.from) {
-                "check-icmp-here"
-            } else {
-                "check-icmp"
-            };
+            }
+            let is_ours = attempt.local.map(|local| local.ip()) == icmp.from;
+            let key = if is_ours { "check-icmp-here" } else { "check-icmp" };
             let args =
                 [("from", &*from), ("type", &*icmp.kind.to_string()), ("code", &*icmp.code.to_string())];
             return self.words.say(key, &args);
         }
         let key = match (attempt.ended, self.goal.carrier) {
-            (Ended::Connected, sockeye::check::Carrier::Udp) => "check-answered",
+            (Ended::Connected, Carrier::Udp) => "check-answered",
             (Ended::Connected, _) => "check-connected",
             (Ended::Refused, _) => "check-refused",
             (Ended::Silent, _) if attempt.ttl.is_some() => "check-hop-silent",
@@ -353,13 +344,13 @@ impl<'a> Page<'a> {
             ("wait", page.asked, page.first),
             ("body", page.first, page.last),
         ];
-        let all = page.last.as_secs_f64().max(1e-9);
+        let all = page.last.as_nanos().max(1);
         for (part, from, to) in parts {
             if part == "tls" && session.tls.is_none() {
                 continue;
             }
-            let place = |at: Duration| ((at.as_secs_f64() / all * BAR as f64).round() as usize).min(BAR);
-            let (start, end) = (place(from).min(BAR - 1), place(to));
+            let place = |at: Duration| usize::try_from(at.as_nanos() * BAR / all).unwrap_or(usize::MAX);
+            let (start, end) = (place(from).min(BAR as usize - 1), place(to));
             let bar = format!("{}{}", " ".repeat(start), "█".repeat(end.saturating_sub(start).max(1)));
             let label = padded(&self.words.plain(&format!("check-part-{part}")), LABEL);
             let took = time(to.saturating_sub(from));
@@ -368,82 +359,6 @@ impl<'a> Page<'a> {
         }
         lines
     }
-
-    /// The verdict, in one sentence.
-    pub(super) fn verdict(&self, outcome: &Outcome) -> String {
-        sentence(self.words, self.paint, outcome)
-    }
-}
-
-fn is_ours(attempt: &Attempt, from: Option<std::net::IpAddr>) -> bool {
-    attempt.local.map(|local| local.ip()) == from
-}
-
-/// The verdict, in one sentence: what, where, who, how that is known, what to try.
-fn sentence(words: &Words, paint: Paint, outcome: &Outcome) -> String {
-    let verdict = &outcome.verdict;
-    let word = words.plain(&format!("check-word-{}", verdict.word.word()));
-    let colour = match verdict.word {
-        Word::Ok => Colour::Green,
-        Word::Unknown => Colour::Yellow,
-        _ => Colour::Red,
-    };
-    let layer = words.plain(&format!("check-layer-{}", verdict.layer.word()));
-    let head = words.say("check-verdict-head", &[("word", &word), ("layer", &layer)]);
-    let mut text = paint.on(colour, &head);
-    let which = safe(&verdict.culprit.which());
-    if !matches!(verdict.culprit, Culprit::None | Culprit::Unknown) {
-        let key = format!("check-culprit-{}", verdict.culprit.word());
-        let culprit = words.say(&key, &[("which", &which)]);
-        let sure = if verdict.sure == Sure::Likely { "check-likely" } else { "check-certain" };
-        text += &words.say(sure, &[("culprit", &culprit)]);
-    }
-    let facts: Vec<String> = verdict
-        .evidence
-        .iter()
-        .map(|evidence| {
-            let args: Vec<(&str, String)> =
-                evidence.args.iter().map(|(name, value)| (*name, safe(value))).collect();
-            let args: Vec<(&str, &str)> = args.iter().map(|(name, value)| (*name, value.as_str())).collect();
-            words.say(&format!("check-fact-{}", evidence.fact), &args)
-        })
-        .collect();
-    if !facts.is_empty() {
-        let facts =
-            facts.into_iter().reduce(|one, two| words.say("check-and", &[("one", &one), ("two", &two)]));
-        text += &words.say("check-because", &[("facts", &facts.unwrap_or_default())]);
-    }
-    if !verdict.next.is_empty() {
-        let next = words.plain(&format!("check-next-{}", verdict.next));
-        text += &words.say("check-next", &[("next", &next)]);
-    }
-    text + "\n"
-}
-
-/// What changed between two checks of a watch; nothing, where nothing did.
-pub(super) fn changes(
-    words: &Words,
-    paint: Paint,
-    outcome: &Outcome,
-    changes: &[Change],
-    since: Duration,
-) -> String {
-    let mut text = String::new();
-    for change in changes {
-        let what = words.plain(&format!("check-changed-{}", change.what));
-        let args = [("what", &*what), ("before", &*safe(&change.before)), ("after", &*safe(&change.after))];
-        let at = format!("+{}", time(since));
-        text += &format!(
-            "{}  {}  {}\n",
-            paint.on(Colour::Dim, &at),
-            safe(&outcome.target),
-            words.say("check-changed", &args)
-        );
-    }
-    if changes.iter().any(|change| change.what == "verdict") {
-        text += &sentence(words, paint, outcome);
-    }
-    text
 }
 
 fn list(addresses: &[std::net::IpAddr]) -> String {
@@ -453,7 +368,7 @@ fn list(addresses: &[std::net::IpAddr]) -> String {
 }
 
 /// A time in three digits.
-fn time(time: Duration) -> String {
+pub(super) fn time(time: Duration) -> String {
     let millis = time.as_secs_f64() * 1000.0;
     match millis {
         ..1.0 => format!("{millis:.2} ms"),

@@ -59,9 +59,9 @@ impl Fault {
         if self.from == From::Server {
             return "s".to_owned();
         }
-        let servers: String = self.dns.iter().map(|server| format!("nameserver {server}\n")).collect();
+        let servers: Vec<String> = self.dns.iter().map(|server| format!("nameserver {server}")).collect();
         let hosts = format!("127.0.0.1 localhost\n# of this test\n{}\n", self.hosts);
-        lab.client(number, &[("resolv.conf", servers), ("hosts", hosts)], self.setup)
+        lab.client(number, &[("resolv.conf", servers.join("\n")), ("hosts", hosts)], self.setup)
     }
 }
 

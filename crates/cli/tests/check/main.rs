@@ -1,6 +1,7 @@
 //! `check` against injected faults, each in network namespaces of its own: the right layer and culprit, run by a user who
 //! may do nothing special. The tables of `docs/check.md` are made here; `SOCKEYE_REWRITE=1` writes them.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on must fail")]
+#![expect(clippy::print_stderr, reason = "what a wrong verdict rests on is for whoever reads the failure")]
 
 mod faults;
 mod lab;
@@ -82,7 +83,7 @@ fn check(lab: &Lab, fault: &Fault, space: &str, number: usize) -> Said {
         () => Score::Wrong,
     };
     // A verdict that something is wrong is exit 1, and nothing else is.
-    let code = if got.0 == "ok" { 0 } else { 1 };
+    let code = i32::from(got.0 != "ok");
     assert_eq!(ended.code, Some(code), "{}: {whole}", fault.name);
     let show = |(word, layer, culprit, which): &(String, String, String, String)| {
         format!("{word} · {layer} · {culprit} {which}").trim_end().to_owned()

@@ -161,6 +161,7 @@ mod tests {
         next.iter().map(|(step, _)| *step).collect()
     }
 
+    #[expect(clippy::unnecessary_wraps, reason = "a finding is one that may be missing")]
     fn found<T>(value: T) -> Option<Timed<T>> {
         Some(Timed { value, how: How::Traced, at: Duration::ZERO, took: Duration::ZERO })
     }

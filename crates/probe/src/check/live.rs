@@ -14,7 +14,7 @@ use super::run::{Probes, Until};
 use super::session::Talk;
 use crate::host::{self, Host as _, NeighbourState, Resolver, Route, RouteKind, Verdict};
 use crate::names::{Names, System, ask, files};
-use crate::path::{Attempt, Path};
+use crate::path::{Attempt, Ended, Path};
 use crate::sockets::{Protocol, Query, Sockets, State, States};
 
 /// Bytes of a file that are read.
@@ -177,7 +177,7 @@ impl Probes for Live {
                 trying.into_iter().map(|trying| trying.join().ok().flatten()).collect()
             });
         }
-        connect(to, until)
+        persist(to, until)
     }
 
     fn around(&self, to: SocketAddr, leaving: Option<&Leaving>, until: Instant) -> Option<Around> {
@@ -270,6 +270,28 @@ fn poke(gateway: Option<IpAddr>) {
     let _ = UdpSocket::bind(any).and_then(|socket| socket.send_to(&[], (gateway, DISCARD)));
 }
 
+/// Connects, and where nothing came back once more after a pause. Routers send only a few ICMP messages a second to one
+/// host, and Linux counts those too that it does not send: SYNs a second apart can hinder every answer. A host that is
+/// asked for by ARP is given up after three seconds, which the first attempt has to see.
+fn persist(to: &[SocketAddr], until: Instant) -> Option<Vec<Attempt>> {
+    const FIRST: Duration = Duration::from_millis(3500);
+    const QUIET: Duration = Duration::from_millis(2200);
+    const LEAST: Duration = Duration::from_millis(500);
+    let began = Instant::now();
+    let has_time = until.saturating_duration_since(began) >= FIRST + QUIET + LEAST;
+    let mut attempts = connect(to, if has_time { began + FIRST } else { until })?;
+    let is_silent = |attempt: &Attempt| attempt.ended == Ended::Silent;
+    if !has_time || !attempts.iter().all(is_silent) {
+        return Some(attempts);
+    }
+    thread::sleep(QUIET);
+    for (before, again) in attempts.iter_mut().zip(connect(to, until)?) {
+        let took = before.took + QUIET + again.took;
+        *before = if is_silent(&again) { Attempt { took, ..*before } } else { again };
+    }
+    Some(attempts)
+}
+
 fn connect(to: &[SocketAddr], until: Instant) -> Option<Vec<Attempt>> {
     #[cfg(target_os = "linux")]
     {
@@ -287,7 +309,6 @@ fn connect(to: &[SocketAddr], until: Instant) -> Option<Vec<Attempt>> {
 /// An attempt where nothing but its end is told.
 #[cfg(not(target_os = "linux"))]
 fn plain(to: SocketAddr, until: Instant) -> Attempt {
-    use crate::path::Ended;
     let began = Instant::now();
     let left = until.saturating_duration_since(began).max(Duration::from_millis(1));
     let ended = match std::net::TcpStream::connect_timeout(&to, left) {

@@ -9,10 +9,12 @@ use std::time::{Duration, Instant};
 
 use sockeye_core::event::How;
 
-use super::finding::{Around, Beside, Connects, Findings, Goal, Leaving, Ping, Session, Sizes, Timed};
+use super::finding::{
+    Around, Beside, Carrier, Connects, Findings, Goal, Leaving, Ping, Session, Sizes, Timed,
+};
 use super::ladder::{Ladder, Step};
 use crate::names::Names;
-use crate::path::{Attempt, Path};
+use crate::path::{Attempt, Ended, Path};
 
 /// How long a step that only explains goes on once connecting has been answered.
 const GRACE: Duration = Duration::from_millis(400);
@@ -107,14 +109,22 @@ pub fn run(
             let step = done.step;
             take(&mut ladder.findings, done);
             ladder.ended(step);
-            let is_answered = ladder.findings.connects.as_ref().and_then(|connects| connects.value.judged());
-            if is_answered.is_some_and(|attempt| attempt.ended != crate::path::Ended::Silent) {
+            if is_answered(&ladder.findings, goal) {
                 let _already = answered.set(Instant::now());
             }
             told(step, &ladder.findings);
         }
     });
     ladder.findings
+}
+
+/// Whether the host has answered, one way or the other: what only explains need not go on for long.
+fn is_answered(findings: &Findings, goal: &Goal) -> bool {
+    let judged = findings.connects.as_ref().and_then(|connects| connects.value.judged());
+    let pinged = findings.ping.as_ref().is_some_and(|ping| matches!(ping.value, Ping::Answered(_)));
+    judged.is_some_and(|attempt| attempt.ended != Ended::Silent)
+        || findings.around.as_ref().is_some_and(|around| around.value.ports.iter().any(Attempt::is_answered))
+        || (pinged && goal.carrier == Carrier::Host)
 }
 
 struct Done {

@@ -25,7 +25,7 @@ const HEAD: usize = 64 * 1024;
 const FIELDS: usize = 128;
 
 /// How long a server that need not speak first is waited for.
-const WORDS: Duration = Duration::from_millis(1000);
+const WORDS: Duration = Duration::from_secs(1);
 
 /// What to say on a connection.
 #[derive(Clone, Debug)]
@@ -111,7 +111,7 @@ impl Talk {
         let target = Target::new(&endpoint).map_err(|fault| (fault, None))?;
         // Longer than we wait: it is here that time runs out, and the connection is looked at before it is given up.
         let left = until.saturating_duration_since(Instant::now());
-        let patience = left + Duration::from_secs(60);
+        let patience = left + Duration::from_mins(1);
         let handshakes = Handshakes { tls: patience, header: patience, auth: patience };
         let options = Options { timeout: Some(patience), handshakes, ..Options::default() };
         let mut dialling = pin!(target.dial(options, &told));
@@ -204,10 +204,9 @@ async fn page(
     let ended = loop {
         match timeout(left(), stream.read(&mut bytes)).await {
             Err(_) => break Ended::Late,
-            Ok(Ok(0)) => break Ended::Fin,
             Ok(Err(error)) if broken(&error) == Spoke::Reset => break Ended::Rst,
-            // TLS without its close_notify: the peer's own framing says whether all is there.
-            Ok(Err(_)) => break Ended::Fin,
+            // An error is TLS without its close_notify: the answer's own framing says whether all is there.
+            Ok(Ok(0) | Err(_)) => break Ended::Fin,
             Ok(Ok(length)) => {
                 answer.push(&bytes[..length], began.elapsed());
                 if answer.is_done() {

@@ -292,6 +292,7 @@ impl Evidence {
 
     /// With an argument.
     #[must_use]
+    #[expect(clippy::needless_pass_by_value, reason = "literals, numbers and owned text alike")]
     pub fn arg(mut self, name: &'static str, value: impl ToString) -> Self {
         self.args.push((name, value.to_string()));
         self

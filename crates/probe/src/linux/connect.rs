@@ -22,14 +22,23 @@ const AGAIN: i32 = 4;
 /// `SO_EE_ORIGIN_LOCAL` of linux/errqueue.h.
 const LOCAL: u8 = 1;
 
-/// Makes these attempts side by side. Those that have not ended at `until` are silent. One that fails to begin has the
-/// error it failed with.
+/// How long the others are waited for once one stands: long enough for a SYN that was lost to be sent again.
+const LATER: Duration = Duration::from_millis(2200);
+
+/// Makes these attempts side by side. Those that have not ended at `until`, or some time after one connected, are silent.
+/// One that fails to begin has the error it failed with.
 pub(crate) fn connect(tries: &[Try], until: Instant) -> io::Result<Vec<Attempt>> {
     let mut open: Vec<Open> = tries.iter().take(MOST).map(Open::begin).collect::<io::Result<_>>()?;
+    let mut until = until;
+    let mut stands = false;
     loop {
         let now = Instant::now();
         for one in open.iter_mut().filter(|one| !one.is_over) {
             one.look();
+        }
+        if !stands && open.iter().any(|one| one.attempt.ended == Ended::Connected) {
+            stands = true;
+            until = until.min(now + LATER);
         }
         let waiting: Vec<&Open> = open.iter().filter(|one| !one.is_over).collect();
         if waiting.is_empty() || now >= until {
@@ -39,7 +48,11 @@ pub(crate) fn connect(tries: &[Try], until: Instant) -> io::Result<Vec<Attempt>>
             waiting.iter().map(|one| PollFd::new(&one.socket, PollFlags::OUT | PollFlags::ERR)).collect();
         wait(&mut asked, until - now)?;
     }
-    Ok(open.into_iter().map(|one| one.attempt).collect())
+    let ended = |one: Open| {
+        let took = if one.is_over { one.attempt.took } else { one.began.elapsed() };
+        Attempt { took, ..one.attempt }
+    };
+    Ok(open.into_iter().map(ended).collect())
 }
 
 /// Waits until something happens, no longer than that.

@@ -87,16 +87,16 @@ pub(super) fn unresolved(goal: &Goal, findings: &Findings) -> Option<Verdict> {
 
 /// What one server said.
 fn fact(served: &crate::names::Served) -> Evidence {
-    let server = |fact| Evidence::new(fact, How::Traced).arg("server", served.server);
+    let said = |fact| Evidence::new(fact, How::Traced).arg("server", served.server);
     match &served.answer {
-        Answer::Addresses { addresses, .. } if addresses.is_empty() => server("server-bare"),
-        Answer::Addresses { addresses, .. } => server("server-says").arg("addresses", list(addresses)),
-        Answer::NoName => server("server-no-name"),
-        Answer::Failed(code) => server("server-failed").arg("code", rcode(*code)),
-        Answer::Silent => server("server-silent"),
-        Answer::NobodyThere => server("server-nobody"),
-        Answer::Unreachable => server("server-unreachable"),
-        Answer::Unreadable => server("server-unreadable"),
+        Answer::Addresses { addresses, .. } if addresses.is_empty() => said("server-bare"),
+        Answer::Addresses { addresses, .. } => said("server-says").arg("addresses", list(addresses)),
+        Answer::NoName => said("server-no-name"),
+        Answer::Failed(code) => said("server-failed").arg("code", rcode(*code)),
+        Answer::Silent => said("server-silent"),
+        Answer::NobodyThere => said("server-nobody"),
+        Answer::Unreachable => said("server-unreachable"),
+        Answer::Unreadable => said("server-unreadable"),
     }
 }
 

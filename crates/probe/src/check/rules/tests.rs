@@ -29,6 +29,7 @@ fn at(text: &str) -> SocketAddr {
     SocketAddr::new(ip(text), 80)
 }
 
+#[expect(clippy::unnecessary_wraps, reason = "a finding is one that may be missing")]
 fn found<T>(value: T) -> Option<Timed<T>> {
     Some(Timed { value, how: How::Traced, at: Duration::ZERO, took: Duration::ZERO })
 }
@@ -466,7 +467,7 @@ fn any_session() -> impl Strategy<Value = Session> {
         received: 0,
     });
     (prop::option::of(spoke), prop::option::of(fault), prop::option::of(transfer))
-        .prop_map(|(spoke, fault, transfer)| Session { spoke, fault, transfer, ..Session::default() })
+        .prop_map(|(spoke, fault, transfer)| Session { fault, spoke, transfer, ..Session::default() })
 }
 
 fn any_findings() -> impl Strategy<Value = Findings> {

@@ -4,7 +4,7 @@ use sockeye_core::Fault;
 use sockeye_core::event::How;
 use sockeye_core::fault::{Code, Layer as At};
 
-use super::super::finding::{Findings, Goal, Page, Session, Speech, Spoke};
+use super::super::finding::{Findings, Goal, Page, Session, Speech, Spoke, Transfer};
 use super::super::verdict::{Culprit, Evidence, Layer, Sure, Verdict, Word};
 use super::super::words;
 use super::{millis, name};
@@ -32,7 +32,7 @@ fn fact(of: &'static str, how: How) -> Evidence {
 /// Full packets vanish: seen with datagrams of their own, or by what the kernel counted.
 fn hole(findings: &Findings, session: &Session) -> Option<Verdict> {
     let sizes = findings.size.as_ref().filter(|sizes| sizes.value.is_hole());
-    let stuck = session.transfer.filter(|transfer| transfer.is_stuck());
+    let stuck = session.transfer.filter(Transfer::is_stuck);
     let full = sizes.map(|sizes| {
         let sizes = &sizes.value;
         fact("full-vanish", How::Inferred)
@@ -48,8 +48,7 @@ fn hole(findings: &Findings, session: &Session) -> Option<Verdict> {
         return None;
     }
     let way = findings.way.as_ref().map(|way| &way.value);
-    let culprit =
-        way.and_then(|way| way.gateway().map(Culprit::Beyond).or_else(|| Some(Culprit::Host(way.to))));
+    let culprit = way.and_then(|way| way.gateway().map(Culprit::Beyond).or(Some(Culprit::Host(way.to))));
     let verdict =
         Verdict::new(Word::TooBig, Layer::Size, culprit.unwrap_or(Culprit::Unknown), Sure::Likely, "mtu");
     Some(verdict.with(full.into_iter().chain(counted)))
