@@ -14,15 +14,18 @@ mod generate;
 mod grammar;
 mod lists;
 mod mistakes;
+mod port;
 mod progress;
 mod recording;
 mod replay;
 mod report;
 mod run;
 mod sessions;
+mod sockets;
 mod test;
 mod ui;
 mod user;
+mod watch;
 mod words;
 
 fn main() -> std::process::ExitCode {

@@ -19,6 +19,7 @@ use crate::fault::{Weight, lines};
 use crate::generate;
 use crate::grammar::{self, early, read, refuse};
 use crate::lists;
+use crate::port;
 use crate::recording::Current;
 use crate::replay;
 use crate::sessions;
@@ -30,6 +31,7 @@ use crate::ui::output::Output;
 use crate::ui::paint::{Paint, When};
 use crate::ui::terminal::{Editor, Found, history};
 use crate::user;
+use crate::watch;
 use crate::words::{Language, Words};
 
 /// What the process was started with, besides its arguments.
@@ -305,6 +307,13 @@ impl Run {
                 self.end_on_signal(matches);
                 self.sessions(matches)
             }
+            Some(("watch", matches)) => self.watch(matches),
+            Some(("port", matches)) => {
+                self.end_on_signal(matches);
+                let paint = self.paint_of_results(matches)?;
+                let (words, stdout, views) = (&self.words, &self.stdout, &self.views);
+                port::Desk { words, stdout, views, paint }.run(matches)
+            }
             Some(("list", matches)) => {
                 let text = lists::text(&self.words, read::value(matches, "TOPIC"))?;
                 self.stdout.push(text.as_bytes());
@@ -431,18 +440,30 @@ impl Run {
     }
 
     fn sessions(&self, matches: &ArgMatches) -> Result<End, Fault> {
-        let when = read::value(deepest(matches), "color").map_or(Ok(When::Auto), When::parse)?;
-        let paint = Paint(when.paints(self.place.stdout && self.place.able, self.place.no_color));
+        let paint = self.paint_of_results(deepest(matches))?;
         let (words, stdout, views) = (&self.words, &self.stdout, &self.views);
         sessions::Desk { words, stdout, views, paint }.run(matches)
     }
 
     fn check(&self, matches: &ArgMatches) -> Result<Ended, Fault> {
-        let when = read::value(matches, "color").map_or(Ok(When::Auto), When::parse)?;
-        let paint = Paint(when.paints(self.place.stdout && self.place.able, self.place.no_color));
+        let paint = self.paint_of_results(matches)?;
         self.end_on_signal(matches);
         let (words, stdout, views) = (&self.words, &self.stdout, &self.views);
         check::run(&check::Desk { words, stdout, views, paint }, matches)
+    }
+
+    /// Whether results on stdout are painted.
+    fn paint_of_results(&self, matches: &ArgMatches) -> Result<Paint, Fault> {
+        let when = read::value(matches, "color").map_or(Ok(When::Auto), When::parse)?;
+        Ok(Paint(when.paints(self.place.stdout && self.place.able, self.place.no_color)))
+    }
+
+    fn watch(&self, matches: &ArgMatches) -> Result<End, Fault> {
+        let surface =
+            if self.place.stdout && self.place.able { watch::Surface::Drawn } else { watch::Surface::Lines };
+        let paint = self.paint_of_results(matches)?;
+        let (words, stdout, views) = (&self.words, &self.stdout, &self.views);
+        watch::Desk { words, stdout, views, paint, surface }.run(matches)
     }
 
     fn cert(&self, matches: &ArgMatches) -> Result<End, Fault> {

@@ -10,4 +10,8 @@ pub mod host;
 mod linux;
 pub mod names;
 pub mod path;
+pub mod owners;
+pub mod port;
+pub mod services;
 pub mod sockets;
+pub mod watch;

@@ -216,6 +216,19 @@ pub(crate) const BENCH: &[Flag] = &[
     switch("merge", "flag-bench-merge"),
 ];
 
+/// Flags of `watch`.
+pub(crate) const WATCH: &[Flag] = &[
+    values("port", "PORT,...", "flag-watch-port"),
+    values("peer", "NET,...", "flag-watch-peer"),
+    values("state", "STATE,...", "flag-watch-state"),
+    values("process", "NAME|PID,...", "flag-watch-process"),
+    value("every", "TIME", "flag-watch-every"),
+    switch("once", "flag-watch-once"),
+];
+
+/// Flags of `port`.
+pub(crate) const PORT: &[Flag] = &[value("free", "N", "flag-port-free")];
+
 /// Flags of `replay`.
 pub(crate) const REPLAY: &[Flag] = &[
     value("as", "client|server", "flag-as"),

@@ -1,8 +1,8 @@
 //! Every verb, once: its words, its flags, its examples.
 
 use super::flags::{
-    ASK, BENCH, CERT, CERT_NAME, CERT_SIGNER, CHECK, CONNECT, EXPORT, Flag, LAYERS, NC, RECORD, REMOVE,
-    REPLAY, SERVE, SERVE_FILE, TEST, USER, USER_ADD, WANTED, WANTED_TEXT,
+    ASK, BENCH, CERT, CERT_NAME, CERT_SIGNER, CHECK, CONNECT, EXPORT, Flag, LAYERS, NC, PORT, RECORD, REMOVE,
+    REPLAY, SERVE, SERVE_FILE, TEST, USER, USER_ADD, WANTED, WANTED_TEXT, WATCH,
 };
 
 /// One word of a verb.
@@ -187,6 +187,26 @@ pub(crate) const ALL: &[Verb] = &[
             "sockeye bench 127.0.0.1:7788 --script chat.skt -c 64",
             "sockeye bench 127.0.0.1:6379 $'*1\\r\\n$4\\r\\nPING' -F crlf --expect +PONG",
         ],
+    },
+    Verb {
+        name: "watch",
+        subs: &[],
+        words: &[],
+        flags: &[WATCH],
+        opens: false,
+        examples: &[
+            "sockeye watch",
+            "sockeye watch --once --state listen,established",
+            "sockeye watch --port 8080 --json -t 30s",
+        ],
+    },
+    Verb {
+        name: "port",
+        subs: &[],
+        words: &[word("PORT", "word-port-asked", Times::Any)],
+        flags: &[PORT],
+        opens: false,
+        examples: &["sockeye port", "sockeye port 8080", "sockeye port http smtp", "sockeye port --free 3"],
     },
     Verb {
         name: "nc",
