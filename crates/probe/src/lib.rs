@@ -9,8 +9,8 @@ pub mod host;
 #[cfg(target_os = "linux")]
 mod linux;
 pub mod names;
-pub mod path;
 pub mod owners;
+pub mod path;
 pub mod port;
 pub mod services;
 pub mod sockets;

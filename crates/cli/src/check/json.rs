@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use sockeye::check::names::{Answer, Names, System};
+use sockeye::check::names::{Answer, Cache, Names, System};
 use sockeye::check::path::{Attempt, Ended, Icmp};
 use sockeye::check::{Change, Findings, Leaving, Outcome, Ping, Session, Spoke, Step};
 use sockeye::json;
@@ -95,12 +95,18 @@ fn names(names: &Names) -> Value {
         System::Failed(_) => "failed",
         System::Late => "late",
     };
+    let cache = match names.cache {
+        Cache::None => json!(null),
+        Cache::Nscd => json!("nscd"),
+        Cache::Server(server) => json!(server),
+    };
     json!({
         "name": names.name,
         "sources": names.sources,
         "hosts": hosts.collect::<Vec<_>>(),
         "servers": servers.collect::<Vec<_>>(),
         "system": system,
+        "cache": cache,
         "addresses": names.addresses(),
     })
 }

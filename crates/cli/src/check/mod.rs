@@ -112,6 +112,8 @@ fn watch(desk: &Desk<'_>, plans: &[Plan], every: Duration, is_json: bool) -> ! {
                 None => before.push(outcome),
             }
         }
-        std::thread::sleep(due.saturating_duration_since(Instant::now()));
+        while let Some(left) = due.checked_duration_since(Instant::now()).filter(|left| !left.is_zero()) {
+            std::thread::park_timeout(left);
+        }
     }
 }

@@ -1,13 +1,16 @@
 //! A check for people: a line for each finding, and a page's waterfall.
 
+use std::cell::Cell;
 use std::time::Duration;
 
 use sockeye::check::addr::Network;
-use sockeye::check::names::{Answer, Names, Served, System};
+use sockeye::check::names::{Answer, Cache, Names, Served, System};
 use sockeye::check::path::{Attempt, Ended, Path, Says};
 use sockeye::check::{
     Carrier, Connects, Findings, Goal, Leaving, Page as WebPage, Ping, Session, Spoke, Step,
 };
+
+use sockeye::core::event::How;
 
 use crate::fault::safe;
 use crate::ui::columns::padded;
@@ -18,6 +21,9 @@ use crate::words::Words;
 const LABEL: usize = 12;
 const TIME: usize = 9;
 
+/// Columns of how it is known.
+const HOW: usize = 8;
+
 /// Columns of the waterfall's bars.
 const BAR: u128 = 32;
 
@@ -26,16 +32,18 @@ pub(super) struct Page<'a> {
     words: &'a Words,
     paint: Paint,
     goal: &'a Goal,
+    /// How the step that is being told is known.
+    how: Cell<&'static str>,
 }
 
 impl<'a> Page<'a> {
     pub(super) const fn new(words: &'a Words, paint: Paint, goal: &'a Goal) -> Self {
-        Self { words, paint, goal }
+        Self { words, paint, goal, how: Cell::new("") }
     }
 
     /// The lines of a step that has just ended.
     pub(super) fn step(&self, step: Step, findings: &Findings) -> String {
-        let took = |took: Option<Duration>| took.map(time).unwrap_or_default();
+        self.how.set(how(step, findings));
         match step {
             Step::Name => findings.names.as_ref().map(|names| self.names(&names.value, &time(names.took))),
             Step::Route => findings.way.as_ref().map(|way| self.way(&way.value, &time(way.took))),
@@ -67,7 +75,7 @@ impl<'a> Page<'a> {
                     Some(attempt) => self.attempt(attempt),
                     None => self.words.plain("check-around-silent"),
                 };
-                let mut lines = self.line("around", &took(Some(around.took)), &text);
+                let mut lines = self.line("around", &time(around.took), &text);
                 if let Some((waiting, most)) = around.value.backlog {
                     let args = [("waiting", &*waiting.to_string()), ("most", &*most.to_string())];
                     lines += &self.line("", "", &self.words.say("check-backlog", &args));
@@ -88,7 +96,8 @@ impl<'a> Page<'a> {
                 self.line("size", &time(sizes.took), &self.words.say(key, &args))
             }),
             Step::Session => {
-                findings.session.as_ref().map(|session| self.session(&session.value, session.took))
+                let name = findings.names.as_ref().map(|names| names.took);
+                findings.session.as_ref().map(|session| self.session(&session.value, session.took, name))
             }
         }
         .unwrap_or_default()
@@ -99,7 +108,10 @@ impl<'a> Page<'a> {
             if label.is_empty() { String::new() } else { self.words.plain(&format!("check-step-{label}")) };
         let time = format!("{time:>TIME$}");
         let time = if time.trim().is_empty() { time } else { self.paint.on(Colour::Dim, &time) };
-        let line = format!("  {}{time}  {text}", padded(&label, LABEL));
+        // What belongs to the line above is known as that is.
+        let how = if time.trim().is_empty() && label.is_empty() { "" } else { self.how.get() };
+        let how = self.paint.on(Colour::Dim, &padded(how, HOW));
+        let line = format!("  {}{time}  {how}  {text}", padded(&label, LABEL));
         line.trim_end().to_owned() + "\n"
     }
 
@@ -117,7 +129,13 @@ impl<'a> Page<'a> {
         };
         let mut lines = self.line("name", time, &first);
         let sources = names.sources.join(", ");
-        lines += &self.line("", "", &say("check-sources", &[("sources", &safe(&sources))]));
+        let cache = match names.cache {
+            Cache::None => say("check-cache-none", &[]),
+            Cache::Nscd => say("check-cache-nscd", &[]),
+            Cache::Server(server) => say("check-cache-server", &[("server", &server.to_string())]),
+        };
+        let args = [("sources", &*safe(&sources)), ("cache", &*cache)];
+        lines += &self.line("", "", &say("check-sources", &args));
         for line in names.hosts.iter().take(8) {
             let args = [("line", &*line.number.to_string()), ("text", &*safe(&line.text))];
             lines += &self.line("", "", &say("check-hosts", &args));
@@ -271,7 +289,7 @@ impl<'a> Page<'a> {
         self.words.say(key, &[("to", &to), ("errno", &errno)])
     }
 
-    fn session(&self, session: &Session, took: Duration) -> String {
+    fn session(&self, session: &Session, took: Duration, name: Option<Duration>) -> String {
         let mut lines = String::new();
         if let Some((at, tls)) = &session.tls {
             let leaf = tls.chain.first();
@@ -297,7 +315,7 @@ impl<'a> Page<'a> {
             lines += &self.line(label, &time(took), &text);
         }
         match &session.spoke {
-            Some(Spoke::Http(page)) => lines += &self.waterfall(session, page),
+            Some(Spoke::Http(page)) => lines += &self.waterfall(session, page, name),
             Some(spoke) => {
                 let (key, text) = match spoke {
                     Spoke::Words(bytes) => {
@@ -324,7 +342,7 @@ impl<'a> Page<'a> {
     }
 
     /// The way of a page, part by part, on one scale.
-    fn waterfall(&self, session: &Session, page: &WebPage) -> String {
+    fn waterfall(&self, session: &Session, page: &WebPage, name: Option<Duration>) -> String {
         let status = page.status.to_string();
         let server = page.server.as_deref().map(safe).unwrap_or_default();
         let location = page.location.as_deref().map(safe).unwrap_or_default();
@@ -344,9 +362,12 @@ impl<'a> Page<'a> {
             ("wait", page.asked, page.first),
             ("body", page.first, page.last),
         ];
-        let all = page.last.as_nanos().max(1);
-        for (part, from, to) in parts {
-            if part == "tls" && session.tls.is_none() {
+        // The name was looked for before; everything else is counted from the connection's beginning.
+        let named = name.unwrap_or_default();
+        let all = (named + page.last).as_nanos().max(1);
+        let parts = parts.map(|(part, from, to)| (part, named + from, named + to));
+        for (part, from, to) in [("name", Duration::ZERO, named)].into_iter().chain(parts) {
+            if (part == "tls" && session.tls.is_none()) || (part == "name" && name.is_none()) {
                 continue;
             }
             let place = |at: Duration| usize::try_from(at.as_nanos() * BAR / all).unwrap_or(usize::MAX);
@@ -359,6 +380,22 @@ impl<'a> Page<'a> {
         }
         lines
     }
+}
+
+/// How what a step found is known, as a word that is never translated.
+fn how(step: Step, findings: &Findings) -> &'static str {
+    let how = match step {
+        Step::Name => findings.names.as_ref().map(|found| found.how),
+        Step::Route => findings.way.as_ref().map(|found| found.how),
+        Step::Neighbour => findings.neighbour.as_ref().map(|found| found.how),
+        Step::Ping => findings.ping.as_ref().map(|found| found.how),
+        Step::Path => findings.path.as_ref().map(|found| found.how),
+        Step::Connect => findings.connects.as_ref().map(|found| found.how),
+        Step::Around => findings.around.as_ref().map(|found| found.how),
+        Step::Size => findings.size.as_ref().map(|found| found.how),
+        Step::Session => findings.session.as_ref().map(|found| found.how),
+    };
+    how.map(How::word).unwrap_or_default()
 }
 
 fn list(addresses: &[std::net::IpAddr]) -> String {

@@ -13,7 +13,7 @@ use super::finding::{Around, Beside, Carrier, Leaving, Ping, Session, Sizes};
 use super::run::{Probes, Until};
 use super::session::Talk;
 use crate::host::{self, Host as _, NeighbourState, Resolver, Route, RouteKind, Verdict};
-use crate::names::{Names, System, ask, files};
+use crate::names::{Cache, Names, System, ask, files};
 use crate::path::{Attempt, Ended, Path};
 use crate::sockets::{Protocol, Query, Sockets, State, States};
 
@@ -64,6 +64,7 @@ impl Probes for Live {
             name: name.to_owned(),
             sources: files::sources(&read("/etc/nsswitch.conf")),
             hosts: files::hosts(&read("/etc/hosts"), name),
+            cache: cache(&resolvers.servers),
             ..Names::default()
         };
         if !is_here(name) && names.sources.iter().any(|source| source == "dns" || source == "resolve") {
@@ -142,7 +143,7 @@ impl Probes for Live {
                 let gateway = gateway.and_then(|gateway| system.neighbour(gateway, link).ok().flatten());
                 return Some(Beside { address, neighbour, gateway });
             }
-            thread::sleep(LOOK);
+            pause(LOOK);
         }
     }
 
@@ -160,7 +161,7 @@ impl Probes for Live {
         #[cfg(target_os = "linux")]
         {
             // Routers answer only a few packets a second: the connection that all is about comes first.
-            thread::sleep(FIRST);
+            pause(FIRST);
             crate::path::trace(to, || until.moment(), crate::linux::connect::connect).ok()
         }
         #[cfg(not(target_os = "linux"))]
@@ -246,6 +247,16 @@ fn resolve(name: &str, answered: &Arc<OnceLock<Instant>>) -> std::sync::mpsc::Re
     receiver
 }
 
+/// Whether there is a cache of names here.
+fn cache(servers: &[Resolver]) -> Cache {
+    const NSCD: &str = "/var/run/nscd/socket";
+    match servers.first() {
+        _ if std::path::Path::new(NSCD).exists() => Cache::Nscd,
+        Some(first) if first.address.is_loopback() => Cache::Server(first.address),
+        _ => Cache::None,
+    }
+}
+
 fn server(resolver: &Resolver) -> Option<SocketAddr> {
     // A link-local server needs its link, which a socket address has as a number.
     resolver.zone.is_none().then(|| SocketAddr::new(resolver.address, 53))
@@ -284,7 +295,7 @@ fn persist(to: &[SocketAddr], until: Instant) -> Option<Vec<Attempt>> {
     if !has_time || !attempts.iter().all(is_silent) {
         return Some(attempts);
     }
-    thread::sleep(QUIET);
+    pause(QUIET);
     for (before, again) in attempts.iter_mut().zip(connect(to, until)?) {
         let took = before.took + QUIET + again.took;
         *before = if is_silent(&again) { Attempt { took, ..*before } } else { again };
@@ -327,6 +338,14 @@ fn datagram(to: SocketAddr, until: Instant) -> Option<Attempt> {
     {
         let _ = (to, until);
         None
+    }
+}
+
+/// Waits for as long as that: what is waited for here gives no sign.
+fn pause(time: Duration) {
+    let end = Instant::now() + time;
+    while let Some(left) = end.checked_duration_since(Instant::now()).filter(|left| !left.is_zero()) {
+        thread::park_timeout(left);
     }
 }
 

@@ -215,9 +215,18 @@ fn take(findings: &mut Findings, done: Done) {
         Found::Names(names) => findings.names = timed(Some(names), How::Traced, at, took),
         Found::Way(way) => findings.way = timed(way, How::Polled, at, took),
         Found::Beside(beside) => findings.neighbour = timed(beside, How::Polled, at, took),
-        Found::Ping(ping) => findings.ping = timed(ping, How::Traced, at, took),
+        Found::Ping(ping) => {
+            let how = if ping == Some(Ping::Silent) { How::Inferred } else { How::Traced };
+            findings.ping = timed(ping, how, at, took);
+        }
         Found::Path(path) => findings.path = timed(path, How::Traced, at, took),
-        Found::Connects(connects) => findings.connects = timed(connects, How::Traced, at, took),
+        Found::Connects(connects) => {
+            // That nothing comes is no event.
+            let judged = connects.as_ref().and_then(Connects::judged);
+            let is_silent = judged.is_some_and(|attempt| attempt.ended == Ended::Silent);
+            let how = if is_silent { How::Inferred } else { How::Traced };
+            findings.connects = timed(connects, how, at, took);
+        }
         Found::Around(around) => findings.around = timed(around, How::Traced, at, took),
         Found::Sizes(sizes) => findings.size = timed(sizes, How::Inferred, at, took),
         Found::Session(session) => findings.session = timed(session, How::Traced, at, took),

@@ -23,6 +23,20 @@ pub struct Names {
     pub servers: Vec<Served>,
     /// What the system's resolver says, which is what programs go by.
     pub system: System,
+    /// Who on this machine may answer from memory.
+    pub cache: Cache,
+}
+
+/// Who on this machine may answer from memory, so that an answer is as old as its time to live allows.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Cache {
+    /// Nobody that is known of: every program asks anew.
+    #[default]
+    None,
+    /// nscd(8), whose socket is there.
+    Nscd,
+    /// The server of the DNS that is asked, which is on this machine, as systemd-resolved is.
+    Server(IpAddr),
 }
 
 /// What one server says.

@@ -128,7 +128,7 @@ fn gives(server: &str, address: &str) -> Served {
 
 fn names(servers: Vec<Served>, system: System) -> Names {
     let sources = vec!["files".to_owned(), "dns".to_owned()];
-    Names { name: "a.example".to_owned(), sources, hosts: Vec::new(), servers, system }
+    Names { name: "a.example".to_owned(), sources, servers, system, ..Names::default() }
 }
 
 fn named(servers: Vec<Served>, system: System) -> Findings {
