@@ -330,7 +330,10 @@ impl<'a> Page<'a> {
             }
             None => {}
         }
-        if let Some(transfer) = session.transfer {
+        // Where all was acknowledged there is nothing to tell.
+        if let Some(transfer) =
+            session.transfer.filter(|transfer| transfer.unacked > 0 || transfer.is_stuck())
+        {
             let args = [
                 ("unacked", &*transfer.unacked.to_string()),
                 ("again", &*transfer.retransmits.to_string()),
