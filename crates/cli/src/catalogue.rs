@@ -193,6 +193,27 @@ fn everything_in_a_registry_has_its_sentences() {
     }
 }
 
+#[test]
+fn every_word_of_a_check_has_its_sentence() {
+    use sockeye::check::{FACTS, Layer, NEXTS, Word};
+    let en = read(EN);
+    let mut wanted: Vec<String> = Vec::new();
+    wanted.extend(Word::ALL.iter().map(|word| format!("word-{}", word.word())));
+    wanted.extend(Layer::ALL.iter().map(|layer| format!("layer-{}", layer.word())));
+    wanted.extend(FACTS.iter().map(|fact| format!("fact-{fact}")));
+    wanted.extend(NEXTS.iter().map(|next| format!("next-{next}")));
+    for key in &wanted {
+        assert!(en.contains_key(&format!("check-{key}")), "{key} is missing");
+    }
+    // And nothing is there that no check says: the list and the rules' own tests hold each other.
+    for family in ["word", "layer", "fact", "next"] {
+        let own = en.keys().filter_map(|key| key.strip_prefix("check-"));
+        for key in own.filter(|key| key.starts_with(&format!("{family}-"))) {
+            assert!(wanted.iter().any(|wanted| wanted == key), "nothing says check-{key}");
+        }
+    }
+}
+
 fn flags() -> impl Iterator<Item = &'static Flag> {
     [COMMON, LAYERS, SERVE, SERVE_FILE, CONNECT, ASK, CERT, CERT_NAME, CERT_SIGNER, NC, TEST, REPLAY]
         .into_iter()
@@ -242,6 +263,7 @@ fn every_key_is_said_and_every_key_said_exists() {
         "noun-",
         "refusal-",
         "explain-",
+        "check-",
     ];
     let code: String = texts.concat();
     for key in en.keys().filter(|key| !key.contains('.')) {

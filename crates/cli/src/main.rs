@@ -8,6 +8,7 @@ mod bench;
 #[cfg(test)]
 mod catalogue;
 mod cert;
+mod check;
 mod exit;
 mod explain;
 mod fault;

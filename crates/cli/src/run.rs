@@ -14,6 +14,7 @@ use sockeye::{Bounds, End, Eol, Source, Views, ask, connect, nc, proxy, recordin
 use crate::addr;
 use crate::bench;
 use crate::cert;
+use crate::check;
 use crate::exit::{self, Ended};
 use crate::explain;
 use crate::fault::{Weight, lines};
@@ -306,6 +307,7 @@ impl Run {
                     seed(matches)?,
                 )
             }
+            Some(("check", matches)) => self.check(matches),
             Some(("replay", matches)) => replay::run(&self.desk(matches)?, matches, &self.recording),
             _ => self.verb(&matches).map(Ended::Normally),
         }
@@ -472,6 +474,19 @@ impl Run {
     /// Where `addr` answers.
     fn addr_sink(&self) -> addr::Sink<'_> {
         addr::Sink { words: &self.words, stdout: &self.stdout, paint: self.stdout_paint }
+    }
+
+    fn check(&self, matches: &ArgMatches) -> Result<Ended, Fault> {
+        let paint = self.paint_of_results(matches)?;
+        self.end_on_signal(matches);
+        let (words, stdout, views) = (&self.words, &self.stdout, &self.views);
+        check::run(&check::Desk { words, stdout, views, paint }, matches)
+    }
+
+    /// Whether results on stdout are painted.
+    fn paint_of_results(&self, matches: &ArgMatches) -> Result<Paint, Fault> {
+        let when = read::value(matches, "color").map_or(Ok(When::Auto), When::parse)?;
+        Ok(Paint(when.paints(self.place.stdout && self.place.able, self.place.no_color)))
     }
 
     fn watch(&self, matches: &ArgMatches) -> Result<End, Fault> {

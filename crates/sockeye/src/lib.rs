@@ -10,6 +10,7 @@ mod backoff;
 pub mod bench;
 pub mod bounds;
 pub mod cert;
+pub mod check;
 pub mod config;
 pub mod connect;
 pub mod explain;

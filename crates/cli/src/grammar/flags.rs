@@ -197,6 +197,10 @@ pub(crate) const TEST: &[Flag] = &[
     switch("check", "flag-check"),
 ];
 
+/// Flags of `check`.
+pub(crate) const CHECK: &[Flag] =
+    &[switch("watch", "flag-check-watch"), value("every", "TIME", "flag-check-every")];
+
 /// Flags of `bench`.
 pub(crate) const BENCH: &[Flag] = &[
     lettered('c', value("connections", "N", "flag-connections")),

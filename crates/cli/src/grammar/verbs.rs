@@ -1,6 +1,10 @@
 //! Every verb, once: its words, its flags, its examples.
 
 use super::flags::{ADDR, ASK, BENCH, CERT, CERT_NAME, CERT_SIGNER, CONNECT, EXPLAIN, EXPORT, Flag, LAYERS, NC, PING, PORT, RECORD, REMOVE, REPLAY, SERVE, SERVE_FILE, TEST, TRACE, USER, USER_ADD, WANTED, WANTED_TEXT, WATCH};
+use super::flags::{
+    ASK, BENCH, CERT, CERT_NAME, CERT_SIGNER, CHECK, CONNECT, EXPORT, Flag, LAYERS, NC, PORT, RECORD, REMOVE,
+    REPLAY, SERVE, SERVE_FILE, TEST, USER, USER_ADD, WANTED, WANTED_TEXT, WATCH,
+};
 
 /// One word of a verb.
 #[derive(Clone, Copy, Debug)]
@@ -154,6 +158,19 @@ pub(crate) const ALL: &[Verb] = &[
             "sockeye serve :9000 echo --record store",
             "sockeye sessions list --since 2h",
             "sockeye sessions export 12 --as pcapng -o session.pcapng",
+        ],
+    },
+    Verb {
+        name: "check",
+        subs: &[],
+        words: &[word("TARGET", "word-check-target", Times::Many)],
+        flags: &[CHECK],
+        opens: true,
+        examples: &[
+            "sockeye check https://example.org/",
+            "sockeye check 127.0.0.1:9000",
+            "sockeye check tls://example.org:853 192.0.2.1 --json",
+            "sockeye check example.org:22 --watch --every 10s",
         ],
     },
     Verb {
