@@ -477,16 +477,10 @@ impl Run {
     }
 
     fn check(&self, matches: &ArgMatches) -> Result<Ended, Fault> {
-        let paint = self.paint_of_results(matches)?;
+        let paint = self.stdout_paint;
         self.end_on_signal(matches);
         let (words, stdout, views) = (&self.words, &self.stdout, &self.views);
         check::run(&check::Desk { words, stdout, views, paint }, matches)
-    }
-
-    /// Whether results on stdout are painted.
-    fn paint_of_results(&self, matches: &ArgMatches) -> Result<Paint, Fault> {
-        let when = read::value(matches, "color").map_or(Ok(When::Auto), When::parse)?;
-        Ok(Paint(when.paints(self.place.stdout && self.place.able, self.place.no_color)))
     }
 
     fn watch(&self, matches: &ArgMatches) -> Result<End, Fault> {
@@ -514,21 +508,19 @@ impl Run {
 
     fn trace(&self, matches: &ArgMatches) -> Result<End, Fault> {
         self.end_on_signal(matches);
-        let when = read::value(matches, "color").map_or(Ok(When::Auto), When::parse)?;
-        let paint = Paint(when.paints(self.place.stdout && self.place.able, self.place.no_color));
+        let paint = self.stdout_paint;
         let columns = self.place.stdout.then(trace::columns).flatten();
         trace::run(&self.desk(matches)?, matches, trace::Stdout { columns, paint })
     }
 
     fn explain(&self, matches: &ArgMatches) -> Result<End, Fault> {
         self.end_on_signal(matches);
-        let when = read::value(matches, "color").map_or(Ok(When::Auto), When::parse)?;
         let shape = if read::has(matches, "json") { explain::Shape::Json } else { explain::Shape::Text };
         let desk = explain::Desk {
             words: &self.words,
             stdout: &self.stdout,
             views: &self.views,
-            paint: Paint(when.paints(self.place.stdout && self.place.able, self.place.no_color)),
+            paint: self.stdout_paint,
             width: explain::width(),
             shape,
         };

@@ -5,19 +5,17 @@
 
 pub mod addr;
 pub mod check;
+pub mod dissect;
 pub mod host;
 #[cfg(target_os = "linux")]
 mod linux;
 pub mod names;
 pub mod owners;
-pub mod ping;
 pub mod path;
+pub mod ping;
 pub mod port;
 pub mod services;
 pub mod sockets;
 pub mod trace;
 pub mod watch;
-pub mod dissect;
-#[cfg(target_os = "linux")]
-mod linux;
 pub mod wrap;
