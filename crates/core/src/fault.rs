@@ -123,6 +123,8 @@ codes! {
     BadFraming = "bad-framing", Usage, Here, Usage;
     /// A framing that does not fit the transport. Arguments: `framing`, `scheme`.
     UnfitFraming = "unfit-framing", Usage, Here, Usage;
+    /// A trace of what does not go through the Internet's protocols. Arguments: `scheme`.
+    UnfitTrace = "unfit-trace", Usage, Here, Usage;
     /// A `--fault` of a kind that does not exist. Arguments: `name`, `near`.
     UnknownFault = "unknown-fault", Usage, Here, Usage;
     /// A `--fault` that cannot be read; `detail` has the part. Arguments: `name`, `syntax`, `near` (a key that was meant).
@@ -167,6 +169,10 @@ codes! {
     NoTests = "no-tests", Usage, Here, Usage;
     /// An endpoint without TLS, where a certificate is asked for. Arguments: `endpoint`.
     WithoutTls = "without-tls", Usage, Here, Usage;
+    /// A word that is neither a port nor the name of one. Arguments: `name`, `near`.
+    UnknownPort = "unknown-port", Usage, Here, Usage;
+    /// A word that names no state of TCP. Arguments: `name`.
+    UnknownState = "unknown-state", Usage, Here, Usage;
 
     /// Two parameters of which one makes the other pointless. Arguments: `name`, `other`.
     Contradiction = "contradiction", Usage, Here, Usage;
@@ -247,6 +253,8 @@ codes! {
     Descriptors = "descriptors", Transport, Here, Connect;
     /// Cannot connect or bind, for another reason; `detail` has the system's words.
     CannotConnect = "cannot-connect", Transport, Unknown, Connect;
+    /// This system does not show its sockets; `detail` has its words.
+    CannotLook = "cannot-look", Transport, Here, Connect;
     /// The proxy of `via=` did not connect. Arguments: `reason`.
     ViaRefused = "via-refused", Transport, Path, Connect;
     /// The proxy of `via=` wants another login. Arguments: `reason`.

@@ -5,8 +5,8 @@
 use std::fmt::Write as _;
 
 use serde_json::Value;
-use sockeye_core::event::{Farewell, How};
-use sockeye_core::{Address, Direction, Event, Fault, Kind, Layer, Leg, SessionId, Side, Tick, Tls};
+use sockeye_core::event::Farewell;
+use sockeye_core::{Address, Direction, Event, Fault, How, Kind, Layer, Leg, SessionId, Side, Tick, Tls};
 use sockeye_wire::escape::is_safe;
 use sockeye_wire::notation::to_hex;
 

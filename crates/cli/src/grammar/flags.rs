@@ -162,7 +162,8 @@ pub(crate) const REMOVE: &[Flag] = &[
 ];
 
 /// Flags of `serve` alone.
-pub(crate) const SERVE_FILE: &[Flag] = &[switch("allow-exec", "flag-allow-exec")];
+pub(crate) const SERVE_FILE: &[Flag] =
+    &[switch("allow-exec", "flag-allow-exec"), switch("trace", "flag-serve-trace")];
 
 /// Flags of `connect`.
 pub(crate) const CONNECT: &[Flag] = &[
@@ -176,6 +177,14 @@ pub(crate) const CONNECT: &[Flag] = &[
 pub(crate) const ASK: &[Flag] =
     &[lettered('n', value("number", "N", "flag-number")), value("quiet", "TIME", "flag-quiet")];
 
+/// Flags of `trace`, beside those of `ask`.
+pub(crate) const TRACE: &[Flag] = &[
+    switch("wait", "flag-trace-wait"),
+    value("svg", "FILE", "flag-trace-svg"),
+    value("html", "FILE", "flag-trace-html"),
+    value("pcapng", "FILE", "flag-trace-pcapng"),
+];
+
 /// Flags of `test`.
 pub(crate) const TEST: &[Flag] = &[
     values("var", "NAME=VALUE", "flag-var"),
@@ -187,6 +196,10 @@ pub(crate) const TEST: &[Flag] = &[
     switch("fmt", "flag-fmt"),
     switch("check", "flag-check"),
 ];
+
+/// Flags of `check`.
+pub(crate) const CHECK: &[Flag] =
+    &[switch("watch", "flag-check-watch"), value("every", "TIME", "flag-check-every")];
 
 /// Flags of `bench`.
 pub(crate) const BENCH: &[Flag] = &[
@@ -210,6 +223,28 @@ pub(crate) const BENCH: &[Flag] = &[
     value("hdr", "FILE", "flag-bench-hdr"),
     value("html", "FILE", "flag-bench-html"),
     switch("merge", "flag-bench-merge"),
+];
+
+/// Flags of `watch`.
+pub(crate) const WATCH: &[Flag] = &[
+    values("port", "PORT,...", "flag-watch-port"),
+    values("peer", "NET,...", "flag-watch-peer"),
+    values("state", "STATE,...", "flag-watch-state"),
+    values("process", "NAME|PID,...", "flag-watch-process"),
+    value("every", "TIME", "flag-watch-every"),
+    switch("once", "flag-watch-once"),
+];
+
+/// Flags of `port`.
+pub(crate) const PORT: &[Flag] = &[value("free", "N", "flag-port-free")];
+
+/// Flags of `explain`.
+pub(crate) const EXPLAIN: &[Flag] = &[
+    value("as", "ethernet|arp|ip|ipv4|ipv6|icmp|icmpv6|tcp|udp|dns|dhcp|http|tls|guess", "flag-explain-as"),
+    value("packet", "N", "flag-explain-packet"),
+    switch("all", "flag-explain-all"),
+    value("wrap", "MESSAGE", "flag-explain-wrap"),
+    value("mtu", "BYTES", "flag-explain-mtu"),
 ];
 
 /// Flags of `replay`.
