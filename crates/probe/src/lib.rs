@@ -3,9 +3,12 @@
 //! Rules (arithmetic of addresses, verdicts, dissection) are pure and stand apart from what asks the operating system,
 //! which is `linux` on Linux. Nothing here prints, and nothing is shown as more certain than it is.
 
+pub mod addr;
+pub mod host;
 #[cfg(target_os = "linux")]
 mod linux;
 pub mod owners;
+pub mod ping;
 pub mod port;
 pub mod services;
 pub mod sockets;

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 use sockeye::core::{How, Tick};
-use sockeye::json::sighting;
+use sockeye::json::known;
 use sockeye::port::{Answer, Held, Outcome, PROTOCOLS, Port};
 use sockeye::probe::port::Bind;
 use sockeye::probe::services::{self, Service};
@@ -11,7 +11,7 @@ use crate::sockets::json::fields;
 
 /// A line for each socket, each word, or for all free ports.
 pub(super) fn lines(outcome: &Outcome) -> String {
-    let line = |kind: &str, fields: &[(&str, Value)]| sighting(Tick::ZERO, How::Polled, kind, fields);
+    let line = |kind: &str, fields: &[(&str, Value)]| known(Tick::ZERO, How::Polled, kind, fields);
     match outcome {
         Outcome::Listening(all) => all.iter().map(|held| line("listening-socket", &socket(held))).collect(),
         Outcome::Free(ports) => line("free-ports", &[("ports", json!(ports))]),

@@ -4,4 +4,6 @@ pub(crate) mod deaths;
 pub(crate) mod diag;
 pub(crate) mod netlink;
 pub(crate) mod obituaries;
+pub(crate) mod ping;
+pub(crate) mod route;
 pub(crate) mod sys;
