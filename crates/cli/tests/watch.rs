@@ -159,7 +159,7 @@ fn every_listening_socket_of_ones_own_has_its_process() {
         ("udp", python("INET6", "DGRAM", "::1")),
     ];
     let server = nobody.sockeye(&["serve", "tcp://127.0.0.1:0", "echo"]).start();
-    let served: SocketAddr = server.address().parse().unwrap();
+    let echo: SocketAddr = server.address().parse().unwrap();
     // One of another user, root.
     let foreign = TcpListener::bind("127.0.0.1:0").unwrap();
     let found = lines(&nobody.sockeye(&["port", "--json"]).run("").ok());
@@ -175,8 +175,8 @@ fn every_listening_socket_of_ones_own_has_its_process() {
         // setpriv becomes the program, so that it has the same number.
         assert_eq!(line["pid"], program.id());
     }
-    assert_eq!(of("tcp", served)["pid"], server.id());
-    assert_eq!(of("tcp", served)["process"], "sockeye");
+    assert_eq!(of("tcp", echo)["pid"], server.id());
+    assert_eq!(of("tcp", echo)["process"], "sockeye");
     let foreign = foreign.local_addr().unwrap();
     let line = of("tcp", foreign);
     assert_eq!((line["owner"].as_str(), line["uid"].as_u64()), (Some("hidden"), Some(0)));

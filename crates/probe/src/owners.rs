@@ -135,7 +135,7 @@ mod tests {
     fn by_port(port: u16) -> Socket {
         let query = Query { local_port: Some(port), ..Query::default() };
         let found = Sockets::open().unwrap().all(&query).unwrap().sockets;
-        found.into_iter().find(|socket| socket.waits()).unwrap()
+        found.into_iter().find(Socket::waits).unwrap()
     }
 
     #[test]
