@@ -95,7 +95,10 @@ fn a_watch_ends_in_time_and_its_mistakes_are_told() {
         (["watch", "--peer", "10.0.0.0/33"], "error[bad-network]"),
         (["watch", "--port", "no-such-name"], "error[unknown-port]"),
         (["watch", "--every", "1ms"], "error[bad-value]"),
+        (["watch", "--record", "x.skt"], "error[usage]"),
+        (["port", "--record", "x.skt"], "error[usage]"),
     ] {
+        let args: [&str; 3] = args;
         assert!(sockeye(args).run("").with_code(2).starts_with(code), "{args:?}");
     }
 }
