@@ -1354,3 +1354,5 @@ trace-unknown = unknown
 trace-saved-syn = the client's SYN: { $facts }
 flag-serve-trace = tell of each session, as it ends, as `trace` does: what was on the wire, and both ends' states
 trace-untold = sessions that were not told, since too many ended at once: { $count }
+trace-left-out = … { $count } lines left out here; -v shows all, --json too
+trace-not-drawn = … { $count } lines more are not drawn; --json has all

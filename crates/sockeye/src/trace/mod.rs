@@ -174,15 +174,27 @@ fn blindness(error: &std::io::Error) -> Blind {
 fn wait_for_the_end(tape: Option<&Tape>, ear: &Ear, protocol: Protocol) {
     let Some((_, local, remote)) = ear.ends() else { return };
     let Some(tape) = tape else { return };
+    let mut seen = Vec::new();
     tape.wait(GRACE, |frames| {
-        let of = |frame: &&Frame| capture::is_between(frame, local, remote);
+        let own = frames.filter(|frame| capture::is_between(frame, local, remote));
         if protocol == Protocol::Udp {
             // Whether an answer is still to come nobody knows; what was sent is there.
-            return frames.iter().any(|frame| of(&frame));
+            return own.count() > 0;
         }
-        let own: Vec<Frame> = frames.iter().filter(of).cloned().collect();
-        Flow::of(local, remote, &segments(&own)).is_over()
+        is_over(&mut seen, own, local, remote)
     });
+}
+
+/// Whether a connection is over, with these frames of it more.
+fn is_over<'a>(
+    seen: &mut Vec<Seen>,
+    more: impl Iterator<Item = &'a Frame>,
+    client: SocketAddr,
+    server: SocketAddr,
+) -> bool {
+    let before = seen.len();
+    seen.extend(more.filter_map(segment));
+    seen.len() > before && Flow::of(client, server, seen).is_over()
 }
 
 /// Waits for the end of TIME-WAIT.
@@ -327,11 +339,14 @@ fn story(
 
 /// The TCP segments among frames.
 fn segments(frames: &[Frame]) -> Vec<Seen> {
-    let seen = |frame: &Frame| match frame.packet()? {
+    frames.iter().filter_map(segment).collect()
+}
+
+fn segment(frame: &Frame) -> Option<Seen> {
+    match frame.packet()? {
         Packet::Tcp(segment) => Some(Seen { at: frame.at?, segment }),
         Packet::Udp(_) | Packet::Icmp(_) => None,
-    };
-    frames.iter().filter_map(seen).collect()
+    }
 }
 
 impl Outcome {
