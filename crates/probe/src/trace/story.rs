@@ -378,6 +378,8 @@ impl Lines<'_> {
         if how == How::Captured {
             last = self.flow.states;
         }
+        // Where nothing was captured of it, segments tell nothing.
+        let how = if self.flow.steps.is_empty() { How::Inferred } else { how };
         for one in polled {
             let before = last[one.end.index()].replace(one.state);
             let is_news = match how {

@@ -128,6 +128,14 @@ impl Ear {
         Some((index, attempt.local?, attempt.remote))
     }
 
+    /// How many reads and writes there were on the one that stands; `None` if none does.
+    pub(super) fn moves(&self) -> Option<usize> {
+        let told = self.told();
+        let stands = told.attempts.iter().find(|attempt| attempt.is_connected)?;
+        let moves = |heard: &&Heard| matches!(heard.call, Call::Send(_) | Call::Receive(_));
+        Some(stands.calls.iter().filter(moves).count())
+    }
+
     /// Takes in what the kernel said of one.
     pub(super) fn looked(&self, index: usize, polled: Polled) {
         if let Some(attempt) = self.told().attempts.get_mut(index) {
@@ -135,9 +143,19 @@ impl Ear {
         }
     }
 
-    /// Lets go of every socket: the driver has closed its own hold on them.
-    pub(super) fn let_go(&self) {
-        self.told().attempts.iter_mut().for_each(Attempt::let_go);
+    /// All is over, at this moment and perhaps with this fault. Lets go of every socket: the driver has closed its own
+    /// hold on them.
+    pub(super) fn let_go(&self, at: u64, fault: Option<&Fault>) {
+        let mut told = self.told();
+        let one_stands = told.attempts.iter().any(|attempt| attempt.is_connected);
+        // Where one stands, the others were given up.
+        let why = fault.filter(|_| !one_stands).map_or("given-up", |fault| fault.code.word());
+        for attempt in &mut told.attempts {
+            attempt.let_go();
+            if !attempt.is_connected {
+                attempt.call(at, Call::Failed(why.to_owned()));
+            }
+        }
     }
 
     /// All that was heard. Nothing more is.

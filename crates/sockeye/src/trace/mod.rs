@@ -36,6 +36,9 @@ pub use sockeye_probe::trace::{
 /// How long the last packets of a connection may take after this program has closed it.
 const GRACE: Duration = Duration::from_secs(1);
 
+/// The same where there was none.
+const FAILED: Duration = Duration::from_millis(100);
+
 /// How often the kernel is asked for a state: first, and once it has been for a while.
 const GLANCE: (Duration, Duration) = (Duration::from_micros(500), Duration::from_millis(5));
 
@@ -126,7 +129,7 @@ pub fn run(request: &Request, views: &Views) -> Result<Outcome, Fault> {
     let ended = {
         let _looking = (protocol == Protocol::Tcp).then(|| Looking::start(ear.clone()));
         let ended = client::run(options, conversation, None);
-        ear.let_go();
+        ear.let_go(look::now(), ended.as_ref().err());
         wait_for_the_end(tape.as_ref(), &ear, protocol);
         ended
     };
@@ -140,7 +143,7 @@ pub fn run(request: &Request, views: &Views) -> Result<Outcome, Fault> {
     let fault = ended.err();
     let is_here = attempts.last().is_some_and(|attempt| look::is_here(attempt.remote));
     let lost = tape.as_ref().map(Tape::lost).unwrap_or_default();
-    let (stories, frames) = told(attempts, tape.as_ref(), fault.as_ref(), protocol);
+    let (stories, frames) = told(attempts, tape.as_ref(), protocol);
     Ok(Outcome { endpoint: bare, protocol, stories, blind, lost, frames, is_here, fault })
 }
 
@@ -174,12 +177,15 @@ fn blindness(error: &std::io::Error) -> Blind {
 fn wait_for_the_end(tape: Option<&Tape>, ear: &Ear, protocol: Protocol) {
     let Some((_, local, remote)) = ear.ends() else { return };
     let Some(tape) = tape else { return };
-    let mut seen = Vec::new();
-    tape.wait(GRACE, |frames| {
+    let moves = ear.moves();
+    let patience = if moves.is_some() { GRACE } else { FAILED };
+    let (mut seen, mut datagrams) = (Vec::new(), 0);
+    tape.wait(patience, |frames| {
         let own = frames.filter(|frame| capture::is_between(frame, local, remote));
         if protocol == Protocol::Udp {
-            // Whether an answer is still to come nobody knows; what was sent is there.
-            return own.count() > 0;
+            // Whether an answer is still to come nobody knows; what this program has seen is there.
+            datagrams += own.count();
+            return datagrams >= moves.unwrap_or(0);
         }
         is_over(&mut seen, own, local, remote)
     });
@@ -264,22 +270,10 @@ fn look_at(ear: &Ear, stop: &Receiver<()>) {
 }
 
 /// Every attempt as a story, and the frames of all.
-fn told(
-    attempts: Vec<Attempt>,
-    tape: Option<&Tape>,
-    fault: Option<&Fault>,
-    protocol: Protocol,
-) -> (Vec<Story>, Vec<Frame>) {
+fn told(attempts: Vec<Attempt>, tape: Option<&Tape>, protocol: Protocol) -> (Vec<Story>, Vec<Frame>) {
     let mut all = Vec::new();
     let mut stories = Vec::new();
-    let one_stands = attempts.iter().any(|attempt| attempt.is_connected);
-    for mut attempt in attempts {
-        if !attempt.is_connected {
-            // Of several the fault is of the one that tells most; the others were given up with it.
-            let why = fault.filter(|_| !one_stands).map_or("given-up", |fault| fault.code.word());
-            let at = attempt.calls.last().map_or(0, |last| last.at);
-            attempt.calls.push(Heard { at: at.max(look::now()), call: Call::Failed(why.to_owned()) });
-        }
+    for attempt in attempts {
         let Some(local) = attempt.local else { continue };
         let remote = attempt.remote;
         let frames = tape.map(|tape| tape.take(|frame| capture::is_between(frame, local, remote)));
