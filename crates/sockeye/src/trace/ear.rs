@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use sockeye_core::{Address, Direction, Event, Fault, Kind, Note, Observer, SessionId};
 use sockeye_net::{Front, Onlooker};
+use sockeye_probe::sockets::State;
 use sockeye_probe::trace::look::now;
 use sockeye_probe::trace::own::Own;
 use sockeye_probe::trace::{Call, End, Heard, Polled, Segment, Stamp};
@@ -29,6 +30,8 @@ pub(super) struct Attempt {
     pub(super) calls: Vec<Heard>,
     pub(super) polled: Vec<Polled>,
     pub(super) stamps: Vec<Stamp>,
+    /// State changes that the kernel told of.
+    pub(super) transitions: Vec<(End, State)>,
     /// What the kernel kept of the client's SYN, and when that was asked for.
     pub(super) saved_syn: Option<(u64, Segment)>,
     /// How many connections may wait at the listener that it came to.
@@ -46,6 +49,7 @@ impl Attempt {
             calls: Vec::new(),
             polled: Vec::new(),
             stamps: Vec::new(),
+            transitions: Vec::new(),
             saved_syn: None,
             backlog: None,
             own: None,

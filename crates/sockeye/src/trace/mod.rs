@@ -19,6 +19,7 @@ use sockeye_net::transport::{Role, fit};
 use sockeye_probe::sockets::{Protocol, State};
 use sockeye_probe::trace::capture::{self, Bounds, Frame, Lost, Tape};
 use sockeye_probe::trace::guess;
+use sockeye_probe::trace::kernel::{Transition, Transitions};
 use sockeye_probe::trace::look::{self, Look};
 
 use crate::ask;
@@ -114,6 +115,8 @@ pub fn run(request: &Request, views: &Views) -> Result<Outcome, Fault> {
         Ok(tape) => (Some(tape), None),
         Err(error) => (None, Some(blindness(&error))),
     };
+    // For root alone; without, states are inferred and polled.
+    let kernel = (protocol == Protocol::Tcp).then(|| Transitions::start(port).ok()).flatten();
     let sink = match &request.packets {
         Some(path) if tape.is_none() => Some(packets::synthetic(path, &bare)?),
         _ => None,
@@ -143,7 +146,8 @@ pub fn run(request: &Request, views: &Views) -> Result<Outcome, Fault> {
     let fault = ended.err();
     let is_here = attempts.last().is_some_and(|attempt| look::is_here(attempt.remote));
     let lost = tape.as_ref().map(Tape::lost).unwrap_or_default();
-    let (stories, frames) = told(attempts, tape.as_ref(), protocol);
+    let kernel = kernel.as_ref().map(Transitions::told).unwrap_or_default();
+    let (stories, frames) = told(attempts, tape.as_ref(), &kernel, protocol);
     Ok(Outcome { endpoint: bare, protocol, stories, blind, lost, frames, is_here, fault })
 }
 
@@ -270,7 +274,12 @@ fn look_at(ear: &Ear, stop: &Receiver<()>) {
 }
 
 /// Every attempt as a story, and the frames of all.
-fn told(attempts: Vec<Attempt>, tape: Option<&Tape>, protocol: Protocol) -> (Vec<Story>, Vec<Frame>) {
+fn told(
+    attempts: Vec<Attempt>,
+    tape: Option<&Tape>,
+    kernel: &[Transition],
+    protocol: Protocol,
+) -> (Vec<Story>, Vec<Frame>) {
     let mut all = Vec::new();
     let mut stories = Vec::new();
     for attempt in attempts {
@@ -278,12 +287,25 @@ fn told(attempts: Vec<Attempt>, tape: Option<&Tape>, protocol: Protocol) -> (Vec
         let remote = attempt.remote;
         let frames = tape.map(|tape| tape.take(|frame| capture::is_between(frame, local, remote)));
         let frames = frames.map(capture::at_one_place);
+        let mut attempt = attempt;
+        attempt.transitions = transitions(kernel, local, remote);
         stories.push(story(OWN, attempt, local, frames.as_deref(), protocol));
         all.extend(frames.into_iter().flatten());
     }
     all.sort_by_key(|frame| frame.at);
     stories.sort_by_key(Story::start);
     (stories, all)
+}
+
+/// What the kernel told of one connection. A client has no port yet when it goes to SYN-SENT.
+fn transitions(kernel: &[Transition], client: SocketAddr, server: SocketAddr) -> Vec<(End, State)> {
+    let of = |told: &Transition| {
+        let is_client = told.peer == server && (told.local == client || told.local.port() == 0);
+        let is_server = told.local == server && told.peer == client;
+        let end = if is_client { Some(End::Client) } else { is_server.then_some(End::Server) };
+        end.map(|end| (end, told.to))
+    };
+    kernel.iter().filter_map(of).collect()
 }
 
 /// One connection. A failure that is seen on the wire is told when it came.
@@ -299,6 +321,7 @@ fn story(
         calls: attempt.calls,
         polled: attempt.polled,
         stamps: attempt.stamps,
+        transitions: attempt.transitions,
         saved_syn: attempt.saved_syn.filter(|_| frames.is_none()),
         backlog: attempt.backlog.map(|most| (most, How::Polled)),
         ..Sources::default()
