@@ -1314,6 +1314,590 @@ error-wrong-answer = the answer is not what it should be
 error-descriptors = { $wanted } files and sockets are needed, and this process may open { $max }
     .hint = ask for fewer connections, or allow more: ulimit -Hn, LimitNOFILE= of a service
 
+## addr
+
+error-not-on-this-system = { $what } cannot be had on this system
+    .hint = it is there on Linux; on other systems it is not built yet
+verb-addr = addresses: this machine's, what one is, whether two share a network
+verb-addr-long =
+    without ADDR: interfaces, addresses, gateways, DNS servers. With one: why it is not valid, or what it is, how far it
+    reaches, its network and range. ADDR is 192.168.1.7, 192.168.1.7/24, 192.168.1.7/255.255.255.0 or fe80::1%eth0; a
+    mask may stand behind it as a word of its own. --same exits with 1 if the two do not share a network
+word-addr = an address, perhaps with its prefix or mask; of --same two, of --summarize any number of networks
+flag-addr-same = whether two addresses share a network, and how a packet goes from the first to the second
+flag-addr-split = cut the network into networks of this prefix, or mask
+flag-addr-split-into = cut the network into at least so many networks of one size
+flag-addr-summarize = join networks to the fewest that have exactly the same addresses
+addr-invalid = { $text } is not a valid address
+addr-lenient = programs that read it with inet_aton take it for { $address }
+addr-mistake = { $what ->
+    [empty] there is nothing
+    [too-long] it is longer than any address
+    [no-address] it has neither four octets with dots between them nor groups with colons between them
+    [octets] an IPv4 address has 4 octets; this has { $text }
+    [octet-empty] octet { $place } is empty
+    [octet-too-large] octet { $place } is { $text }: at most 255 fits into 8 bits
+    [octet-leading-zero] octet { $place } is { $text }: with a leading zero some programs read it as octal, which is { $more }
+    [octet-no-octal] octet { $place } is { $text }: with a leading zero some programs read it as octal, and it is no octal number
+    [octet-not-decimal] octet { $place } is { $text }: an octet is a decimal number
+    [groups] an IPv6 address has 8 groups, or :: once in place of zeroes; this has { $text } groups and no ::
+    [nothing-to-fill] :: stands for at least one group of zeroes, and there are { $text } groups beside it
+    [two-gaps] :: stands twice: how many zeroes each stands for could not be told
+    [colons] three colons in a row
+    [lone-colon] a single colon at the beginning or the end
+    [group-too-long] group { $place } is { $text }: a group has at most 4 digits
+    [group-not-hex] group { $place } is { $text }: a group has hexadecimal digits, 0-9 and a-f
+    [dots-not-last] group { $place } has dots: an IPv4 address may only end an IPv6 address
+    [zone-empty] after % the interface is missing, as in fe80::1%eth0
+    [zone-on-ipv4] IPv4 addresses have no zone
+    [brackets] brackets belong to URLs, as in tcp://[::1]:80; the address stands without
+    [prefix-no-number] the prefix is { $text }: it has to be a number
+    [prefix-range] the prefix is { $text }: from 0 to { $more }
+    [mask-not-contiguous] { $text } is no mask: it has a 0 before a 1 ({ $more })
+    [wildcard] this is a wildcard, a mask turned round; the mask is { $text } (/{ $more })
+    [mask-bad] { $text } is no mask
+    [mask-on-ipv6] IPv6 has prefixes alone, as in /64
+   *[two-sizes] it has a prefix and a mask: one of them is enough
+  }
+addr-none = none
+addr-gateway = gateway
+addr-dns = DNS
+addr-search = search
+addr-link-off = off
+addr-link-no-carrier = no carrier
+addr-link-up = up
+addr-mac = MAC { $mac }
+addr-mtu = MTU { $mtu }
+addr-link-scope = scope { $scope }
+addr-link-broadcast = broadcast { $address }
+addr-link-peer = peer { $address }
+addr-tentative = tentative: not used yet
+addr-duplicate = DUPLICATE: another host has it
+addr-deprecated = deprecated: not for new connections
+addr-temporary = temporary
+addr-valid = valid for { $seconds } s
+addr-gateway-on = { $gateway } on { $link } (metric { $metric })
+addr-gateway-link = all on { $link }, without a gateway (metric { $metric })
+addr-gateways = shared over { $ways } (metric { $metric })
+addr-dns-line = { $address } ({ $path }, line { $line })
+addr-dns-unused = { $address } ({ $path }, line { $line }): not used, the C library takes the first three
+addr-dns-none = { $path } names none: the C library asks 127.0.0.1
+addr-dns-mistake = { $text } is no address ({ $path }, line { $line }): skipped
+addr-family = family
+addr-scope = scope
+addr-reach = { $reach ->
+    [unspecified] unspecified: no address of any host, or this network
+    [loopback] loopback: this machine itself, never on a wire
+    [private] private: many networks have the same, so not routed on the Internet
+    [shared] shared: between a provider and its customers (carrier-grade NAT)
+    [link-local] link-local: never beyond a router
+    [documentation] documentation: for examples, never in use
+    [benchmarking] benchmarking: for measurements in laboratories
+    [broadcast] broadcast: every host of this link
+    [protocol] special: kept for a protocol
+    [reserved] reserved for later
+    [discard] discard-only: packets to it are thrown away
+    [multicast] multicast: a group of hosts
+    [site-local] site-local: deprecated by RFC 3879, treated as global
+    [unassigned] not assigned: nobody has it
+   *[global] global: may be anybody's on the Internet
+  }
+addr-group = { $group ->
+    [local-control] for this link alone, whatever the TTL
+    [source-specific] source-specific: one sender each
+    [administered] as far as the administrator says
+   *[internet] Internet-wide, or as far as the TTL
+  }
+addr-group-v6 = scope { $number }: { $group }
+addr-registry = registry
+addr-registered = { $block } { $name } ({ $source })
+addr-reachable = reachable
+addr-global = { $global ->
+    [yes] may be from everywhere
+    [no] not from everywhere
+   *[unsaid] IANA does not say
+  }
+addr-class = class
+addr-class-of = { $what ->
+    [sized] { $class } (begins with { $bits }, networks were { $prefix })
+   *[none] { $class } (begins with { $bits })
+  }
+addr-class-historic = historic (RFC 791): since RFC 4632 the prefix decides, not the class
+addr-short = short
+addr-full = full
+addr-zone = zone
+addr-embedded = inner v4
+addr-embedded-as = { $what ->
+    [mapped] { $address }: mapped (RFC 4291 section 2.5.5.2)
+    [compatible] { $address }: compatible, deprecated (RFC 4291 section 2.5.5.1)
+    [six-to-four] { $address }: 6to4 (RFC 3056 section 2)
+    [teredo] { $address }, UDP port { $port }, by the server { $server }: Teredo (RFC 4380 section 4)
+    [nat64] { $address }: NAT64 (RFC 6052 section 2.1)
+   *[isatap] { $address }: ISATAP (RFC 5214 section 6.1)
+  }
+addr-eui64 = EUI-64
+addr-eui64-of = made of the MAC { $mac }, it seems (RFC 4291 appendix A)
+addr-solicited = solicited
+addr-binary = binary
+addr-mask = mask
+addr-wildcard = wildcard
+addr-network = network
+addr-host = host part
+addr-no-prefix = not known without a prefix or mask: { $address }/{ $prefix }, for one
+addr-broadcast = broadcast
+addr-hosts = hosts
+addr-range = { $what ->
+    [one] { $first } alone
+    [pair] { $first } and { $last } (RFC 3021: a link of two needs no broadcast)
+   *[many] { $first } – { $last }
+  }
+addr-count = count
+addr-counted = { $what ->
+    [one] 1 address
+    [pair] 2 addresses, both for hosts
+    [six] { $size } addresses (2^{ $power })
+   *[many] { $hosts } for hosts, of { $size } (2^{ $power })
+  }
+addr-role = this one
+addr-role-is = { $role ->
+    [network] names the network: no host has it
+    [anycast] is the anycast address of the network's routers (RFC 4291 section 2.6.1)
+   *[broadcast] is the broadcast address: no host has it
+  }
+addr-reverse = reverse
+addr-here = here
+addr-here-on = an address of this machine, on { $links }
+addr-same = { $verdict ->
+    [yes] { $from } and { $to } share a network
+    [half] { $from } and { $to }: one side thinks that they share a network, the other does not. A mask is wrong
+   *[no] { $from } and { $to } do not share a network
+  }
+addr-equal = equal: for { $own }, { $other } is in its own network (/{ $prefix })
+addr-differs = they differ from bit { $bit } of { $prefix }: for { $own }, { $other } is in another network
+addr-path-textbook = { $verdict ->
+    [yes] { $from } asks by { $ask } for { $to } itself and sends straight to it
+   *[no] { $from } asks by { $ask } for its gateway and hands the packet over. Which gateway is not known here: { $from } is not this machine's
+  }
+addr-path-own = { $what ->
+    [local] it never leaves this machine: both are its own
+    [gateway] this machine asks by { $ask } for the gateway { $gateway } on { $link } and hands the packet over
+    [direct] this machine asks by { $ask } for { $to } itself on { $link } and sends straight to it
+    [quiet] this machine sends it by { $link }, where nobody is asked for
+   *[other] this machine's route for { $to } is of the kind { $kind }
+  }
+addr-path-refused = this machine does not send it: { $kind ->
+    [none] no route to { $to } from { $from } on { $link } (the system's number { $errno })
+    [blackhole] its route is a blackhole, and nobody is told
+   *[other] its route says { $kind } (the system's number { $errno })
+  }
+addr-neighbour = { $known ->
+    [none] { $address } has not been asked for lately
+    [unknown] { $address } is { $state }: no MAC known
+   *[known] { $address } is { $state }, { $mac }
+  }
+addr-split = { $network } in { $count } networks of /{ $prefix }, { $hosts } hosts each
+addr-split-more = { $asked } were asked for; networks of one size come in powers of two, so there are { $count }
+addr-split-left = … and { $count } more
+addr-summary = { $given } given, { $count } left
+addr-trimmed = { $network } was taken as { $trunk }: bits after the prefix do not count
+
+## ping
+
+verb-ping = whether a host answers, and how fast
+verb-ping-long =
+    by ICMP on a datagram socket if that is allowed, else on a raw socket, else by UDP to closed ports, whose refusal is
+    an answer, else by TCP; which one and why is said. Exits with 0 if anything answered, 1 if nothing did, 4 if there is
+    no name or no route
+word-ping-host = a name or an address
+flag-ping-tcp = by TCP connections to this port; refused is an answer too
+flag-ping-udp = by datagrams to this port; an answer, or that it is closed
+flag-ping-count = how many (default 10); 0 is until Ctrl-C, a million at the most
+flag-ping-interval = time between two, 10ms to 1h (default 1s)
+flag-ping-size = bytes of payload, 0 to 65507 (default 56)
+flag-ping-four = IPv4 alone
+flag-ping-six = IPv6 alone
+ping-begun = { $host } by { $way }{ $sized ->
+    [yes] , { $size } bytes each
+   *[no] {""}
+  }
+ping-way = { $way ->
+    [icmp] ICMP (datagram socket)
+    [icmp-raw] ICMP (raw socket)
+    [udp] UDP to closed ports from { $first } on
+    [udp-port] UDP to port { $port }
+   *[tcp] TCP to port { $port }
+  }
+ping-refused-way = not by { $way }: { $why }{ $kind ->
+    [icmp] . The sysctl net.ipv4.ping_group_range would let this user
+    [icmp-raw] . Root may, or CAP_NET_RAW
+   *[other] {""}
+  }
+ping-others = it has other addresses: { $others }
+ping-answer = { $what ->
+    [echo] { $bytes } bytes from { $from }  seq { $number }
+    [datagram] { $bytes } bytes from { $from }  seq { $number }  (a service's answer)
+    [open] { $from } is open  seq { $number }
+   *[closed] { $from } refuses: the port is closed, the host answers  seq { $number }
+  }
+ping-ttl = ttl { $ttl }
+ping-late = LATE
+ping-duplicate = DUPLICATE
+ping-corrupt = CORRUPT from byte { $at } on
+ping-ordered = (which one it answers is concluded from the order)
+ping-silent = seq { $number }: no answer within { $wait } s
+ping-trouble = seq { $number }: { $from } says { $says } ({ $protocol } type { $type }, code { $code })
+ping-icmp = { $word ->
+    [net-unreachable] network unreachable
+    [host-unreachable] host unreachable
+    [protocol-unreachable] protocol unreachable
+    [port-unreachable] port unreachable
+    [fragmentation-needed] fragmentation needed, MTU { $mtu }
+    [source-route-failed] source route failed
+    [net-unknown] network unknown
+    [host-unknown] host unknown
+    [net-prohibited] network prohibited
+    [host-prohibited] host prohibited
+    [prohibited] prohibited by an administrator
+    [source-quench] source quench
+    [hops-exceeded] TTL exceeded on the way
+    [reassembly-exceeded] fragments did not all arrive in time
+    [parameter-problem] a bad header
+    [no-route] no route
+    [beyond-scope] beyond the scope of the source address
+    [address-unreachable] address unreachable
+    [source-policy] source address against its policy
+    [reject-route] its route rejects it
+    [packet-too-big] packet too big, MTU { $mtu }
+   *[other] something unknown here
+  }
+ping-unsent = seq { $number }: this system says { $why }
+ping-limited = some of this loss may be no loss: many hosts refuse by ICMP about once a second, so -i 1s or --tcp PORT is fairer
+ping-nothing = { $kind ->
+    [icmp] nothing came: many hosts and firewalls drop ICMP, and --tcp PORT asks another way
+    [udp] nothing came: firewalls often drop such datagrams, and --tcp PORT asks another way
+    [udp-port] nothing came: an open UDP port that says nothing looks the same as one behind a firewall
+   *[tcp] nothing came: the host is down, or something on the way drops it; other ports may fare better
+  }
+ping-summary = { $sent } sent, { $answered } answered, { $lost } lost ({ $loss } %)
+ping-count-failed = errors reported: { $count }
+ping-count-late = late: { $count }
+ping-count-duplicate = duplicates: { $count }
+ping-count-corrupt = corrupt: { $count }
+ping-count-under-way = under way: { $count }
+ping-times = min { $min }  median { $median }  p90 { $p90 }  p99 { $p99 }  max { $max }  jitter { $jitter }
+ping-clock = { $whose ->
+    [kernel] times from the kernel, as each packet left and arrived
+    [program] times from this program's clock: waiting for the processor is in them
+   *[both] times from the kernel where it gives them, else from this program's clock
+  }
+ping-neighbour = { $ask } on this machine got no answer: nobody has that address, or the router before it is gone
+ping-plot = { $shared ->
+    [yes] each column the longest of { $each }
+   *[no] a column each
+  }, from { $min } to { $max }; × is lost
+## check
+
+verb-check = say why something cannot be reached
+verb-check-long =
+  Looks at one layer after another: name, source address, route, neighbour, ping, routers, port, packet size, TLS, and what
+  is spoken. Ends in one sentence: what, where, whose fault, how that is known, and what to try. No rights are needed.
+  The routers are found by connecting, so the target sees a few connections more than one. -t is the whole budget (10s)
+word-check-target = an endpoint, http://… or https://…, a host, or host:port
+flag-check-watch = check again and again, and tell what changes; a signal ends it
+flag-check-every = the time from one check to the next (default 5s, at least 500ms); implies --watch
+check-step-name = name
+check-step-source = source
+check-step-route = route
+check-step-neighbour = neighbour
+check-step-ping = ping
+check-step-path = path
+check-step-connect = connect
+check-step-around = other ports
+check-step-size = size
+check-step-tls = TLS
+check-step-http = HTTP
+check-step-application = application
+check-name = { $name } is { $addresses }
+check-name-failed = { $name } has no address: { $why }
+check-name-late = the system's resolver has not answered for { $name } yet
+check-name-going = { $name } is { $addresses }; the system's resolver has not said so yet
+check-sources = looked for in: { $sources }; { $cache }
+check-cache-none = no cache on this machine
+check-cache-nscd = nscd may answer from its cache
+check-cache-server = the server { $server } is this machine, and may answer from its cache
+check-hosts = /etc/hosts, line { $line }: { $text }
+check-served = DNS server { $server }: { $what }
+check-served-bare = DNS server { $server }: the name is there, and has no address
+check-served-no-name = DNS server { $server }: no such name (NXDOMAIN)
+check-served-failed = DNS server { $server }: response code { $what }
+check-served-silent = DNS server { $server }: silent
+check-served-nobody = DNS server { $server }: refused, nobody listens there
+check-served-unreachable = DNS server { $server }: cannot be reached
+check-served-unreadable = DNS server { $server }: what it answers cannot be read
+check-served-alias = , as { $alias }
+check-served-ttl = , valid for { $ttl } s
+check-source = { $source } on { $link }
+check-route-local = { $to } is this machine
+check-route-gateway = through gateway { $gateway } on { $link }, by { $entry }
+check-route-link = straight to { $to } on { $link }, by { $entry }
+check-no-route = none to { $to } { $kind } { $entry } (errno { $errno })
+check-same-net = same subnet: { $to } and { $mask } is { $net }, as for us
+check-other-net = another subnet: { $to } and { $mask } is { $net }, ours is { $own }/{ $prefix }
+check-neighbour = { $address } is { $state } { $hardware }
+check-ping = answered after { $after }
+check-ping-silent = no answer; many hosts do not answer pings
+check-ping-denied = not allowed for this user (sysctl net.ipv4.ping_group_range says who may)
+check-icmp = { $from } says ICMP { $type }/{ $code }
+check-icmp-here = nobody answers on our own link (ICMP { $type }/{ $code } of { $from }, which is us)
+check-connected = { $to } accepts
+check-answered = { $to } answers
+check-refused = { $to } refuses (RST)
+check-silent = { $to } is silent
+check-hop-silent = silent
+check-failed = the system says errno { $errno }
+check-other = not used, given by another source: { $what }
+check-around-silent = other ports are silent too
+check-backlog = { $waiting } connections wait to be accepted, of { $most } that may
+check-size-hole = packets of { $full } bytes vanish, small ones arrive
+check-size-told = { $router } says that { $fits } bytes fit, not { $full }
+check-size-unknown = not known: the host answers no datagrams
+check-size-fits = packets of { $full } bytes arrive
+check-tls = { $version }, { $suite }; for { $names }, { $days } days left, signed by { $issuer }, believed by { $trust }
+check-words = says { $what }
+check-nothing = accepts and says nothing for { $what }
+check-closed = accepts, and closes without a word
+check-reset = accepts, and resets
+check-counted = the kernel counts: { $unacked } segments not acknowledged, { $again } sent again, { $order } came out of order
+check-page = status { $status }, { $bytes } bytes { $server } { $location }
+check-part-name = name
+check-part-tcp = TCP
+check-part-tls = TLS
+check-part-request = request
+check-part-wait = first byte
+check-part-body = body
+check-verdict-head = { $word } ({ $layer })
+check-certain = : { $culprit }
+check-likely = : probably { $culprit }
+check-because = ; { $facts }
+check-and = { $one }, { $two }
+check-next = . Try: { $next }
+check-changed = { $what }: { $before } → { $after }
+check-changed-verdict = verdict
+check-changed-addresses = addresses
+check-changed-gateway = gateway
+check-changed-routers = routers
+check-changed-certificate = certificate
+check-word-ok = ok
+check-word-unknown = unknown
+check-word-refused = refused
+check-word-silent = silent
+check-word-reset = reset
+check-word-unreachable = unreachable
+check-word-prohibited = prohibited
+check-word-no-route = no route
+check-word-neighbour = neighbour
+check-word-not-found = name not found
+check-word-misled = led elsewhere
+check-word-failed = failed
+check-word-closed = closed
+check-word-too-big = large packets vanish
+check-word-plain-text = no TLS
+check-word-expired = certificate not valid now
+check-word-wrong-name = certificate for another name
+check-word-untrusted = certificate not trusted
+check-word-wrong-application = another application
+check-layer-name = name
+check-layer-route = route
+check-layer-neighbour = neighbour
+check-layer-path = path
+check-layer-size = packet size
+check-layer-tcp = TCP
+check-layer-udp = UDP
+check-layer-tls = TLS
+check-layer-application = application
+check-culprit-name = the name { $which }
+check-culprit-hosts-line = line { $which } of /etc/hosts
+check-culprit-resolver = DNS server { $which }
+check-culprit-no-resolver = no DNS server is configured
+check-culprit-routing-table = this machine's routing table { $which }
+check-culprit-link = the link { $which }
+check-culprit-mask = the prefix of our own address { $which }
+check-culprit-gateway = the gateway { $which }
+check-culprit-router = the router { $which }
+check-culprit-beyond = somebody behind { $which }
+check-culprit-host = the host { $which }
+check-culprit-port = the port { $which }
+check-culprit-backlog = the program at { $which }, which does not accept
+check-culprit-certificate = the server's certificate
+check-culprit-server = the server at { $which }
+check-fact-pinged = it answered a ping after { $after }
+check-fact-other-port = the host answers at { $address }
+check-fact-datagram-answered = { $address } answered an empty datagram
+check-fact-no-port = { $address } says that nobody has that port
+check-fact-datagram-silent = { $address } did not answer an empty datagram, as most programs would not
+check-fact-system = the system's resolver says: { $words }
+check-fact-system-late = the system's resolver has not answered
+check-fact-server-says = { $server } gives { $addresses }
+check-fact-server-bare = { $server } knows the name without an address
+check-fact-server-no-name = { $server } says NXDOMAIN
+check-fact-server-failed = { $server } says { $code }
+check-fact-server-silent = { $server } is silent
+check-fact-server-nobody = nobody listens at { $server }
+check-fact-server-unreachable = { $server } cannot be reached
+check-fact-server-unreadable = what { $server } answers cannot be read
+check-fact-block-address = { $address } stands for "blocked"
+check-fact-address-fails = { $address } cannot be connected to
+check-fact-address-works = { $address }, given by { $server }, accepts
+check-fact-hosts-line = line { $line } says: { $text }
+check-fact-source-unknown = where { $address } comes from is not known
+check-fact-route-refused = the kernel has no way to { $address } { $kind }
+check-fact-rst = { $address } answered with a RST after { $after }
+check-fact-errno = the system says errno { $errno }
+check-fact-link-down = { $link } is down or has no carrier
+check-fact-no-arp = { $address } does not answer ARP or NDP on { $link } ({ $state })
+check-fact-arp = { $address } answers ARP or NDP ({ $state })
+check-fact-mask = by { $ours } { $target } would be on our link, yet gateway { $gateway } is within a /{ $narrow } with us and it is not
+check-fact-icmp-prohibited = { $router } says ICMP { $type }/{ $code } after { $after }: prohibited
+check-fact-icmp-no-route = { $router } says ICMP { $type }/{ $code } after { $after }: no route there
+check-fact-icmp-no-arp = { $router } says ICMP { $type }/{ $code } only after { $after }, as a router does when { $address } does not answer its ARP
+check-fact-icmp-no-host = { $router } says ICMP { $type }/{ $code } after { $after }: host unreachable
+check-fact-icmp-no-port = { $router } says ICMP { $type }/{ $code } after { $after }, as filters do that reject
+check-fact-icmp-exceeded = { $router } says ICMP { $type }/{ $code } after { $after }: the packet went from router to router until its time to live ended
+check-fact-nothing = nothing came back from { $address }
+check-fact-backlog-full = { $waiting } connections wait to be accepted, { $most } may
+check-fact-last-router = { $router } is the last router that answered
+check-fact-connected = { $address } accepted after { $after }
+check-fact-full-vanish = small packets arrive, of { $full } bytes none did
+check-fact-stuck = { $unacked } segments were never acknowledged, { $again } were sent again, { $order } came out of order
+check-fact-fault = { $code }
+check-fact-certificate-when = { $name }: { $when }
+check-fact-certificate-names = asked for { $asked }, it is for { $offered }
+check-fact-certificate-whose = { $name } { $got }
+check-fact-words = it speaks { $kind }: { $text }
+check-fact-asked-silent = the request was sent, and nothing came for { $after }
+check-fact-waits = it says nothing before it is asked
+check-fact-fin = it closed without a word
+check-fact-reset-after = it reset the connection after accepting it
+check-fact-status = status { $status }
+check-next-longer = a longer budget, with -t
+check-next-port = a port on it, as host:port
+check-next-listen = start the program there, or look which port and address it listens on (sockeye port)
+check-next-message = sockeye ask with a message that the program answers
+check-next-resolver = another DNS server in /etc/resolv.conf
+check-next-compare = compare the DNS servers; have the wrong one corrected, or use another
+check-next-spelling = look at the spelling; ask who runs the domain
+check-next-records = ask who runs the domain for an A or AAAA record
+check-next-hosts = correct or remove that line
+check-next-route-entry = remove that route (ip route)
+check-next-route-add = add a route, or a default gateway (ip route)
+check-next-cable = the cable, the switch, ip link set up
+check-next-gateway = is the gateway on, and is this its address?
+check-next-mask = the right prefix for our address (ip addr, DHCP)
+check-next-host-up = is the host on, and is this its address?
+check-next-filter = who guards that host or network has to allow it
+check-next-router = who runs that router has to give it a route
+check-next-loop = who runs these routers has to end the loop
+check-next-filter-or-backlog = a filter drops packets to that port, or the program there does not accept: look on that host (ss -ltn)
+check-next-backlog = restart the program, or make it accept faster
+check-next-beyond = the same from elsewhere, and who runs the network behind it
+check-next-mtu = a smaller MTU here (ip link set mtu 1280); let ICMP "too big" pass on the way
+check-next-server-log = the log of the program there
+check-next-plain = the same without TLS, or the port where TLS is spoken
+check-next-renew = renew the certificate, and look at the clocks
+check-next-certificate-name = a name that the certificate has, or a certificate for this one
+check-next-trust = --ca with the authority's certificate, or --pin
+check-next-certificate = sockeye cert show
+check-next-client-certificate = --cert and --key
+check-next-application = is this the right port? Speak what it speaks
+check-next-server-slow = a longer budget with -t; what is the program there waiting for?
+# port, watch
+verb-watch = watch this machine's sockets live, and how they die
+verb-watch-long = a table on a terminal, a line for each event otherwise, an object for each with --json. New sockets and changes of state are found by looking every second, so that what is shorter may be overlooked; of each death the kernel tells, with its last figures, also of other users' sockets. What could not be kept up with is counted. No privilege is needed; without one the processes of other users are not visible. -t ends it. Linux only
+verb-port = who listens here, who holds a port and what it is for, free ports
+verb-port-long = without words: every listening TCP socket and bound UDP socket with its process. With a port: who holds it, what IANA has registered there, and whether it could be bound here and now. With a name: its port. No privilege is needed, but processes of other users are then not visible
+word-port-asked = a port, or the name of a service
+flag-watch-port = only sockets with one of these ports at either end, by number or name
+flag-watch-peer = only sockets whose peer is in one of these networks
+flag-watch-state = only sockets in one of these states: established, time-wait, listen, …
+flag-watch-process = only sockets of these processes, by number or part of the name
+flag-watch-every = the time between two looks (default 1s, at least 100ms)
+flag-watch-once = show what is there now, and end
+flag-port-free = print so many ports that are free on TCP and UDP (at most 1000)
+error-unknown-port = { $name } is no port and no registered name
+    .hint = a port is a number from 0 to 65535; names are those of IANA's registry, such as http
+    .near = did you mean one of these: { $near }?
+error-cannot-look = this system does not show its sockets
+    .hint = it works on Linux, with a kernel that has inet_diag; in a container it may be switched off
+error-unknown-state = { $name } is no state of a TCP connection
+    .hint = they are LISTEN, SYN-SENT, SYN-RECEIVED, ESTABLISHED, FIN-WAIT-1, FIN-WAIT-2, CLOSE-WAIT, CLOSING, LAST-ACK, TIME-WAIT, CLOSED
+socket-process = { $name } (pid { $pid })
+socket-processes = { $name } (pid { $pid }, and { $others } more)
+socket-listener = likely { $name } (pid { $pid })
+socket-user = uid { $uid }
+socket-hidden = not visible
+note-port-none = nothing listens here
+note-port-hidden = processes not visible: { $count }; they belong to other users, whom root sees, or run outside this container
+port-protocol = proto
+port-address = address
+port-process = process
+port-registered = registered
+port-title = port { $port }
+port-class = class
+port-well-known = well-known, 0-1023: assigned by IANA after review (RFC 6335)
+port-registered-range = registered, 1024-49151: assigned by IANA on application (RFC 6335); courses often call 1024-65535 dynamic
+port-dynamic = dynamic, 49152-65535: never assigned (RFC 6335); courses often call 1024-65535 dynamic
+port-unassigned = nothing
+port-never = nothing, and never will be: no port of this range is assigned
+port-copy = by IANA's registry as of { $date }
+port-held = held by
+port-held-none = nobody waits for peers here
+port-may-not-see = its process is not visible: it belongs to another user, whom root sees, or runs outside this container
+port-unseen = this system does not show it
+port-connections = connections
+port-ephemeral = ephemeral
+port-range-in = in the range { $range }, from which this system gives ports to who asks for none
+port-range-out = outside the range { $range }, from which this system gives ports to who asks for none
+port-range-reserved = reserved: this system never gives it by itself (ip_local_reserved_ports), though it may be bound; it gives those of { $range }
+port-range-unknown = this system does not say which ports it gives
+port-usage-tcp = { $protocol }: { $ports } of { $size } in use by { $sockets } sockets, { $waiting } of them in TIME-WAIT
+port-usage-udp = { $protocol }: { $ports } of { $size } in use by { $sockets } sockets
+port-bind = binding
+port-bind-works = works here and now
+port-bind-reuse = works only with SO_REUSEADDR, as servers set it: old connections are in TIME-WAIT
+port-bind-taken = does not work: it is taken
+port-bind-privileged = does not work: ports below { $first } need a privilege (root, CAP_NET_BIND_SERVICE)
+port-bind-no-address = does not work: this machine has no such address
+port-bind-other = does not work: { $detail }
+watch-protocol = proto
+watch-state = state
+watch-local = local
+watch-peer = peer
+watch-process = process
+watch-rtt = rtt
+watch-cwnd = cwnd
+watch-retransmits = retr
+watch-receive-queue = recv-q
+watch-send-queue = send-q
+watch-in = in/s
+watch-out = out/s
+watch-sort-rate = rate
+watch-sort-port = local port
+watch-head = { $shown } of { $sockets } sockets, { $time }: { $opened } opened, { $died } died, { $missed } missed
+watch-keys = q quit  s sort ({ $sort })  / filter  ↑↓ j k scroll
+watch-sorted = sorted by { $sort }
+watch-deaths = last to die
+watch-present = there
+watch-opened = opened
+watch-changed = state
+watch-died = died
+watch-missed = { $count } deaths were missed: more came than the kernel keeps for this program
+watch-figures = in { $in } B, out { $out } B, rtt { $rtt }, { $retransmits } retransmits
+watch-seen = seen for { $time }
+watch-unseen = not seen alive
+watch-polled = (figures of the last look)
+note-watch-cut = there are more sockets than are looked at
+note-watch-began = watching { $wanted } of { $sockets } sockets, and all that come
+note-watch-totals = watched for { $time }: { $opened } opened, { $died } died, { $missed } deaths missed
 # trace
 verb-trace = one connection seen whole: handshake, states, close, as a ladder
 verb-trace-long = connects, sends MESSAGE if there is one, waits for the reply as `ask` does, closes, and shows all of it between two columns: each segment with its flags and numbers, the state of each end from CLOSED to TIME-WAIT, and the socket call behind it. Every line says how it is known: captured, traced, polled or inferred. Capturing takes root or CAP_NET_RAW; without, the trace says so and shows what this program and the kernel know
@@ -1356,3 +1940,654 @@ flag-serve-trace = tell of each session, as it ends, as `trace` does: what was o
 trace-untold = sessions that were not told, since too many ended at once: { $count }
 trace-left-out = … { $count } lines left out here; -v shows all, --json too
 trace-not-drawn = … { $count } lines more are not drawn; --json has all
+## explain
+
+verb-explain = take a packet apart, layer by layer, or wrap a message
+verb-explain-long =
+  Shows what each layer of a packet says and adds, its place in the five-layer and the OSI model, and what is wrong with
+  it. INPUT is hex in any usual notation (hexdump, tcpdump -x, Wireshark, C), a file (pcap, pcapng, text with hex, or the
+  bytes themselves), or - for stdin. Bare bytes are Ethernet; --as says otherwise. -v explains every field.
+  With --wrap it goes the other way: what a message to an endpoint looks like at each layer on the wire; nothing is sent
+word-explain-input = hex, a file, or - for stdin; with --wrap, the endpoint
+flag-explain-as = what the bytes begin with (default ethernet, or what a capture says); guess takes what makes most sense
+flag-explain-packet = this packet of a capture, counted from 1 (default 1)
+flag-explain-all = every packet of a capture
+flag-explain-wrap = wrap this message for the endpoint instead: text, or bytes as hex:… and b64:…
+flag-explain-mtu = with --wrap: the longest packet of the link, 1280 to 65535 (default 1500)
+note-explain-instead = this makes little sense as Ethernet; --as { $name } would fit
+note-explain-guessed = --as { $name } is a guess
+explain-title = packet { $number }: { $size } bytes, { $when }
+explain-title-cut = packet { $number }: { $size } of { $whole } bytes were captured, { $when }
+explain-title-bytes = { $size } bytes
+explain-hex-more = … { $count } more bytes; -v shows all
+explain-place = { $five } layer ({ $number } of 5, OSI { $osi }), adds { $added } bytes: { $bytes }
+explain-place-carried = { $five } layer ({ $number } of 5, OSI { $osi }), what is carried: bytes { $bytes }
+explain-place-empty = { $five } layer ({ $number } of 5, OSI { $osi }), of which nothing is here
+explain-five-physical = physical
+explain-five-link = link
+explain-five-network = network
+explain-five-transport = transport
+explain-five-application = application
+explain-ethernet = Ethernet
+explain-vlan = 802.1Q tag
+explain-llc = 802.2 LLC
+explain-cooked = cooked capture
+explain-null = loopback header
+explain-arp = ARP
+explain-ipv4 = IPv4
+explain-ipv6 = IPv6
+explain-ipv6-extension = IPv6 extension
+explain-icmp = ICMP
+explain-icmpv6 = ICMPv6
+explain-tcp = TCP
+explain-udp = UDP
+explain-dns = DNS
+explain-dhcp = DHCP
+explain-http = HTTP
+explain-tls = TLS
+explain-data = data
+explain-message = message
+explain-framing = framing
+explain-websocket = WebSocket
+explain-physical = cable
+explain-padding = padding
+explain-tail = tail
+explain-preamble = preamble
+explain-check-and-gap = FCS + gap
+explain-about-ethernet = brings a frame to the next machine on the same link, by hardware address (IEEE 802.3)
+explain-about-vlan = keeps several networks on one cable apart (IEEE 802.1Q)
+explain-about-llc = says what is inside a frame that has a length in place of a type (IEEE 802.2)
+explain-about-cooked = was never on a cable: Linux writes it for packets captured on "any" device
+explain-about-null = was never on a cable: systems write it for packets of the loopback device
+explain-about-arp = asks the link who has an IPv4 address, because Ethernet needs a hardware address (RFC 826)
+explain-about-ipv4 = brings a packet to any host of the Internet, from router to router; it may be lost (RFC 791)
+explain-about-ipv6 = as IPv4, with longer addresses and a simpler header (RFC 8200)
+explain-about-ipv6-extension = a header between that of IPv6 and what it carries (RFC 8200 section 4)
+explain-about-icmp = tells senders what became of their packets, and answers pings (RFC 792)
+explain-about-icmpv6 = as ICMP, and in place of ARP: finds neighbours and routers (RFC 4443, RFC 4861)
+explain-about-tcp = makes a reliable stream of bytes out of packets, between two programs (RFC 9293)
+explain-about-udp = brings a datagram to a program, or not; nothing is repeated (RFC 768)
+explain-about-dns = finds what belongs to a name, mostly addresses (RFC 1035)
+explain-about-dhcp = gives a machine its address, its router and its DNS servers (RFC 2131)
+explain-about-http = asks for pages and hands over data, in lines of text (RFC 9112)
+explain-about-tls = encrypts a stream, and proves who is at the other end (RFC 8446)
+explain-about-data = what the layers above are there for: bytes of an application
+explain-about-message = what a program wants to say
+explain-about-framing = marks where a message ends, because a stream has no bounds ("sticky packets")
+explain-about-websocket = a frame with its length, masked by clients (RFC 6455 section 5.2)
+explain-about-physical = preamble 8, check sequence 4, gap to the next frame 12; no capture shows them (IEEE 802.3)
+explain-flaw = ! { $flaw }
+explain-flags = flags set
+explain-none-set = none
+explain-more = { $shown } … and { $count } more bytes
+explain-named = { $value } ({ $name })
+explain-group = { $name }: { $inside }
+explain-unit-bytes = { $count } bytes
+explain-unit-seconds = { $count } s
+explain-unit-milliseconds = { $count } ms
+explain-unit-eight-bytes = { $count } × 8 bytes
+explain-wrong-truncated = truncated: at least { $count } bytes are missing
+explain-wrong-fragment = the rest is in other fragments
+explain-wrong-quote = the message that quotes it stops here
+explain-wrong-continues = goes on in a later segment: at least { $count } bytes more
+explain-wrong-checksum = { $field } is { $found } and should be { $right }
+explain-wrong-unverified = { $field } cannot be checked: not all that it covers is here
+explain-wrong-length = { $field } says { $says }, which does not fit: { $bound }
+explain-wrong-reserved = { $field } should be zero
+explain-wrong-version = version { $value } is not this protocol's
+explain-wrong-value = { $field } has a value that it must not have: { $value }
+explain-wrong-name = { $field }: the name has no end, or points where none is
+explain-wrong-malformed = { $field } is not written as the protocol says
+explain-wrong-many = only the first { $count } are shown
+explain-wrong-deep = layers lie deeper than is shown
+explain-wrap-title = a message to { $endpoint }, from { $from } to { $to }
+explain-units = in { $count } pieces
+explain-examples = examples: the sender { $from }, both hardware addresses and the numbers of TCP or IP
+explain-example-mask = an example too: the mask 37fa213d of the WebSocket frame, which a client draws anew each time
+explain-example-name = an example too: { $to }, because the name was not asked for
+explain-encrypted = ?? is encrypted, or a checksum over what is: it is not made up
+explain-once = only when the connection begins, not for each message: { $layers }
+explain-segments = { $count } segments: the link takes packets of { $mtu } bytes, so TCP cuts the stream; drawn is the last
+explain-fragments = { $count } fragments: the link takes packets of { $mtu } bytes, so IP cuts the datagram; drawn is the last
+explain-frames-more = … { $count } more frames; -v shows all
+explain-frame = frame { $number } of { $count }: { $size } bytes
+explain-name-correct = correct
+explain-name-wrong = wrong
+explain-name-not-checked = not checked
+explain-name-absent = absent
+explain-name-illegal = not allowed
+explain-name-broadcast = broadcast
+explain-name-multicast = multicast
+explain-name-request = request
+explain-name-reply = reply
+explain-name-query = query
+explain-name-response = response
+explain-name-standard-query = standard query
+explain-name-echo-request = echo request
+explain-name-echo-reply = echo reply
+explain-name-destination-unreachable = destination unreachable
+explain-name-network-unreachable = network unreachable
+explain-name-host-unreachable = host unreachable
+explain-name-protocol-unreachable = protocol unreachable
+explain-name-port-unreachable = port unreachable
+explain-name-address-unreachable = address unreachable
+explain-name-no-route = no route
+explain-name-fragmentation-needed = fragmentation needed, and DF is set
+explain-name-packet-too-big = packet too big
+explain-name-administratively-prohibited = administratively prohibited
+explain-name-host-prohibited = host prohibited
+explain-name-network-prohibited = network prohibited
+explain-name-redirect = redirect
+explain-name-time-exceeded = time exceeded
+explain-name-ttl-exceeded-in-transit = TTL exceeded in transit
+explain-name-hop-limit-exceeded-in-transit = hop limit exceeded in transit
+explain-name-fragment-reassembly-time-exceeded = fragment reassembly time exceeded
+explain-name-parameter-problem = parameter problem
+explain-name-router-solicitation = router solicitation
+explain-name-router-advertisement = router advertisement
+explain-name-neighbour-solicitation = neighbour solicitation
+explain-name-neighbour-advertisement = neighbour advertisement
+explain-name-source-link-layer-address = source link-layer address
+explain-name-target-link-layer-address = target link-layer address
+explain-name-prefix-information = prefix information
+explain-name-recursive-DNS-server = recursive DNS server
+explain-name-no-operation = no operation
+explain-name-end-of-options = end of options
+explain-name-maximum-segment-size = maximum segment size
+explain-name-window-scale = window scale
+explain-name-SACK-permitted = SACK permitted
+explain-name-SACK = SACK
+explain-name-timestamps = timestamps
+explain-name-user-timeout = user timeout
+explain-name-fast-open = fast open
+explain-name-router-alert = router alert
+explain-name-record-route = record route
+explain-name-handshake = handshake
+explain-name-alert = alert
+explain-name-application-data = application data
+explain-name-change-cipher-spec = change cipher spec
+explain-name-warning = warning
+explain-name-fatal = fatal
+explain-name-infinity = infinity
+explain-name-subnet-mask = subnet mask
+explain-name-router = router
+explain-name-domain-name-server = DNS server
+explain-name-host-name = host name
+explain-name-domain-name = domain name
+explain-name-broadcast-address = broadcast address
+explain-name-requested-address = requested address
+explain-name-lease-time = lease time
+explain-name-message-type = message type
+explain-name-server-identifier = server identifier
+explain-name-parameter-request-list = parameter request list
+explain-name-renewal-time = renewal time
+explain-name-rebinding-time = rebinding time
+explain-name-vendor-class = vendor class
+explain-name-client-identifier = client identifier
+explain-name-end = end
+explain-f-arp-hardware-size = hardware size
+explain-f-arp-hardware-type = hardware type
+    .why = which kind of link the hardware addresses are of (RFC 826)
+explain-f-arp-operation = operation
+    .why = 1 asks who has an address, 2 answers (RFC 826)
+explain-f-arp-protocol-size = protocol size
+explain-f-arp-protocol-type = protocol type
+    .why = which protocol's addresses are asked for; 0x0800 is IPv4
+explain-f-arp-sender-hardware = sender hardware
+explain-f-arp-sender-ip = sender IP
+explain-f-arp-sender-mac = sender MAC
+    .why = whoever hears this may note it beside the sender's address
+explain-f-arp-sender-protocol = sender address
+explain-f-arp-target-hardware = target hardware
+explain-f-arp-target-ip = target IP
+    .why = the address whose owner is to answer
+explain-f-arp-target-mac = target MAC
+    .why = in a request nobody knows it yet: that is what is asked
+explain-f-arp-target-protocol = target address
+explain-f-cooked-address = address
+explain-f-cooked-address-length = address length
+explain-f-cooked-device-type = device type
+explain-f-cooked-direction = direction
+    .why = whether this machine sent it, or whom it was for
+explain-f-cooked-interface = interface
+explain-f-cooked-protocol = protocol
+explain-f-cooked-reserved = reserved
+explain-f-data-bytes = bytes
+explain-f-dhcp-address = address
+explain-f-dhcp-boot-file = boot file
+explain-f-dhcp-broadcast = broadcast
+    .why = the client has no address yet, and wants the answer sent to all
+explain-f-dhcp-broadcast-address = broadcast
+explain-f-dhcp-client-hardware = client hardware
+explain-f-dhcp-client-ip = client IP
+    .why = an address that the client has already
+explain-f-dhcp-client-mac = client MAC
+    .why = whom the address is for
+explain-f-dhcp-cookie = magic cookie
+    .why = says that options follow (RFC 2131 section 3)
+explain-f-dhcp-dns-server = DNS server
+explain-f-dhcp-domain-name = domain
+explain-f-dhcp-elapsed = elapsed
+    .why = how long the client has been trying
+explain-f-dhcp-hardware-length = hardware length
+explain-f-dhcp-hardware-type = hardware type
+explain-f-dhcp-hops = hops
+    .why = how many relays passed it on
+explain-f-dhcp-host-name = host name
+explain-f-dhcp-message-type = message
+    .why = DISCOVER, OFFER, REQUEST, ACK: the four steps to an address
+explain-f-dhcp-operation = operation
+    .why = 1 from a client, 2 from a server (RFC 2131 section 2)
+explain-f-dhcp-option = option
+    .why = everything that was not thought of in 1985: number, length, value (RFC 2132)
+explain-f-dhcp-option-code = code
+explain-f-dhcp-option-data = data
+explain-f-dhcp-option-length = length
+explain-f-dhcp-option-padding = padding
+explain-f-dhcp-padding = padding
+explain-f-dhcp-relay-ip = relay
+    .why = a router that passes DHCP between networks
+explain-f-dhcp-requested-address = requested
+explain-f-dhcp-requested-option = wanted
+explain-f-dhcp-reserved = reserved
+explain-f-dhcp-router = router
+    .why = the default gateway
+explain-f-dhcp-server-identifier = server
+    .why = which server, where several offer
+explain-f-dhcp-server-ip = next server
+    .why = whom to load a boot file from; not the DHCP server
+explain-f-dhcp-server-name = server name
+explain-f-dhcp-size = size
+explain-f-dhcp-subnet-mask = mask
+    .why = which part of the address names the network
+explain-f-dhcp-text = text
+explain-f-dhcp-time = time
+explain-f-dhcp-transaction = transaction
+    .why = drawn by the client, so that it knows the answers to its own question
+explain-f-dhcp-vendor-class = vendor
+explain-f-dhcp-your-ip = your IP
+    .why = the address that the server gives
+explain-f-dns-a = address
+explain-f-dns-aaaa = address
+explain-f-dns-additional = additional
+    .why = what the asker will want to know next
+explain-f-dns-additionals = additionals
+explain-f-dns-alpn = protocol
+explain-f-dns-answer = answer
+    .why = a resource record: what is known of a name, and for how long
+explain-f-dns-answers = answers
+explain-f-dns-authentic = AD
+    .why = the resolver has checked the signatures (DNSSEC, RFC 4035)
+explain-f-dns-authoritative = AA
+    .why = the server is responsible for the zone itself
+explain-f-dns-authorities = authorities
+explain-f-dns-authority = authority
+    .why = who is responsible for the zone
+explain-f-dns-caa-flags = flags
+explain-f-dns-caa-tag = tag
+explain-f-dns-caa-value = value
+explain-f-dns-checking-disabled = CD
+    .why = do not check signatures for me
+explain-f-dns-class = class
+    .why = IN, the Internet, for all that is in use
+explain-f-dns-cname = true name
+explain-f-dns-data = data
+explain-f-dns-data-length = data length
+explain-f-dns-dname = name tree
+explain-f-dns-dnssec-ok = DO
+    .why = send signatures too (RFC 3225)
+explain-f-dns-edns-version = EDNS version
+explain-f-dns-extended-rcode = result, high bits
+explain-f-dns-id = id
+    .why = the answer repeats it, so that the question is found
+explain-f-dns-ipv4-hint = IPv4 hint
+explain-f-dns-ipv6-hint = IPv6 hint
+explain-f-dns-length = length
+    .why = TCP has no message bounds, so each message says how long it is (RFC 1035 section 4.2.2)
+explain-f-dns-mx = mail server
+explain-f-dns-name = name
+    .why = labels with a length before each; two high bits point back into the message (RFC 1035 section 4.1.4)
+explain-f-dns-ns = name server
+explain-f-dns-opcode = operation
+explain-f-dns-option = option
+explain-f-dns-option-code = code
+explain-f-dns-option-data = data
+explain-f-dns-option-length = length
+explain-f-dns-parameter-key = key
+explain-f-dns-parameter-length = length
+explain-f-dns-parameter-value = value
+explain-f-dns-port = port
+explain-f-dns-preference = preference
+    .why = the lowest is tried first
+explain-f-dns-ptr = name
+explain-f-dns-question = question
+explain-f-dns-questions = questions
+explain-f-dns-rcode = result
+    .why = NXDOMAIN: there is no such name
+explain-f-dns-recursion-available = RA
+    .why = this server does ask others
+explain-f-dns-recursion-desired = RD
+    .why = please ask others until you know
+explain-f-dns-reserved = bit Z
+explain-f-dns-response = kind
+    .why = 0 asks, 1 answers
+explain-f-dns-service-parameter = parameter
+explain-f-dns-service-priority = priority
+    .why = 0 is an alias (RFC 9460)
+explain-f-dns-service-target = target
+explain-f-dns-soa-expire = expire
+explain-f-dns-soa-mailbox = mailbox
+explain-f-dns-soa-minimum = minimum
+    .why = for how long "no such name" may be kept (RFC 2308)
+explain-f-dns-soa-refresh = refresh
+explain-f-dns-soa-retry = retry
+explain-f-dns-soa-serial = serial
+    .why = grows when the zone changes
+explain-f-dns-soa-server = primary server
+explain-f-dns-srv-port = port
+explain-f-dns-srv-priority = priority
+explain-f-dns-srv-target = host
+explain-f-dns-srv-weight = weight
+explain-f-dns-truncated = TC
+    .why = it did not fit into UDP: ask again over TCP
+explain-f-dns-ttl = TTL
+    .why = for how long the answer may be kept
+explain-f-dns-txt = text
+explain-f-dns-type = type
+    .why = what is asked for: an A is an IPv4 address, AAAA an IPv6 address, MX mail, NS a name server, CNAME another name
+explain-f-dns-udp-size = UDP size
+    .why = the longest answer that the asker takes over UDP (RFC 6891)
+explain-f-ethernet-destination = destination
+    .why = whom on this link the frame is for; ff:ff:ff:ff:ff:ff is everybody
+explain-f-ethernet-length = length
+    .why = the frame of IEEE 802.3: how long what it carries is
+explain-f-ethernet-padding = padding
+    .why = a frame has at least 60 bytes, so that collisions were noticed in time
+explain-f-ethernet-source = source
+    .why = who sent it on this link: a router, once it comes from farther away
+explain-f-ethernet-trailer = trailer
+explain-f-ethernet-type = type
+    .why = what is inside; from 1536 up it is a type, below a length (IEEE 802.3)
+explain-f-http-body-length = body
+    .why = how much of the content is in this packet
+explain-f-http-header = field
+    .why = a name, a colon and a value (RFC 9110 section 5)
+explain-f-http-method = method
+    .why = what is to be done: GET fetches, POST hands over (RFC 9110 section 9)
+explain-f-http-reason = reason
+explain-f-http-status = status
+    .why = 2xx done, 3xx elsewhere, 4xx your mistake, 5xx the server's (RFC 9110 section 15)
+explain-f-http-target = target
+    .why = what it is about, without the host
+explain-f-http-version = version
+explain-f-icmp-checksum = checksum
+    .why = over the whole message (RFC 1071)
+explain-f-icmp-code = code
+    .why = the type in more detail
+explain-f-icmp-gateway = gateway
+    .why = the router to use instead
+explain-f-icmp-identifier = identifier
+    .why = tells the pings of one program from those of another
+explain-f-icmp-mtu = next MTU
+    .why = the longest packet that the next link takes: path MTU discovery (RFC 1191)
+explain-f-icmp-pointer = pointer
+    .why = which byte is wrong
+explain-f-icmp-sequence = sequence
+    .why = counts pings, so that a lost one is noticed
+explain-f-icmp-type = type
+    .why = what the message says: 8 asks for an echo, 3 unreachable, 11 time exceeded (RFC 792)
+explain-f-icmp-unused = unused
+explain-f-icmpv6-autonomous = autonomous (A)
+    .why = hosts may make themselves an address of it (RFC 4862)
+explain-f-icmpv6-checksum = checksum
+    .why = over the message and the addresses of IPv6 (RFC 4443 section 2.3)
+explain-f-icmpv6-code = code
+    .why = the type in more detail
+explain-f-icmpv6-dns-lifetime = lifetime
+explain-f-icmpv6-dns-server = DNS server
+explain-f-icmpv6-home-agent = home agent (H)
+explain-f-icmpv6-hop-limit = hop limit
+    .why = what hosts are to put into their packets
+explain-f-icmpv6-identifier = identifier
+explain-f-icmpv6-link-address = MAC
+explain-f-icmpv6-link-mtu = MTU
+explain-f-icmpv6-managed = managed (M)
+    .why = addresses come from DHCPv6
+explain-f-icmpv6-mtu = MTU
+    .why = routers of IPv6 do not cut packets: the sender has to send shorter ones
+explain-f-icmpv6-on-link = on-link (L)
+    .why = they can be reached without a router
+explain-f-icmpv6-option = option
+explain-f-icmpv6-option-data = data
+explain-f-icmpv6-option-length = length
+explain-f-icmpv6-option-type = type
+explain-f-icmpv6-other-configuration = other settings (O)
+    .why = other settings come from DHCPv6
+explain-f-icmpv6-override = override (O)
+    .why = replace what was known before
+explain-f-icmpv6-pointer = pointer
+explain-f-icmpv6-preference = preference
+explain-f-icmpv6-preferred-lifetime = preferred
+explain-f-icmpv6-prefix = prefix
+    .why = addresses that begin so are of this network (RFC 4861 section 4.6.2)
+explain-f-icmpv6-prefix-length = prefix length
+explain-f-icmpv6-reachable-time = reachable time
+explain-f-icmpv6-redirected = destination
+explain-f-icmpv6-retransmission-time = retransmission time
+explain-f-icmpv6-router = router (R)
+    .why = who answers is a router
+explain-f-icmpv6-router-lifetime = router lifetime
+    .why = 0: this is no default router
+explain-f-icmpv6-sequence = sequence
+explain-f-icmpv6-solicited = solicited (S)
+    .why = an answer to a question
+explain-f-icmpv6-target = target
+    .why = the address that is asked about
+explain-f-icmpv6-type = type
+    .why = what the message says; from 128 up it is no error (RFC 4443)
+explain-f-icmpv6-unused = unused
+explain-f-icmpv6-valid-lifetime = valid
+explain-f-ipv4-checksum = checksum
+    .why = over the header alone; every router makes it anew, because the TTL changed (RFC 1071)
+explain-f-ipv4-destination = destination
+    .why = the only thing that routers look at to find the way
+explain-f-ipv4-dont-fragment = DF
+    .why = routers must not cut it, but say that it is too long (RFC 1191)
+explain-f-ipv4-dscp = DSCP
+    .why = how urgent it is, for routers that care (RFC 2474)
+explain-f-ipv4-ecn = ECN
+    .why = routers mark it here before they drop packets (RFC 3168)
+explain-f-ipv4-fragment-offset = fragment offset
+    .why = where this piece belongs in the whole
+explain-f-ipv4-header-length = header length
+    .why = options make the header longer than 20 bytes
+explain-f-ipv4-identification = identification
+    .why = the same in all fragments of one packet
+explain-f-ipv4-more-fragments = MF
+    .why = this is not the last piece
+explain-f-ipv4-option = option
+explain-f-ipv4-option-data = data
+explain-f-ipv4-option-length = length
+explain-f-ipv4-option-padding = padding
+explain-f-ipv4-option-pointer = pointer
+explain-f-ipv4-option-route = route
+explain-f-ipv4-option-type = type
+explain-f-ipv4-protocol = protocol
+    .why = what is inside: 1 ICMP, 6 TCP, 17 UDP
+explain-f-ipv4-reserved = reserved
+explain-f-ipv4-router-alert = router alert
+explain-f-ipv4-source = source
+    .why = where answers go
+explain-f-ipv4-total-length = total length
+    .why = header and all; what is behind is padding of the link
+explain-f-ipv4-ttl = TTL
+    .why = each router takes one off; at 0 it is thrown away, so that nothing circles for ever (RFC 791 section 3.2)
+explain-f-ipv4-version = version
+    .why = 4, so that whoever gets it knows how to read the rest
+explain-f-ipv6-extension-data = data
+explain-f-ipv6-extension-fragment-offset = fragment offset
+    .why = where this piece belongs in the whole
+explain-f-ipv6-extension-icv = integrity check
+explain-f-ipv6-extension-identification = identification
+    .why = the same in all fragments of one packet
+explain-f-ipv6-extension-length = length
+explain-f-ipv6-extension-more-fragments = more fragments
+explain-f-ipv6-extension-next-header = next header
+    .why = headers make a chain, each says what comes next (RFC 8200 section 4)
+explain-f-ipv6-extension-option = option
+explain-f-ipv6-extension-option-data = data
+explain-f-ipv6-extension-option-length = length
+explain-f-ipv6-extension-option-type = type
+explain-f-ipv6-extension-reserved = reserved
+explain-f-ipv6-extension-reserved-bits = reserved bits
+explain-f-ipv6-extension-router-alert = router alert
+explain-f-ipv6-extension-routing-type = routing type
+explain-f-ipv6-extension-segments-left = segments left
+explain-f-ipv6-extension-sequence = sequence
+explain-f-ipv6-extension-spi = SPI
+explain-f-ipv6-destination = destination
+explain-f-ipv6-dscp = DSCP
+    .why = how urgent it is, for routers that care (RFC 2474)
+explain-f-ipv6-ecn = ECN
+    .why = routers mark it here before they drop packets (RFC 3168)
+explain-f-ipv6-flow-label = flow label
+    .why = the same for all packets of a connection, so that they take one way (RFC 6437)
+explain-f-ipv6-hop-limit = hop limit
+    .why = as the TTL of IPv4: each router takes one off
+explain-f-ipv6-next-header = next header
+    .why = what is inside: another header, or a protocol as in IPv4
+explain-f-ipv6-payload-length = payload length
+    .why = what is behind this header of 40 bytes
+explain-f-ipv6-source = source
+explain-f-ipv6-version = version
+explain-f-llc-control = control
+explain-f-llc-dsap = DSAP
+explain-f-llc-oui = organization
+explain-f-llc-protocol = protocol
+explain-f-llc-ssap = SSAP
+explain-f-llc-type = type
+explain-f-null-family = address family
+explain-f-tcp-ack = ACK
+    .why = the acknowledgment counts; set in all segments but the first
+explain-f-tcp-acknowledgment = acknowledgment
+    .why = all bytes before this one have arrived; this one is expected next
+explain-f-tcp-ae = AE
+explain-f-tcp-checksum = checksum
+    .why = over header, data and the IP addresses, so that a packet that went astray is noticed (RFC 9293 section 3.1)
+explain-f-tcp-cwr = CWR
+    .why = the sender has slowed down (RFC 3168)
+explain-f-tcp-destination-port = destination port
+    .why = which program it is for: 80 is HTTP, 443 HTTPS
+explain-f-tcp-ece = ECE
+    .why = a router on the way marked congestion (RFC 3168)
+explain-f-tcp-fast-open-cookie = cookie
+    .why = lets the SYN carry data already (RFC 7413)
+explain-f-tcp-fin = FIN
+    .why = this side has nothing more to send
+explain-f-tcp-header-length = header length
+    .why = options make it longer than 20 bytes
+explain-f-tcp-mss = MSS
+    .why = the most data in one segment that the sender of this takes
+explain-f-tcp-option = option
+    .why = kind, length, value; a NOP only fills up (RFC 9293 section 3.2)
+explain-f-tcp-option-data = data
+explain-f-tcp-option-kind = kind
+explain-f-tcp-option-length = length
+explain-f-tcp-option-padding = padding
+explain-f-tcp-psh = PSH
+    .why = the sender has nothing more for now: hand it to the program
+explain-f-tcp-reserved = reserved
+explain-f-tcp-rst = RST
+    .why = no such connection, or it is over at once
+explain-f-tcp-sack-from = from
+    .why = bytes that arrived although some before them are missing (RFC 2018)
+explain-f-tcp-sack-to = to
+explain-f-tcp-sequence = sequence
+    .why = the number of the first byte in this segment: bytes are counted, not packets (RFC 9293 section 3.4)
+explain-f-tcp-source-port = source port
+    .why = which program sent it; the one who connects gets a free one from its system
+explain-f-tcp-syn = SYN
+    .why = opens a connection and says the first number
+explain-f-tcp-timestamp = timestamp
+    .why = a clock of the sender's, to measure round trips (RFC 7323)
+explain-f-tcp-timestamp-echo = echo
+explain-f-tcp-urg = URG
+    .why = the urgent pointer counts
+explain-f-tcp-urgent = urgent pointer
+explain-f-tcp-user-timeout = user timeout
+explain-f-tcp-window = window
+    .why = how many bytes more the sender of this has room for; the window scale of the SYN multiplies it (RFC 7323)
+explain-f-tcp-window-shift = shift
+    .why = the window counts in units of two to this power (RFC 7323)
+explain-f-tls-alert = alert
+    .why = why the connection ends (RFC 8446 section 6)
+explain-f-tls-alert-level = level
+explain-f-tls-alpn = protocol
+    .why = what is to be spoken inside: h2 is HTTP/2 (RFC 7301)
+explain-f-tls-alpn-length = protocol length
+explain-f-tls-certificate = certificate
+    .why = who the server says it is, and who vouches for it
+explain-f-tls-certificate-issuer = issuer
+explain-f-tls-certificate-length = length
+explain-f-tls-certificate-names = names
+explain-f-tls-certificate-subject = subject
+explain-f-tls-certificate-until = valid until
+explain-f-tls-certificates-length = certificates length
+explain-f-tls-change-cipher-spec = change cipher spec
+    .why = what follows is encrypted; in TLS 1.3 only for show
+explain-f-tls-cipher-suite = cipher suite
+explain-f-tls-cipher-suites = cipher suites
+    .why = ways to encrypt that the client knows, the best first; the server picks one
+explain-f-tls-cipher-suites-length = suites length
+explain-f-tls-compression-method = compression
+explain-f-tls-compression-methods-length = compression length
+explain-f-tls-content-type = content
+    .why = what the record holds (RFC 8446 section 5.1)
+explain-f-tls-encrypted = encrypted
+    .why = only the two ends can read it
+explain-f-tls-extension = extension
+    .why = what TLS has learnt since 1999 is in these (RFC 8446 section 4.2)
+explain-f-tls-extension-data = data
+explain-f-tls-extension-length = length
+explain-f-tls-extension-type = type
+explain-f-tls-extensions-length = extensions length
+explain-f-tls-group = group
+explain-f-tls-handshake = handshake
+explain-f-tls-handshake-data = data
+explain-f-tls-handshake-length = length
+explain-f-tls-handshake-type = type
+explain-f-tls-key-share = key share
+    .why = half of a key agreement: both halves make the key, neither alone does
+explain-f-tls-key-share-group = group
+explain-f-tls-key-share-key = key
+explain-f-tls-key-share-length = length
+explain-f-tls-list-length = list length
+explain-f-tls-random = random
+    .why = makes every connection's keys others
+explain-f-tls-record-length = length
+explain-f-tls-record-version = record version
+    .why = for old machines on the way; TLS 1.3 writes 1.2 here (RFC 8446 section 5.1)
+explain-f-tls-server-name = server name
+    .why = which site is wanted, so that one address can have many; anybody on the way can read it (RFC 6066 section 3)
+explain-f-tls-server-name-length = name length
+explain-f-tls-server-name-type = name type
+explain-f-tls-session-id = session id
+explain-f-tls-session-id-length = session id length
+explain-f-tls-signature-scheme = signature
+explain-f-tls-supported-version = version
+explain-f-tls-version = version
+    .why = the version of TLS 1.2 and older; newer ones are in supported_versions
+explain-f-udp-checksum = checksum
+    .why = over header, data and the IP addresses; 0 over IPv4 means there is none
+explain-f-udp-destination-port = destination port
+    .why = which program it is for: 53 is DNS, 67 DHCP
+explain-f-udp-length = length
+    .why = header and data (RFC 768)
+explain-f-udp-source-port = source port
+    .why = which program sent it, so that it can be answered
+explain-f-vlan-drop-eligible = DEI
+explain-f-vlan-id = VLAN
+    .why = which of several networks on one cable (IEEE 802.1Q)
+explain-f-vlan-length = length
+explain-f-vlan-priority = priority
+explain-f-vlan-type = type

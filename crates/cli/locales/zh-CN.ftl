@@ -1353,6 +1353,589 @@ error-wrong-answer = 回答与应有的不符
 error-descriptors = 需要 { $wanted } 个文件和套接字，而本进程最多能打开 { $max } 个
     .hint = 减少连接数，或放宽限制：ulimit -Hn，或服务的 LimitNOFILE=
 
+## addr
+
+error-not-on-this-system = 此系统上没有 { $what }
+    .hint = Linux 上有；其他系统上尚未实现
+verb-addr = 地址：本机的地址、某个地址是什么、两个地址是否同网
+verb-addr-long =
+    不带 ADDR：接口、地址、网关、DNS 服务器。带一个：它为何无效，或它是什么、可达多远、所在网络与范围。ADDR 写作
+    192.168.1.7、192.168.1.7/24、192.168.1.7/255.255.255.0 或 fe80::1%eth0；掩码也可作为单独的词写在后面。
+    --same 在两者不同网时以 1 退出
+word-addr = 地址，可带前缀或掩码；--same 要两个，--summarize 要任意多个网络
+flag-addr-same = 两个地址是否同网，以及数据包怎样从前者到后者
+flag-addr-split = 把网络划分成此前缀（或掩码）的子网
+flag-addr-split-into = 把网络划分成至少这么多个大小相同的子网
+flag-addr-summarize = 把若干网络汇总成地址恰好相同的最少的网络
+addr-invalid = { $text }：不是有效的地址
+addr-lenient = 用 inet_aton 读地址的程序会把它当作 { $address }
+addr-mistake = { $what ->
+    [empty] 什么也没有
+    [too-long] 比任何地址都长
+    [no-address] 既不是用点隔开的四个十进制数，也不是用冒号隔开的各组
+    [octets] IPv4 地址有 4 段；这里有 { $text } 段
+    [octet-empty] 第 { $place } 段是空的
+    [octet-too-large] 第 { $place } 段是 { $text }：8 位最多到 255
+    [octet-leading-zero] 第 { $place } 段是 { $text }：以零开头，有的程序按八进制读成 { $more }
+    [octet-no-octal] 第 { $place } 段是 { $text }：以零开头，有的程序按八进制读，而它不是八进制数
+    [octet-not-decimal] 第 { $place } 段是 { $text }：每段是一个十进制数
+    [groups] IPv6 地址有 8 组，或用一次 :: 代替若干组零；这里有 { $text } 组，且没有 ::
+    [nothing-to-fill] :: 至少代替一组零，而旁边已有 { $text } 组
+    [two-gaps] :: 出现两次：各代替多少个零无从得知
+    [colons] 连续三个冒号
+    [lone-colon] 开头或结尾有单独一个冒号
+    [group-too-long] 第 { $place } 组是 { $text }：一组最多 4 位
+    [group-not-hex] 第 { $place } 组是 { $text }：一组由十六进制数字 0-9、a-f 组成
+    [dots-not-last] 第 { $place } 组里有点：IPv4 地址只能放在 IPv6 地址末尾
+    [zone-empty] % 后面缺少接口名，例如 fe80::1%eth0
+    [zone-on-ipv4] IPv4 地址没有区域（zone）
+    [brackets] 方括号属于 URL，例如 tcp://[::1]:80；地址本身不带方括号
+    [prefix-no-number] 前缀是 { $text }：它必须是数字
+    [prefix-range] 前缀是 { $text }：应在 0 到 { $more } 之间
+    [mask-not-contiguous] { $text } 不是掩码：有 0 在 1 的前面（{ $more }）
+    [wildcard] 这是通配符掩码（反掩码）；掩码是 { $text }（/{ $more }）
+    [mask-bad] { $text } 不是掩码
+    [mask-on-ipv6] IPv6 只用前缀，例如 /64
+   *[two-sizes] 既有前缀又有掩码：写一个就够了
+  }
+addr-none = 无
+addr-gateway = 网关
+addr-dns = DNS 服务器
+addr-search = 搜索域
+addr-link-off = 已关闭
+addr-link-no-carrier = 无载波
+addr-link-up = 已启用
+addr-mac = MAC 地址 { $mac }
+addr-mtu = 最大传输单元 { $mtu }
+addr-link-scope = 范围 { $scope }
+addr-link-broadcast = 广播 { $address }
+addr-link-peer = 对端 { $address }
+addr-tentative = 检测中，尚未使用
+addr-duplicate = 地址冲突：另一台主机已有此地址
+addr-deprecated = 已弃用：不再用于新连接
+addr-temporary = 临时地址
+addr-valid = 有效期 { $seconds } 秒
+addr-gateway-on = { $gateway }，经 { $link }（度量 { $metric }）
+addr-gateway-link = 全部经 { $link }，无网关（度量 { $metric }）
+addr-gateways = 分摊到 { $ways }（度量 { $metric }）
+addr-dns-line = { $address }（{ $path } 第 { $line } 行）
+addr-dns-unused = { $address }（{ $path } 第 { $line } 行）：不会用到，C 库只取前三个
+addr-dns-none = { $path } 没有写服务器：C 库会问 127.0.0.1
+addr-dns-mistake = { $text } 不是地址（{ $path } 第 { $line } 行）：被跳过
+addr-family = 协议族
+addr-scope = 范围
+addr-reach = { $reach ->
+    [unspecified] 未指定：不是任何主机的地址，或指本网络
+    [loopback] 环回：就是本机，从不上线路
+    [private] 私有：许多网络都用同样的地址，因此互联网上不路由
+    [shared] 共享：运营商与其用户之间（运营商级 NAT）
+    [link-local] 链路本地：从不越过路由器
+    [documentation] 文档用：只作示例，从不使用
+    [benchmarking] 基准测试用：供实验室测量
+    [broadcast] 广播：本链路上的所有主机
+    [protocol] 特殊：留给某个协议
+    [reserved] 保留待用
+    [discard] 仅丢弃：发往它的数据包都被丢弃
+    [multicast] 组播：一组主机
+    [site-local] 站点本地：RFC 3879 已弃用，按全局地址对待
+    [unassigned] 未分配：没有人拥有它
+   *[global] 全局：互联网上任何人都可能拥有
+  }
+addr-group = { $group ->
+    [local-control] 只在本链路，与 TTL 无关
+    [source-specific] 指定源：每组只有一个发送者
+    [administered] 由管理员决定范围
+   *[internet] 全互联网，或到 TTL 为止
+  }
+addr-group-v6 = 范围 { $number }：{ $group }
+addr-registry = 登记
+addr-registered = { $block } { $name }（出自 { $source }）
+addr-reachable = 可达性
+addr-global = { $global ->
+    [yes] 可能任何地方都可达
+    [no] 并非任何地方都可达
+   *[unsaid] IANA 没有说明
+  }
+addr-class = 类别
+addr-class-of = { $what ->
+    [sized] { $class } 类（以 { $bits } 开头，当时的网络为 { $prefix }）
+   *[none] { $class } 类（以 { $bits } 开头）
+  }
+addr-class-historic = 已成历史（RFC 791）：自 RFC 4632 起由前缀决定，不再看类别
+addr-short = 简写
+addr-full = 完整写法
+addr-zone = 区域
+addr-embedded = 内含地址
+addr-embedded-as = { $what ->
+    [mapped] { $address }：IPv4 映射地址（RFC 4291 第 2.5.5.2 节）
+    [compatible] { $address }：IPv4 兼容地址，已弃用（RFC 4291 第 2.5.5.1 节）
+    [six-to-four] { $address }：6to4（RFC 3056 第 2 节）
+    [teredo] { $address }，UDP 端口 { $port }，经服务器 { $server }：Teredo（RFC 4380 第 4 节）
+    [nat64] { $address }：NAT64（RFC 6052 第 2.1 节）
+   *[isatap] { $address }：ISATAP（RFC 5214 第 6.1 节）
+  }
+addr-eui64 = 网卡标识
+addr-eui64-of = 看来由 MAC { $mac } 生成（RFC 4291 附录 A）
+addr-solicited = 请求组
+addr-binary = 二进制
+addr-mask = 掩码
+addr-wildcard = 反掩码
+addr-network = 网络
+addr-host = 主机部分
+addr-no-prefix = 没有前缀或掩码就不知道：例如 { $address }/{ $prefix }
+addr-broadcast = 广播
+addr-hosts = 主机范围
+addr-range = { $what ->
+    [one] 只有 { $first }
+    [pair] { $first } 和 { $last }（RFC 3021：只有两台的链路不需要广播）
+   *[many] { $first } – { $last }
+  }
+addr-count = 数量
+addr-counted = { $what ->
+    [one] 1 个地址
+    [pair] 2 个地址，都可给主机
+    [six] { $size } 个地址（2^{ $power }）
+   *[many] 主机可用 { $hosts } 个，共 { $size } 个（2^{ $power }）
+  }
+addr-role = 此地址
+addr-role-is = { $role ->
+    [network] 是网络地址：没有主机用它
+    [anycast] 是该网络路由器的任播地址（RFC 4291 第 2.6.1 节）
+   *[broadcast] 是广播地址：没有主机用它
+  }
+addr-reverse = 反向域名
+addr-here = 本机
+addr-here-on = 是本机的地址，在 { $links } 上
+addr-same = { $verdict ->
+    [yes] { $from } 和 { $to } 在同一网络
+    [half] { $from } 和 { $to }：一方认为同网，另一方认为不同网。有一个掩码错了
+   *[no] { $from } 和 { $to } 不在同一网络
+  }
+addr-equal = 相等：在 { $own } 看来，{ $other } 在自己的网络里（/{ $prefix }）
+addr-differs = { $prefix } 位中从第 { $bit } 位起不同：在 { $own } 看来，{ $other } 在另一个网络
+addr-path-textbook = { $verdict ->
+    [yes] { $from } 用 { $ask } 询问 { $to } 本身，直接发给它
+   *[no] { $from } 用 { $ask } 询问自己的网关，把数据包交给它。网关是哪个，这里无从得知：{ $from } 不是本机的地址
+  }
+addr-path-own = { $what ->
+    [local] 数据包不会离开本机：两个都是本机的地址
+    [gateway] 本机在 { $link } 上用 { $ask } 询问网关 { $gateway }，把数据包交给它
+    [direct] 本机在 { $link } 上用 { $ask } 询问 { $to } 本身，直接发给它
+    [quiet] 本机经 { $link } 发出，那里不必询问
+   *[other] 本机到 { $to } 的路由类型是 { $kind }
+  }
+addr-path-refused = 本机不会发出：{ $kind ->
+    [none] 从 { $link } 上的 { $from } 到 { $to } 没有路由（系统错误号 { $errno }）
+    [blackhole] 其路由是黑洞，且不通知任何人
+   *[other] 其路由为 { $kind }（系统错误号 { $errno }）
+  }
+addr-neighbour = { $known ->
+    [none] 最近没有询问过 { $address }
+    [unknown] { $address } 的状态是 { $state }：MAC 未知
+   *[known] { $address } 的状态是 { $state }，{ $mac }
+  }
+addr-split = { $network } 划分为 { $count } 个 /{ $prefix }，每个可有 { $hosts } 台主机
+addr-split-more = 要了 { $asked } 个；大小相同的网络个数是 2 的幂，所以有 { $count } 个
+addr-split-left = …… 还有 { $count } 个
+addr-summary = 给了 { $given } 个，汇总为 { $count } 个
+addr-trimmed = { $network } 按 { $trunk } 处理：前缀之后的位不计
+
+## ping
+
+verb-ping = 主机是否应答、有多快
+verb-ping-long =
+    先用 ICMP 数据报套接字，不允许则用原始套接字，再不行则用 UDP 探测关闭的端口（被拒绝也算应答），最后用 TCP；
+    用了哪一种、为何不用前面的，都会说明。有应答以 0 退出，毫无应答为 1，名称或路由不存在为 4
+word-ping-host = 名称或地址
+flag-ping-tcp = 用 TCP 连接此端口；被拒绝也算应答
+flag-ping-udp = 向此端口发数据报；回复或端口关闭都算应答
+flag-ping-count = 次数（默认 10）；0 表示直到 Ctrl-C，最多一百万
+flag-ping-interval = 两次之间的时间，10ms 到 1h（默认 1s）
+flag-ping-size = 载荷字节数，0 到 65507（默认 56）
+flag-ping-four = 只用 IPv4
+flag-ping-six = 只用 IPv6
+ping-begun = { $host }，用 { $way }{ $sized ->
+    [yes] ，每次 { $size } 字节
+   *[no] {""}
+  }
+ping-way = { $way ->
+    [icmp] ICMP（数据报套接字）
+    [icmp-raw] ICMP（原始套接字）
+    [udp] UDP（探测从 { $first } 起的关闭端口）
+    [udp-port] UDP 端口 { $port }
+   *[tcp] TCP 端口 { $port }
+  }
+ping-refused-way = 没有用 { $way }：{ $why }{ $kind ->
+    [icmp] 。改 sysctl net.ipv4.ping_group_range 可以允许此用户
+    [icmp-raw] 。root 或 CAP_NET_RAW 可以
+   *[other] {""}
+  }
+ping-others = 它还有别的地址：{ $others }
+ping-answer = { $what ->
+    [echo] 来自 { $from } 的 { $bytes } 字节  序号 { $number }
+    [datagram] 来自 { $from } 的 { $bytes } 字节  序号 { $number } （服务的回复）
+    [open] { $from } 端口开放  序号 { $number }
+   *[closed] { $from } 拒绝：端口关闭，但主机有应答  序号 { $number }
+  }
+ping-ttl = 生存时间 { $ttl }
+ping-late = 迟到
+ping-duplicate = 重复
+ping-corrupt = 从第 { $at } 字节起损坏
+ping-ordered = （对应哪一次是按顺序推断的）
+ping-silent = 序号 { $number }：{ $wait } 秒内没有应答
+ping-trouble = 序号 { $number }：{ $from } 报告{ $says }（{ $protocol } 类型 { $type }，代码 { $code }）
+ping-icmp = { $word ->
+    [net-unreachable] 网络不可达
+    [host-unreachable] 主机不可达
+    [protocol-unreachable] 协议不可达
+    [port-unreachable] 端口不可达
+    [fragmentation-needed] 需要分片，MTU { $mtu }
+    [source-route-failed] 源路由失败
+    [net-unknown] 网络未知
+    [host-unknown] 主机未知
+    [net-prohibited] 网络被禁止
+    [host-prohibited] 主机被禁止
+    [prohibited] 被管理员禁止
+    [source-quench] 源抑制
+    [hops-exceeded] 途中 TTL 耗尽
+    [reassembly-exceeded] 分片未能按时到齐
+    [parameter-problem] 首部有误
+    [no-route] 没有路由
+    [beyond-scope] 超出源地址的范围
+    [address-unreachable] 地址不可达
+    [source-policy] 源地址不合策略
+    [reject-route] 路由拒绝
+    [packet-too-big] 数据包太大，MTU { $mtu }
+   *[other] 未知的错误
+  }
+ping-unsent = 序号 { $number }：本系统报告 { $why }
+ping-limited = 部分丢失可能并非真的丢失：许多主机每秒只用 ICMP 拒绝一次左右，用 -i 1s 或 --tcp PORT 更公平
+ping-nothing = { $kind ->
+    [icmp] 毫无应答：许多主机和防火墙丢弃 ICMP，可用 --tcp PORT 换一种方式
+    [udp] 毫无应答：防火墙常丢弃这类数据报，可用 --tcp PORT 换一种方式
+    [udp-port] 毫无应答：开放但不回话的 UDP 端口与被防火墙挡住的看起来一样
+   *[tcp] 毫无应答：主机不在，或途中被丢弃；换个端口也许可行
+  }
+ping-summary = 发出 { $sent }，应答 { $answered }，丢失 { $lost }（{ $loss } %）
+ping-count-failed = 报告的错误：{ $count }
+ping-count-late = 迟到：{ $count }
+ping-count-duplicate = 重复：{ $count }
+ping-count-corrupt = 损坏：{ $count }
+ping-count-under-way = 在途：{ $count }
+ping-times = 最短 { $min }  中位 { $median }  p90 { $p90 }  p99 { $p99 }  最长 { $max }  抖动 { $jitter }
+ping-clock = { $whose ->
+    [kernel] 时间由内核记录：数据包离开和到达的时刻
+    [program] 时间由本程序的时钟记录：包含等待处理器的时间
+   *[both] 时间尽量由内核记录，否则由本程序的时钟记录
+  }
+ping-neighbour = 本机的 { $ask } 询问没有回应：没有主机用该地址，或前面的路由器不在了
+ping-plot = { $shared ->
+    [yes] 每列取 { $each } 次中最长的
+   *[no] 每列一次
+  }，从 { $min } 到 { $max }；× 为丢失
+## check
+
+verb-check = 说明为什么连不上
+verb-check-long =
+  一层一层地看：域名、源地址、路由、邻居、ping、路由器、端口、包的大小、TLS，以及对方说什么。
+  最后用一句话作结：怎么了、在哪一层、是谁的问题、凭什么知道、接下来试什么。不需要特权。
+  路由器是靠连接找到的，所以目标会看到不止一个连接。-t 是全部时间（10s）。
+word-check-target = 端点、http://… 或 https://…、主机，或主机:端口
+flag-check-watch = 反复检查，说出变化；收到信号时结束
+flag-check-every = 两次检查之间的时间（默认 5s，至少 500ms）；等于同时给出 --watch
+check-step-name = 域名
+check-step-source = 源地址
+check-step-route = 路由
+check-step-neighbour = 邻居
+check-step-ping = ping
+check-step-path = 路径
+check-step-connect = 连接
+check-step-around = 其他端口
+check-step-size = 包大小
+check-step-tls = TLS
+check-step-http = HTTP
+check-step-application = 应用
+check-name = { $name } 是 { $addresses }
+check-name-failed = { $name } 没有地址：{ $why }
+check-name-late = 系统的解析器还没有回答 { $name }
+check-name-going = { $name } 是 { $addresses }；系统的解析器还没有这样说
+check-sources = 查找顺序：{ $sources }；{ $cache }
+check-cache-none = 本机没有缓存
+check-cache-nscd = nscd 可能用缓存回答
+check-cache-server = 服务器 { $server } 就是本机，可能用缓存回答
+check-hosts = /etc/hosts 第 { $line } 行：{ $text }
+check-served = DNS 服务器 { $server }：{ $what }
+check-served-bare = DNS 服务器 { $server }：有这个名字，但没有地址
+check-served-no-name = DNS 服务器 { $server }：没有这个名字（NXDOMAIN）
+check-served-failed = DNS 服务器 { $server }：响应码 { $what }
+check-served-silent = DNS 服务器 { $server }：没有回答
+check-served-nobody = DNS 服务器 { $server }：被拒绝，那里没有程序在监听
+check-served-unreachable = DNS 服务器 { $server }：到不了
+check-served-unreadable = DNS 服务器 { $server }：它的回答读不懂
+check-served-alias = ，别名 { $alias }
+check-served-ttl = ，有效期 { $ttl } 秒
+check-source = { $source }，在 { $link } 上
+check-route-local = { $to } 就是本机
+check-route-gateway = 经网关 { $gateway }，从 { $link } 出去，依据 { $entry }
+check-route-link = 直接到 { $to }，从 { $link } 出去，依据 { $entry }
+check-no-route = 没有到 { $to } 的路由 { $kind } { $entry }（errno { $errno }）
+check-same-net = 同一子网：{ $to } 与 { $mask } 相与得 { $net }，和我们一样
+check-other-net = 不同子网：{ $to } 与 { $mask } 相与得 { $net }，我们的是 { $own }/{ $prefix }
+check-neighbour = { $address } 的状态是 { $state } { $hardware }
+check-ping = { $after } 后有回答
+check-ping-silent = 没有回答；许多主机本来就不回答 ping
+check-ping-denied = 这个用户不许用（sysctl net.ipv4.ping_group_range 说明谁可以）
+check-icmp = { $from } 说 ICMP { $type }/{ $code }
+check-icmp-here = 本链路上没有人回答（ICMP { $type }/{ $code } 来自 { $from }，就是本机）
+check-connected = { $to } 接受了连接
+check-answered = { $to } 有回答
+check-refused = { $to } 拒绝了（RST）
+check-silent = { $to } 没有回应
+check-hop-silent = 没有回应
+check-failed = 系统报告 errno { $errno }
+check-other = 没有用到，由另一来源给出：{ $what }
+check-around-silent = 其他端口也没有回应
+check-backlog = 有 { $waiting } 个连接等着被接受，最多可等 { $most } 个
+check-size-hole = { $full } 字节的包消失了，小包能到
+check-size-told = { $router } 说放得下 { $fits } 字节，放不下 { $full }
+check-size-unknown = 不知道：主机不回答数据报
+check-size-fits = { $full } 字节的包能到
+check-tls = { $version }，{ $suite }；名字 { $names }，还剩 { $days } 天，签发者 { $issuer }，信任依据 { $trust }
+check-words = 它说 { $what }
+check-nothing = 接受了连接，{ $what } 内什么也没说
+check-closed = 接受了连接，一言不发就关闭了
+check-reset = 接受了连接，然后重置了
+check-counted = 内核的计数：{ $unacked } 个段未确认，重发 { $again } 次，{ $order } 个乱序到达
+check-page = 状态 { $status }，{ $bytes } 字节 { $server } { $location }
+check-part-name = 域名
+check-part-tcp = TCP
+check-part-tls = TLS
+check-part-request = 请求
+check-part-wait = 首字节
+check-part-body = 正文
+check-verdict-head = { $word }（{ $layer }）
+check-certain = ：{ $culprit }
+check-likely = ：大概是 { $culprit }
+check-because = ；{ $facts }
+check-and = { $one }，{ $two }
+check-next = 。可以试：{ $next }
+check-changed = { $what }：{ $before } → { $after }
+check-changed-verdict = 结论
+check-changed-addresses = 地址
+check-changed-gateway = 网关
+check-changed-routers = 路由器
+check-changed-certificate = 证书
+check-word-ok = 正常
+check-word-unknown = 不知道
+check-word-refused = 被拒绝
+check-word-silent = 没有回应
+check-word-reset = 被重置
+check-word-unreachable = 不可达
+check-word-prohibited = 被禁止
+check-word-no-route = 没有路由
+check-word-neighbour = 邻居不应答
+check-word-not-found = 没有这个域名
+check-word-misled = 被引到别处
+check-word-failed = 失败
+check-word-closed = 被关闭
+check-word-too-big = 大包消失
+check-word-plain-text = 不是 TLS
+check-word-expired = 证书现在无效
+check-word-wrong-name = 证书属于别的名字
+check-word-untrusted = 证书不受信任
+check-word-wrong-application = 是别的应用
+check-layer-name = 域名
+check-layer-route = 路由
+check-layer-neighbour = 邻居
+check-layer-path = 路径
+check-layer-size = 包大小
+check-layer-tcp = TCP
+check-layer-udp = UDP
+check-layer-tls = TLS
+check-layer-application = 应用
+check-culprit-name = 域名 { $which }
+check-culprit-hosts-line = /etc/hosts 第 { $which } 行
+check-culprit-resolver = DNS 服务器 { $which }
+check-culprit-no-resolver = 没有配置 DNS 服务器
+check-culprit-routing-table = 本机的路由表 { $which }
+check-culprit-link = 链路 { $which }
+check-culprit-mask = 我们自己地址的前缀 { $which }
+check-culprit-gateway = 网关 { $which }
+check-culprit-router = 路由器 { $which }
+check-culprit-beyond = { $which } 之后的某处
+check-culprit-host = 主机 { $which }
+check-culprit-port = 端口 { $which }
+check-culprit-backlog = { $which } 上的程序，它不接受连接
+check-culprit-certificate = 服务器的证书
+check-culprit-server = { $which } 上的服务器
+check-fact-pinged = 它在 { $after } 后回答了 ping
+check-fact-other-port = 这台主机在 { $address } 有回应
+check-fact-datagram-answered = { $address } 回答了空数据报
+check-fact-no-port = { $address } 说没有程序用这个端口
+check-fact-datagram-silent = { $address } 没有回答空数据报，多数程序本来就不会
+check-fact-system = 系统的解析器说：{ $words }
+check-fact-system-late = 系统的解析器还没有回答
+check-fact-server-says = { $server } 给出 { $addresses }
+check-fact-server-bare = { $server } 知道这个名字，但没有地址
+check-fact-server-no-name = { $server } 说 NXDOMAIN（没有这个名字）
+check-fact-server-failed = { $server } 说 { $code }
+check-fact-server-silent = { $server } 没有回答
+check-fact-server-nobody = { $server } 上没有程序在监听
+check-fact-server-unreachable = { $server } 到不了
+check-fact-server-unreadable = { $server } 的回答读不懂
+check-fact-block-address = { $address } 表示“被屏蔽”
+check-fact-address-fails = { $address } 连不上
+check-fact-address-works = { $server } 给出的 { $address } 能连上
+check-fact-hosts-line = 第 { $line } 行写着：{ $text }
+check-fact-source-unknown = 不知道 { $address } 从哪里来
+check-fact-route-refused = 内核没有到 { $address } 的路 { $kind }
+check-fact-rst = { $address } 在 { $after } 后用 RST 回答
+check-fact-errno = 系统报告 errno { $errno }
+check-fact-link-down = { $link } 没有启用，或没有载波
+check-fact-no-arp = { $address } 在 { $link } 上不回答 ARP 或 NDP（{ $state }）
+check-fact-arp = { $address } 回答 ARP 或 NDP（{ $state }）
+check-fact-mask = 按 { $ours } 算 { $target } 在本链路上，可是网关 { $gateway } 与我们同在一个 /{ $narrow } 里，它却不在
+check-fact-icmp-prohibited = { $router } 在 { $after } 后说 ICMP { $type }/{ $code }：被禁止
+check-fact-icmp-no-route = { $router } 在 { $after } 后说 ICMP { $type }/{ $code }：没有到那里的路由
+check-fact-icmp-no-arp = { $router } 到 { $after } 后才说 ICMP { $type }/{ $code }，{ $address } 不回答它的 ARP 时路由器正是这样
+check-fact-icmp-no-host = { $router } 在 { $after } 后说 ICMP { $type }/{ $code }：主机不可达
+check-fact-icmp-no-port = { $router } 在 { $after } 后说 ICMP { $type }/{ $code }，拒绝式的防火墙正是这样
+check-fact-icmp-exceeded = { $router } 在 { $after } 后说 ICMP { $type }/{ $code }：包在路由器之间转来转去，直到生存时间用完
+check-fact-nothing = { $address } 什么也没有回
+check-fact-backlog-full = 有 { $waiting } 个连接等着被接受，最多 { $most } 个
+check-fact-last-router = { $router } 是最后一个有回应的路由器
+check-fact-connected = { $address } 在 { $after } 后接受了连接
+check-fact-full-vanish = 小包能到，{ $full } 字节的一个也没到
+check-fact-stuck = { $unacked } 个段始终未确认，重发 { $again } 次，{ $order } 个乱序到达
+check-fact-fault = 代码 { $code }
+check-fact-certificate-when = 证书 { $name }：{ $when }
+check-fact-certificate-names = 要的是 { $asked }，证书属于 { $offered }
+check-fact-certificate-whose = 证书 { $name } { $got }
+check-fact-words = 它说的是 { $kind }：{ $text }
+check-fact-asked-silent = 请求已发出，{ $after } 内什么也没有来
+check-fact-waits = 它等人先开口
+check-fact-fin = 它一言不发就关闭了
+check-fact-reset-after = 它接受连接后又重置了
+check-fact-status = 状态 { $status }
+check-next-longer = 用 -t 给更多时间
+check-next-port = 检查它的一个端口：主机:端口
+check-next-listen = 在那里启动程序，或看它在哪个地址和端口监听（sockeye port）
+check-next-message = 用 sockeye ask 发一条程序会回答的消息
+check-next-resolver = 在 /etc/resolv.conf 里换一个 DNS 服务器
+check-next-compare = 比较各 DNS 服务器，请人改正出错的那个，或换一个
+check-next-spelling = 检查拼写；问问域名的管理者
+check-next-records = 请域名的管理者加上 A 或 AAAA 记录
+check-next-hosts = 改正或删除这一行
+check-next-route-entry = 删除这条路由（ip route）
+check-next-route-add = 添加路由或默认网关（ip route）
+check-next-cable = 看网线、交换机，ip link set up
+check-next-gateway = 网关开着吗？这是它的地址吗？
+check-next-mask = 给我们的地址换上正确的前缀（ip addr、DHCP）
+check-next-host-up = 主机开着吗？这是它的地址吗？
+check-next-filter = 请管那台主机或网络的人放行
+check-next-router = 请管那台路由器的人加上路由
+check-next-loop = 请管这些路由器的人消除环路
+check-next-filter-or-backlog = 有防火墙丢弃到这个端口的包，或者那里的程序不接受连接：到那台主机上看（ss -ltn）
+check-next-backlog = 重启程序，或让它接受得快些
+check-next-beyond = 从别处再试，并问管后面网络的人
+check-next-mtu = 在这里用小一些的 MTU（ip link set mtu 1280）；让路上的 ICMP“太大”消息通过
+check-next-server-log = 看那里程序的日志
+check-next-plain = 不用 TLS 再试，或换到说 TLS 的端口
+check-next-renew = 更新证书，并看看两边的时钟
+check-next-certificate-name = 换成证书里有的名字，或给这个名字配证书
+check-next-trust = 用 --ca 给出签发机构的证书，或用 --pin
+check-next-certificate = 用 sockeye cert show 看看
+check-next-client-certificate = 给出 --cert 和 --key
+check-next-application = 端口对吗？按它的协议说话
+check-next-server-slow = 用 -t 给更多时间；那里的程序在等什么？
+# port, watch
+verb-watch = 实时查看本机的套接字，以及它们怎样结束
+verb-watch-long = 在终端上是表格，否则每个事件一行，用 --json 则每个事件一个对象。新的套接字和状态变化靠每秒查看一次得知，更短的可能看不到；每个套接字的结束由内核告知，带有最后的数据，其他用户的也一样。来不及接收的会计数。不需要任何特权，但没有特权就看不到其他用户的进程。-t 到时结束。仅限 Linux
+verb-port = 谁在监听，谁占用端口、端口作何用途，空闲端口
+verb-port-long = 不带参数：每个监听的 TCP 套接字和绑定的 UDP 套接字及其进程。给出端口：谁占用它，IANA 在那里登记了什么，此时此地能否绑定。给出名称：它的端口。不需要特权，但没有特权就看不到其他用户的进程
+word-port-asked = 端口，或服务的名称
+flag-watch-port = 只看任一端为这些端口的套接字，可用数字或名称
+flag-watch-peer = 只看对端在这些网段中的套接字
+flag-watch-state = 只看处于这些状态的套接字：established、time-wait、listen 等
+flag-watch-process = 只看这些进程的套接字，可用进程号或名称的一部分
+flag-watch-every = 两次查看的间隔（默认 1s，至少 100ms）
+flag-watch-once = 显示此刻的套接字，然后结束
+flag-port-free = 打印这么多个在 TCP 和 UDP 上都空闲的端口（最多 1000 个）
+error-unknown-port = { $name } 既不是端口，也不是登记过的名称
+    .hint = 端口是 0 到 65535 的数；名称取自 IANA 的登记表，例如 http
+    .near = 是不是其中之一：{ $near }？
+error-cannot-look = 这个系统不让查看它的套接字
+    .hint = 只能在 Linux 上，且内核要有 inet_diag；容器里可能被关闭
+error-unknown-state = TCP 连接没有 { $name } 这个状态
+    .hint = 状态有 LISTEN、SYN-SENT、SYN-RECEIVED、ESTABLISHED、FIN-WAIT-1、FIN-WAIT-2、CLOSE-WAIT、CLOSING、LAST-ACK、TIME-WAIT、CLOSED
+socket-process = { $name }（进程 { $pid }）
+socket-processes = { $name }（进程 { $pid }，另有 { $others } 个）
+socket-listener = 可能是 { $name }（进程 { $pid }）
+socket-user = 用户 { $uid }
+socket-hidden = 不可见
+note-port-none = 没有任何监听
+note-port-hidden = 有 { $count } 个套接字的进程不可见：属于其他用户（root 可以看到），或在本容器之外
+port-protocol = 协议
+port-address = 地址
+port-process = 进程
+port-registered = 登记
+port-title = 端口 { $port }
+port-class = 类别
+port-well-known = 知名端口，0-1023：由 IANA 审核后分配（RFC 6335）
+port-registered-range = 注册端口，1024-49151：由 IANA 按申请分配（RFC 6335）；教程常把 1024-65535 统称为动态端口
+port-dynamic = 动态端口，49152-65535：从不分配（RFC 6335）；教程常把 1024-65535 统称为动态端口
+port-unassigned = 没有
+port-never = 没有，以后也不会有：这一段的端口从不分配
+port-copy = 依据 IANA { $date } 的登记表
+port-held = 占用者
+port-held-none = 没有谁在此等待连接
+port-may-not-see = 它的进程不可见：属于其他用户（root 可以看到），或在本容器之外
+port-unseen = 这个系统不让查看
+port-connections = 连接
+port-ephemeral = 临时端口
+port-range-in = 在 { $range } 之内；没有指定端口时，系统从中分配
+port-range-out = 不在 { $range } 之内；没有指定端口时，系统从中分配
+port-range-reserved = 保留端口：系统不会主动分配（ip_local_reserved_ports），但可以绑定；系统从 { $range } 中分配
+port-range-unknown = 这个系统不说明它分配哪些端口
+port-usage-tcp = { $protocol }：{ $size } 个中用了 { $ports } 个，共 { $sockets } 个套接字，其中 { $waiting } 个处于 TIME-WAIT
+port-usage-udp = { $protocol }：{ $size } 个中用了 { $ports } 个，共 { $sockets } 个套接字
+port-bind = 绑定
+port-bind-works = 此时此地可以
+port-bind-reuse = 只有设了 SO_REUSEADDR（服务器通常会设）才可以：旧连接还处于 TIME-WAIT
+port-bind-taken = 不可以：已被占用
+port-bind-privileged = 不可以：{ $first } 以下的端口需要特权（root、CAP_NET_BIND_SERVICE）
+port-bind-no-address = 不可以：本机没有这个地址
+port-bind-other = 不可以：{ $detail }
+watch-protocol = 协议
+watch-state = 状态
+watch-local = 本地
+watch-peer = 对端
+watch-process = 进程
+watch-rtt = 往返
+watch-cwnd = 窗口
+watch-retransmits = 重传
+watch-receive-queue = 收队列
+watch-send-queue = 发队列
+watch-in = 收/秒
+watch-out = 发/秒
+watch-sort-rate = 速率
+watch-sort-port = 本地端口
+watch-head = { $sockets } 个套接字中的 { $shown } 个，{ $time }：新建 { $opened }，结束 { $died }，错过 { $missed }
+watch-keys = q 退出  s 排序（{ $sort }）  / 过滤  ↑↓ j k 滚动
+watch-sorted = 按{ $sort }排序
+watch-deaths = 最近结束的
+watch-present = 已有
+watch-opened = 新建
+watch-changed = 状态
+watch-died = 结束
+watch-missed = 错过了 { $count } 个结束：来得太多，内核放不下
+watch-figures = 收 { $in } 字节，发 { $out } 字节，往返 { $rtt }，重传 { $retransmits } 次
+watch-seen = 见到它 { $time }
+watch-unseen = 没有见过它存活
+watch-polled = （上次查看时的数据）
+note-watch-cut = 套接字太多，没有全部查看
+note-watch-began = 正在查看 { $sockets } 个套接字中的 { $wanted } 个，以及之后新建的
+note-watch-totals = 共查看 { $time }：新建 { $opened }，结束 { $died }，错过 { $missed } 个结束
 # trace
 verb-trace = 完整观察一个连接：握手、状态、关闭，画成梯形图
 verb-trace-long = 建立连接，若有 MESSAGE 就发送，像 `ask` 那样等待应答，然后关闭，并在两列之间画出全过程：每个报文段的标志与序号、两端从 CLOSED 到 TIME-WAIT 的状态，以及背后的套接字调用。每一行都注明来历：抓包、跟踪、轮询或推断。抓包需要 root 或 CAP_NET_RAW；没有权限时会说明，并展示本程序与内核所知的一切
@@ -1395,3 +1978,654 @@ flag-serve-trace = 每个会话结束时像 `trace` 那样讲述它：线路上�
 trace-untold = 未讲述的会话数（同时结束的太多）：{ $count }
 trace-left-out = …… 此处省略 { $count } 行；-v 或 --json 显示全部
 trace-not-drawn = …… 还有 { $count } 行没有画出；--json 中有全部
+## explain
+
+verb-explain = 逐层拆解一个包，或把消息逐层封装
+verb-explain-long =
+  显示包的每一层说了什么、加了多少字节、在五层模型和 OSI 七层模型中的位置，以及哪里不对。INPUT 是任何常见写法的十六进制
+  （hexdump、tcpdump -x、Wireshark、C 数组）、文件（pcap、pcapng、含十六进制的文本，或原始字节），或表示标准输入的 -。
+  单独的字节按以太网解释，--as 可以另外指定。-v 解释每个字段。
+  加 --wrap 则反过来：发往某个端点的消息在线路上每一层是什么样子；什么也不会真的发出去
+word-explain-input = 十六进制、文件，或表示标准输入的 -；加 --wrap 时是端点
+flag-explain-as = 字节从哪一层开始（默认 ethernet，抓包文件则按文件所说）；guess 取最说得通的
+flag-explain-packet = 抓包文件中的第几个包，从 1 数起（默认 1）
+flag-explain-all = 抓包文件中的每一个包
+flag-explain-wrap = 改为把这条消息封装给端点：文本，或写成 hex:… 和 b64:… 的字节
+flag-explain-mtu = 与 --wrap 同用：链路上最长的包，1280 到 65535（默认 1500）
+note-explain-instead = 按以太网解释说不通；--as { $name } 更合适
+note-explain-guessed = --as { $name } 是猜测的
+explain-title = 第 { $number } 个包：{ $size } 字节，{ $when }
+explain-title-cut = 第 { $number } 个包：{ $whole } 字节中抓到了 { $size } 字节，{ $when }
+explain-title-bytes = { $size } 字节
+explain-hex-more = ……还有 { $count } 字节；-v 显示全部
+explain-place = { $five }（五层第 { $number } 层，OSI 第 { $osi } 层），加了 { $added } 字节：{ $bytes }
+explain-place-carried = { $five }（五层第 { $number } 层，OSI 第 { $osi } 层），所载的内容：字节 { $bytes }
+explain-place-empty = { $five }（五层第 { $number } 层，OSI 第 { $osi } 层），这里一个字节也没有
+explain-five-physical = 物理层
+explain-five-link = 链路层
+explain-five-network = 网络层
+explain-five-transport = 传输层
+explain-five-application = 应用层
+explain-ethernet = 以太网
+explain-vlan = 802.1Q 标签
+explain-llc = 802.2 LLC 子层
+explain-cooked = Linux 伪链路头
+explain-null = 回环头
+explain-arp = ARP
+explain-ipv4 = IPv4
+explain-ipv6 = IPv6
+explain-ipv6-extension = IPv6 扩展首部
+explain-icmp = ICMP
+explain-icmpv6 = ICMPv6
+explain-tcp = TCP
+explain-udp = UDP
+explain-dns = DNS
+explain-dhcp = DHCP
+explain-http = HTTP
+explain-tls = TLS
+explain-data = 数据
+explain-message = 消息
+explain-framing = 分帧
+explain-websocket = WebSocket
+explain-physical = 线路
+explain-padding = 填充
+explain-tail = 尾部
+explain-preamble = 前导码
+explain-check-and-gap = 校验与间隔
+explain-about-ethernet = 把一帧送到同一链路上的下一台机器，靠硬件地址（IEEE 802.3）
+explain-about-vlan = 在同一根线上分开几个网络（IEEE 802.1Q）
+explain-about-llc = 帧里写的是长度而不是类型时，由它说明里面是什么（IEEE 802.2）
+explain-about-cooked = 从未上过线路：Linux 在“any”设备上抓包时写的
+explain-about-null = 从未上过线路：系统为回环设备的包写的
+explain-about-arp = 在链路上询问谁拥有某个 IPv4 地址，因为以太网需要硬件地址（RFC 826）
+explain-about-ipv4 = 把包送到互联网上任何主机，一站接一站经过路由器；可能丢失（RFC 791）
+explain-about-ipv6 = 同 IPv4，地址更长，首部更简单（RFC 8200）
+explain-about-ipv6-extension = 位于 IPv6 首部和所载内容之间的首部（RFC 8200 第 4 节）
+explain-about-icmp = 告诉发送方包的下场，也回答 ping（RFC 792）
+explain-about-icmpv6 = 同 ICMP，并代替 ARP：寻找邻居和路由器（RFC 4443、RFC 4861）
+explain-about-tcp = 在两个程序之间，把会丢的包变成可靠的字节流（RFC 9293）
+explain-about-udp = 把一个数据报送到某个程序，送不到也不重发（RFC 768）
+explain-about-dns = 查找名字对应的内容，多半是地址（RFC 1035）
+explain-about-dhcp = 给机器分配地址、路由器和 DNS 服务器（RFC 2131）
+explain-about-http = 以文本行请求网页、提交数据（RFC 9112）
+explain-about-tls = 给字节流加密，并证明对端是谁（RFC 8446）
+explain-about-data = 以上各层都是为了它：应用程序的字节
+explain-about-message = 程序想说的话
+explain-about-framing = 标出消息在哪里结束，因为字节流没有边界（“粘包”）
+explain-about-websocket = 带长度的帧，客户端要加掩码（RFC 6455 第 5.2 节）
+explain-about-physical = 前导码 8、帧校验 4、帧间隔 12；抓包看不到它们（IEEE 802.3）
+explain-flaw = ! { $flaw }
+explain-flags = 置位的标志
+explain-none-set = 无
+explain-more = { $shown } ……另有 { $count } 字节
+explain-named = { $value }（{ $name }）
+explain-group = { $name }：{ $inside }
+explain-unit-bytes = { $count } 字节
+explain-unit-seconds = { $count } 秒
+explain-unit-milliseconds = { $count } 毫秒
+explain-unit-eight-bytes = { $count } × 8 字节
+explain-wrong-truncated = 被截断：至少缺 { $count } 字节
+explain-wrong-fragment = 其余在别的分片里
+explain-wrong-quote = 引用它的消息到此为止
+explain-wrong-continues = 在后面的段里继续：至少还有 { $count } 字节
+explain-wrong-checksum = { $field }是 { $found }，应为 { $right }
+explain-wrong-unverified = { $field }无法核对：它所覆盖的内容不全
+explain-wrong-length = { $field }写着 { $says }，与实际不符：{ $bound }
+explain-wrong-reserved = { $field }应为零
+explain-wrong-version = 版本 { $value } 不是这个协议的
+explain-wrong-value = { $field }的值不允许：{ $value }
+explain-wrong-name = { $field }：名字没有结尾，或指向没有名字的地方
+explain-wrong-malformed = { $field }不符合协议的写法
+explain-wrong-many = 只显示前 { $count } 个
+explain-wrong-deep = 层数太深，没有显示
+explain-wrap-title = 发往 { $endpoint } 的消息，从 { $from } 到 { $to }
+explain-units = 分 { $count } 份
+explain-examples = 示例值：发送方 { $from }、双方硬件地址、TCP 或 IP 的编号
+explain-example-mask = 掩码 37fa213d 也是示例，真实的客户端每帧都重新随机选取
+explain-example-name = { $to } 也是示例，因为没有去查询这个名字
+explain-encrypted = ?? 是密文，或对密文的校验和：没有编造
+explain-once = 只在连接开始时出现，不是每条消息都有：{ $layers }
+explain-segments = 共 { $count } 段：链路上的包最长 { $mtu } 字节，TCP 因此把流切开；图中画的是最后一段
+explain-fragments = 共 { $count } 片：链路上的包最长 { $mtu } 字节，IP 因此把数据报切开；图中画的是最后一片
+explain-frames-more = ……还有 { $count } 帧；-v 显示全部
+explain-frame = 第 { $number } 帧，共 { $count } 帧：{ $size } 字节
+explain-name-correct = 正确
+explain-name-wrong = 错误
+explain-name-not-checked = 未核对
+explain-name-absent = 没有
+explain-name-illegal = 不允许
+explain-name-broadcast = 广播
+explain-name-multicast = 组播
+explain-name-request = 请求
+explain-name-reply = 回答
+explain-name-query = 询问
+explain-name-response = 回答
+explain-name-standard-query = 标准查询
+explain-name-echo-request = 回显请求
+explain-name-echo-reply = 回显应答
+explain-name-destination-unreachable = 目的不可达
+explain-name-network-unreachable = 网络不可达
+explain-name-host-unreachable = 主机不可达
+explain-name-protocol-unreachable = 协议不可达
+explain-name-port-unreachable = 端口不可达
+explain-name-address-unreachable = 地址不可达
+explain-name-no-route = 没有路由
+explain-name-fragmentation-needed = 需要分片，但不许分片
+explain-name-packet-too-big = 包太大
+explain-name-administratively-prohibited = 被管理员禁止
+explain-name-host-prohibited = 禁止访问该主机
+explain-name-network-prohibited = 禁止访问该网络
+explain-name-redirect = 重定向
+explain-name-time-exceeded = 超时
+explain-name-ttl-exceeded-in-transit = 途中 TTL 用尽
+explain-name-hop-limit-exceeded-in-transit = 途中跳数用尽
+explain-name-fragment-reassembly-time-exceeded = 重组分片超时
+explain-name-parameter-problem = 参数有误
+explain-name-router-solicitation = 路由器请求
+explain-name-router-advertisement = 路由器通告
+explain-name-neighbour-solicitation = 邻居请求
+explain-name-neighbour-advertisement = 邻居通告
+explain-name-source-link-layer-address = 源链路层地址
+explain-name-target-link-layer-address = 目标链路层地址
+explain-name-prefix-information = 前缀信息
+explain-name-recursive-DNS-server = 递归 DNS 服务器
+explain-name-no-operation = 空操作
+explain-name-end-of-options = 选项结束
+explain-name-maximum-segment-size = 最大段长
+explain-name-window-scale = 窗口扩大因子
+explain-name-SACK-permitted = 允许选择确认（SACK）
+explain-name-SACK = 选择确认（SACK）
+explain-name-timestamps = 时间戳
+explain-name-user-timeout = 用户超时
+explain-name-fast-open = 快速打开
+explain-name-router-alert = 路由器警示
+explain-name-record-route = 记录路由
+explain-name-handshake = 握手
+explain-name-alert = 警报
+explain-name-application-data = 应用数据
+explain-name-change-cipher-spec = 切换加密
+explain-name-warning = 警告
+explain-name-fatal = 致命
+explain-name-infinity = 永久
+explain-name-subnet-mask = 子网掩码
+explain-name-router = 路由器
+explain-name-domain-name-server = DNS 服务器
+explain-name-host-name = 主机名
+explain-name-domain-name = 域名
+explain-name-broadcast-address = 广播地址
+explain-name-requested-address = 请求的地址
+explain-name-lease-time = 租期
+explain-name-message-type = 消息种类
+explain-name-server-identifier = 服务器标识
+explain-name-parameter-request-list = 想要的参数
+explain-name-renewal-time = 续租时间
+explain-name-rebinding-time = 重新绑定时间
+explain-name-vendor-class = 厂商类别
+explain-name-client-identifier = 客户端标识
+explain-name-end = 结束
+explain-f-arp-hardware-size = 硬件地址长度
+explain-f-arp-hardware-type = 硬件类型
+    .why = 硬件地址属于哪种链路（RFC 826）
+explain-f-arp-operation = 操作
+    .why = 1 是询问谁有这个地址，2 是回答（RFC 826）
+explain-f-arp-protocol-size = 协议地址长度
+explain-f-arp-protocol-type = 协议类型
+    .why = 问的是哪种协议的地址；0x0800 是 IPv4
+explain-f-arp-sender-hardware = 发送方硬件地址
+explain-f-arp-sender-ip = 发送方 IP
+explain-f-arp-sender-mac = 发送方 MAC
+    .why = 收到的人可以把它和发送方的 IP 一起记下
+explain-f-arp-sender-protocol = 发送方协议地址
+explain-f-arp-target-hardware = 目标硬件地址
+explain-f-arp-target-ip = 目标 IP
+    .why = 拥有这个地址的主机应当回答
+explain-f-arp-target-mac = 目标 MAC
+    .why = 请求里还不知道它：要问的正是它
+explain-f-arp-target-protocol = 目标协议地址
+explain-f-cooked-address = 地址
+explain-f-cooked-address-length = 地址长度
+explain-f-cooked-device-type = 设备类型
+explain-f-cooked-direction = 方向
+    .why = 是本机发出的，还是发给谁的
+explain-f-cooked-interface = 网卡编号
+explain-f-cooked-protocol = 协议
+explain-f-cooked-reserved = 保留
+explain-f-data-bytes = 字节
+explain-f-dhcp-address = 地址
+explain-f-dhcp-boot-file = 启动文件
+explain-f-dhcp-broadcast = 广播标志
+    .why = 客户端还没有地址，希望用广播回答
+explain-f-dhcp-broadcast-address = 广播地址
+explain-f-dhcp-client-hardware = 客户端硬件地址
+explain-f-dhcp-client-ip = 客户端 IP
+    .why = 客户端已经拥有的地址
+explain-f-dhcp-client-mac = 客户端 MAC
+    .why = 这个地址是给谁的
+explain-f-dhcp-cookie = 魔数
+    .why = 表示后面是选项（RFC 2131 第 3 节）
+explain-f-dhcp-dns-server = DNS 服务器
+explain-f-dhcp-domain-name = 域名
+explain-f-dhcp-elapsed = 已用时间
+    .why = 客户端已经尝试了多久
+explain-f-dhcp-hardware-length = 硬件地址长度
+explain-f-dhcp-hardware-type = 硬件类型
+explain-f-dhcp-hops = 跳数
+    .why = 经过了几个中继
+explain-f-dhcp-host-name = 主机名
+explain-f-dhcp-message-type = 消息种类
+    .why = DISCOVER、OFFER、REQUEST、ACK：取得地址的四步
+explain-f-dhcp-operation = 操作
+    .why = 1 来自客户端，2 来自服务器（RFC 2131 第 2 节）
+explain-f-dhcp-option = 选项
+    .why = 1985 年没有想到的一切：编号、长度、值（RFC 2132）
+explain-f-dhcp-option-code = 编号
+explain-f-dhcp-option-data = 数据
+explain-f-dhcp-option-length = 长度
+explain-f-dhcp-option-padding = 填充
+explain-f-dhcp-padding = 填充
+explain-f-dhcp-relay-ip = 中继
+    .why = 在网络之间转发 DHCP 的路由器
+explain-f-dhcp-requested-address = 请求的地址
+explain-f-dhcp-requested-option = 想要的选项
+explain-f-dhcp-reserved = 保留位
+explain-f-dhcp-router = 路由器
+    .why = 默认网关
+explain-f-dhcp-server-identifier = 服务器
+    .why = 多个服务器提供时，指的是哪一个
+explain-f-dhcp-server-ip = 下一服务器
+    .why = 从谁那里下载启动文件；不是 DHCP 服务器
+explain-f-dhcp-server-name = 服务器名
+explain-f-dhcp-size = 大小
+explain-f-dhcp-subnet-mask = 子网掩码
+    .why = 地址中哪一部分代表网络
+explain-f-dhcp-text = 文本
+explain-f-dhcp-time = 时间
+explain-f-dhcp-transaction = 事务号
+    .why = 由客户端随机选取，用来认出给自己的回答
+explain-f-dhcp-vendor-class = 厂商
+explain-f-dhcp-your-ip = 分配的 IP
+    .why = 服务器给出的地址
+explain-f-dns-a = 地址（A）
+explain-f-dns-aaaa = 地址（AAAA）
+explain-f-dns-additional = 附加
+    .why = 询问者接下来会想知道的
+explain-f-dns-additionals = 附加记录数
+explain-f-dns-alpn = 协议
+explain-f-dns-answer = 回答
+    .why = 一条资源记录：关于名字知道什么，能记多久
+explain-f-dns-answers = 回答数
+explain-f-dns-authentic = 已验证（AD）
+    .why = 解析器已验证签名（DNSSEC，RFC 4035）
+explain-f-dns-authoritative = 权威（AA）
+    .why = 这台服务器自己负责这个区
+explain-f-dns-authorities = 权威记录数
+explain-f-dns-authority = 权威
+    .why = 谁负责这个区
+explain-f-dns-caa-flags = 标志
+explain-f-dns-caa-tag = 标签
+explain-f-dns-caa-value = 值
+explain-f-dns-checking-disabled = 不检查（CD）
+    .why = 不要替我检查签名
+explain-f-dns-class = 类
+    .why = IN 即互联网，实际都用它
+explain-f-dns-cname = 真名（CNAME）
+explain-f-dns-data = 数据
+explain-f-dns-data-length = 数据长度
+explain-f-dns-dname = 名字树（DNAME）
+explain-f-dns-dnssec-ok = 要签名（DO）
+    .why = 请把签名一起发来（RFC 3225）
+explain-f-dns-edns-version = EDNS 版本
+explain-f-dns-extended-rcode = 结果的高位
+explain-f-dns-id = 标识
+    .why = 回答里会重复它，用来对上问题
+explain-f-dns-ipv4-hint = IPv4 提示
+explain-f-dns-ipv6-hint = IPv6 提示
+explain-f-dns-length = 长度
+    .why = TCP 没有消息边界，所以每条消息先说自己多长（RFC 1035 第 4.2.2 节）
+explain-f-dns-mx = 邮件服务器（MX）
+explain-f-dns-name = 名字
+    .why = 每一段前面是长度；最高两位为 1 时指回消息前面（RFC 1035 第 4.1.4 节）
+explain-f-dns-ns = 域名服务器（NS）
+explain-f-dns-opcode = 操作
+explain-f-dns-option = 选项
+explain-f-dns-option-code = 编号
+explain-f-dns-option-data = 数据
+explain-f-dns-option-length = 长度
+explain-f-dns-parameter-key = 键
+explain-f-dns-parameter-length = 长度
+explain-f-dns-parameter-value = 值
+explain-f-dns-port = 端口
+explain-f-dns-preference = 优先级
+    .why = 小的先试
+explain-f-dns-ptr = 名字（PTR）
+explain-f-dns-question = 问题
+explain-f-dns-questions = 问题数
+explain-f-dns-rcode = 结果
+    .why = NXDOMAIN：没有这个名字
+explain-f-dns-recursion-available = 可递归（RA）
+    .why = 这台服务器会去问别人
+explain-f-dns-recursion-desired = 期望递归（RD）
+    .why = 请一直去问别人，直到知道为止
+explain-f-dns-reserved = 保留位（Z）
+explain-f-dns-response = 种类
+    .why = 0 是询问，1 是回答
+explain-f-dns-service-parameter = 参数
+explain-f-dns-service-priority = 优先级
+    .why = 0 表示别名（RFC 9460）
+explain-f-dns-service-target = 目标
+explain-f-dns-soa-expire = 过期时间
+explain-f-dns-soa-mailbox = 管理员邮箱
+explain-f-dns-soa-minimum = 否定缓存时间
+    .why = “没有这个名字”可以记多久（RFC 2308）
+explain-f-dns-soa-refresh = 刷新间隔
+explain-f-dns-soa-retry = 重试间隔
+explain-f-dns-soa-serial = 序列号
+    .why = 区改变时增大
+explain-f-dns-soa-server = 主服务器
+explain-f-dns-srv-port = 端口
+explain-f-dns-srv-priority = 优先级
+explain-f-dns-srv-target = 主机
+explain-f-dns-srv-weight = 权重
+explain-f-dns-truncated = 截断（TC）
+    .why = UDP 装不下：请改用 TCP 再问
+explain-f-dns-ttl = 可缓存时间（TTL）
+    .why = 回答可以保存多久
+explain-f-dns-txt = 文本（TXT）
+explain-f-dns-type = 类型
+    .why = A：IPv4 地址，AAAA：IPv6 地址，MX：邮件，NS：域名服务器，CNAME：别名
+explain-f-dns-udp-size = UDP 大小
+    .why = 询问者能用 UDP 接收的最长回答（RFC 6891）
+explain-f-ethernet-destination = 目的 MAC
+    .why = 这一帧给链路上的谁；ff:ff:ff:ff:ff:ff 是给所有人
+explain-f-ethernet-length = 长度
+    .why = IEEE 802.3 的帧：所载内容有多长
+explain-f-ethernet-padding = 填充
+    .why = 一帧至少 60 字节，当年是为了能及时发现冲突
+explain-f-ethernet-source = 源 MAC
+    .why = 链路上谁发的：来自远处时就是路由器
+explain-f-ethernet-trailer = 尾部
+explain-f-ethernet-type = 类型
+    .why = 里面是什么；1536 及以上是类型，以下是长度（IEEE 802.3）
+explain-f-http-body-length = 正文
+    .why = 这个包里有多少正文
+explain-f-http-header = 首部字段
+    .why = 名字、冒号、值（RFC 9110 第 5 节）
+explain-f-http-method = 方法
+    .why = 要做什么：GET 取，POST 交（RFC 9110 第 9 节）
+explain-f-http-reason = 说明
+explain-f-http-status = 状态码
+    .why = 2xx 成功，3xx 在别处，4xx 请求有错，5xx 服务器有错（RFC 9110 第 15 节）
+explain-f-http-target = 目标
+    .why = 对象是什么，不含主机
+explain-f-http-version = 版本
+explain-f-icmp-checksum = 校验和
+    .why = 对整条消息计算（RFC 1071）
+explain-f-icmp-code = 代码
+    .why = 对类型的细分
+explain-f-icmp-gateway = 网关
+    .why = 应当改用的路由器
+explain-f-icmp-identifier = 标识符
+    .why = 区分不同程序发出的 ping
+explain-f-icmp-mtu = 下一跳 MTU
+    .why = 下一段链路能通过的最长包：路径 MTU 发现（RFC 1191）
+explain-f-icmp-pointer = 指针
+    .why = 哪个字节有错
+explain-f-icmp-sequence = 序号
+    .why = 给 ping 编号，丢了就能发现
+explain-f-icmp-type = 类型
+    .why = 消息说什么：8 请求回显，3 不可达，11 超时（RFC 792）
+explain-f-icmp-unused = 未用
+explain-f-icmpv6-autonomous = 自动配置（A）
+    .why = 主机可以自己生成地址（RFC 4862）
+explain-f-icmpv6-checksum = 校验和
+    .why = 对消息和 IPv6 地址一起计算（RFC 4443 第 2.3 节）
+explain-f-icmpv6-code = 代码
+    .why = 对类型的细分
+explain-f-icmpv6-dns-lifetime = 有效期
+explain-f-icmpv6-dns-server = DNS 服务器
+explain-f-icmpv6-home-agent = 家乡代理（H）
+explain-f-icmpv6-hop-limit = 跳数限制
+    .why = 主机应填入自己包里的值
+explain-f-icmpv6-identifier = 标识符
+explain-f-icmpv6-link-address = 硬件地址
+explain-f-icmpv6-link-mtu = 链路 MTU
+explain-f-icmpv6-managed = 地址由 DHCPv6（M）
+    .why = 地址由 DHCPv6 分配
+explain-f-icmpv6-mtu = 最大包长（MTU）
+    .why = IPv6 路由器不分片：发送方必须发更短的包
+explain-f-icmpv6-on-link = 同链路（L）
+    .why = 不经路由器就能到达
+explain-f-icmpv6-option = 选项
+explain-f-icmpv6-option-data = 数据
+explain-f-icmpv6-option-length = 长度
+explain-f-icmpv6-option-type = 类型
+explain-f-icmpv6-other-configuration = 其他由 DHCPv6（O）
+    .why = 其他设置由 DHCPv6 提供
+explain-f-icmpv6-override = 覆盖（O）
+    .why = 替换原来记下的
+explain-f-icmpv6-pointer = 指针
+explain-f-icmpv6-preference = 优先级
+explain-f-icmpv6-preferred-lifetime = 首选期
+explain-f-icmpv6-prefix = 前缀
+    .why = 以此开头的地址属于本网络（RFC 4861 第 4.6.2 节）
+explain-f-icmpv6-prefix-length = 前缀长度
+explain-f-icmpv6-reachable-time = 可达时间
+explain-f-icmpv6-redirected = 目的地址
+explain-f-icmpv6-retransmission-time = 重传间隔
+explain-f-icmpv6-router = 是路由器（R）
+    .why = 回答者是路由器
+explain-f-icmpv6-router-lifetime = 路由器有效期
+    .why = 0 表示它不是默认路由器
+explain-f-icmpv6-sequence = 序号
+explain-f-icmpv6-solicited = 应邀（S）
+    .why = 是对询问的回答
+explain-f-icmpv6-target = 目标
+    .why = 所问的地址
+explain-f-icmpv6-type = 类型
+    .why = 消息说什么；128 及以上不是错误（RFC 4443）
+explain-f-icmpv6-unused = 未用
+explain-f-icmpv6-valid-lifetime = 有效期
+explain-f-ipv4-checksum = 校验和
+    .why = 只对首部计算；每个路由器都要重算，因为 TTL 变了（RFC 1071）
+explain-f-ipv4-destination = 目的地址
+    .why = 路由器只看它来选路
+explain-f-ipv4-dont-fragment = 不许分片（DF）
+    .why = 路由器不许切开它，而要报告太长（RFC 1191）
+explain-f-ipv4-dscp = 服务类别（DSCP）
+    .why = 有多紧急，供在意的路由器参考（RFC 2474）
+explain-f-ipv4-ecn = 拥塞标记（ECN）
+    .why = 路由器在丢包之前先在这里做标记（RFC 3168）
+explain-f-ipv4-fragment-offset = 片偏移
+    .why = 这一片在整体中的位置
+explain-f-ipv4-header-length = 首部长度
+    .why = 有选项时首部超过 20 字节
+explain-f-ipv4-identification = 标识
+    .why = 同一个包的所有分片都相同
+explain-f-ipv4-more-fragments = 还有分片（MF）
+    .why = 这不是最后一片
+explain-f-ipv4-option = 选项
+explain-f-ipv4-option-data = 数据
+explain-f-ipv4-option-length = 长度
+explain-f-ipv4-option-padding = 填充
+explain-f-ipv4-option-pointer = 指针
+explain-f-ipv4-option-route = 路由
+explain-f-ipv4-option-type = 类型
+explain-f-ipv4-protocol = 协议
+    .why = 里面是什么：1 ICMP，6 TCP，17 UDP
+explain-f-ipv4-reserved = 保留位
+explain-f-ipv4-router-alert = 路由器警示
+explain-f-ipv4-source = 源地址
+    .why = 回答发往这里
+explain-f-ipv4-total-length = 总长度
+    .why = 连首部在内；后面的是链路的填充
+explain-f-ipv4-ttl = 生存时间（TTL）
+    .why = 每过一个路由器减一；到 0 就丢弃，免得永远打转（RFC 791 第 3.2 节）
+explain-f-ipv4-version = 版本
+    .why = 4，让收到的人知道怎么读后面的内容
+explain-f-ipv6-extension-data = 数据
+explain-f-ipv6-extension-fragment-offset = 片偏移
+    .why = 这一片在整体中的位置
+explain-f-ipv6-extension-icv = 完整性校验值
+explain-f-ipv6-extension-identification = 标识
+    .why = 同一个包的所有分片都相同
+explain-f-ipv6-extension-length = 长度
+explain-f-ipv6-extension-more-fragments = 还有分片
+explain-f-ipv6-extension-next-header = 下一个首部
+    .why = 首部连成一串，各自说明下一个是什么（RFC 8200 第 4 节）
+explain-f-ipv6-extension-option = 选项
+explain-f-ipv6-extension-option-data = 数据
+explain-f-ipv6-extension-option-length = 长度
+explain-f-ipv6-extension-option-type = 类型
+explain-f-ipv6-extension-reserved = 保留
+explain-f-ipv6-extension-reserved-bits = 保留位
+explain-f-ipv6-extension-router-alert = 路由器警示
+explain-f-ipv6-extension-routing-type = 路由类型
+explain-f-ipv6-extension-segments-left = 剩余段数
+explain-f-ipv6-extension-sequence = 序号
+explain-f-ipv6-extension-spi = 安全参数索引（SPI）
+explain-f-ipv6-destination = 目的地址
+explain-f-ipv6-dscp = 服务类别（DSCP）
+    .why = 有多紧急，供在意的路由器参考（RFC 2474）
+explain-f-ipv6-ecn = 拥塞标记（ECN）
+    .why = 路由器在丢包之前先在这里做标记（RFC 3168）
+explain-f-ipv6-flow-label = 流标签
+    .why = 同一连接的包都相同，让它们走同一条路（RFC 6437）
+explain-f-ipv6-hop-limit = 跳数限制
+    .why = 同 IPv4 的 TTL：每过一个路由器减一
+explain-f-ipv6-next-header = 下一个首部
+    .why = 里面是什么：另一个首部，或与 IPv4 相同的协议号
+explain-f-ipv6-payload-length = 载荷长度
+    .why = 这 40 字节首部之后的长度
+explain-f-ipv6-source = 源地址
+explain-f-ipv6-version = 版本
+explain-f-llc-control = 控制
+explain-f-llc-dsap = 目的服务点（DSAP）
+explain-f-llc-oui = 组织代码
+explain-f-llc-protocol = 协议
+explain-f-llc-ssap = 源服务点（SSAP）
+explain-f-llc-type = 类型
+explain-f-null-family = 地址族
+explain-f-tcp-ack = 确认（ACK）
+    .why = 确认号有效；除第一段外都置位
+explain-f-tcp-acknowledgment = 确认号
+    .why = 此前的字节都已收到；下一个想要的是它
+explain-f-tcp-ae = 精确拥塞标记（AE）
+explain-f-tcp-checksum = 校验和
+    .why = 对首部、数据和 IP 地址一起计算，送错地方也能发现（RFC 9293 第 3.1 节）
+explain-f-tcp-cwr = 已减速（CWR）
+    .why = 发送方已经放慢（RFC 3168）
+explain-f-tcp-destination-port = 目的端口
+    .why = 给哪个程序：80 是 HTTP，443 是 HTTPS
+explain-f-tcp-ece = 拥塞回显（ECE）
+    .why = 路上有路由器标记了拥塞（RFC 3168）
+explain-f-tcp-fast-open-cookie = 快速打开凭证
+    .why = 让 SYN 就能携带数据（RFC 7413）
+explain-f-tcp-fin = 结束（FIN）
+    .why = 这一方不再发送了
+explain-f-tcp-header-length = 首部长度
+    .why = 有选项时超过 20 字节
+explain-f-tcp-mss = 最大段长（MSS）
+    .why = 发送本段的一方一段最多接收多少数据
+explain-f-tcp-option = 选项
+    .why = 种类、长度、值；NOP 只是填充（RFC 9293 第 3.2 节）
+explain-f-tcp-option-data = 数据
+explain-f-tcp-option-kind = 种类
+explain-f-tcp-option-length = 长度
+explain-f-tcp-option-padding = 填充
+explain-f-tcp-psh = 推送（PSH）
+    .why = 发送方暂时没有更多：请交给程序
+explain-f-tcp-reserved = 保留位
+explain-f-tcp-rst = 复位（RST）
+    .why = 没有这个连接，或立即中断
+explain-f-tcp-sack-from = 起
+    .why = 前面有缺失、但已收到的字节（RFC 2018）
+explain-f-tcp-sack-to = 止
+explain-f-tcp-sequence = 序号
+    .why = 本段第一个字节的编号：数的是字节，不是包（RFC 9293 第 3.4 节）
+explain-f-tcp-source-port = 源端口
+    .why = 哪个程序发的；主动连接的一方由系统分配空闲端口
+explain-f-tcp-syn = 同步（SYN）
+    .why = 打开连接，并给出起始序号
+explain-f-tcp-timestamp = 时间戳
+    .why = 发送方的时钟，用来测往返时间（RFC 7323）
+explain-f-tcp-timestamp-echo = 回显
+explain-f-tcp-urg = 紧急（URG）
+    .why = 紧急指针有效
+explain-f-tcp-urgent = 紧急指针
+explain-f-tcp-user-timeout = 用户超时
+explain-f-tcp-window = 窗口
+    .why = 发送本段的一方还能接收多少字节；要乘以 SYN 中的窗口扩大因子（RFC 7323）
+explain-f-tcp-window-shift = 移位
+    .why = 窗口以 2 的这个次方为单位（RFC 7323）
+explain-f-tls-alert = 警报
+    .why = 连接为什么结束（RFC 8446 第 6 节）
+explain-f-tls-alert-level = 级别
+explain-f-tls-alpn = 应用协议（ALPN）
+    .why = 里面要说什么协议：h2 是 HTTP/2（RFC 7301）
+explain-f-tls-alpn-length = 协议名长度
+explain-f-tls-certificate = 证书
+    .why = 服务器说自己是谁，由谁担保
+explain-f-tls-certificate-issuer = 签发者
+explain-f-tls-certificate-length = 长度
+explain-f-tls-certificate-names = 名字
+explain-f-tls-certificate-subject = 主体
+explain-f-tls-certificate-until = 有效期至
+explain-f-tls-certificates-length = 证书总长度
+explain-f-tls-change-cipher-spec = 切换加密
+    .why = 此后是密文；在 TLS 1.3 里只是做样子
+explain-f-tls-cipher-suite = 密码套件
+explain-f-tls-cipher-suites = 密码套件
+    .why = 客户端会的加密方式，最想用的在前；服务器选一个
+explain-f-tls-cipher-suites-length = 套件长度
+explain-f-tls-compression-method = 压缩方式
+explain-f-tls-compression-methods-length = 压缩方式长度
+explain-f-tls-content-type = 内容种类
+    .why = 这条记录装的是什么（RFC 8446 第 5.1 节）
+explain-f-tls-encrypted = 密文
+    .why = 只有两端能读
+explain-f-tls-extension = 扩展
+    .why = TLS 自 1999 年以来的新功能都在这里（RFC 8446 第 4.2 节）
+explain-f-tls-extension-data = 数据
+explain-f-tls-extension-length = 长度
+explain-f-tls-extension-type = 类型
+explain-f-tls-extensions-length = 扩展长度
+explain-f-tls-group = 曲线或群
+explain-f-tls-handshake = 握手消息
+explain-f-tls-handshake-data = 数据
+explain-f-tls-handshake-length = 长度
+explain-f-tls-handshake-type = 类型
+explain-f-tls-key-share = 密钥份额
+    .why = 密钥协商的一半：两半合起来才是密钥
+explain-f-tls-key-share-group = 群
+explain-f-tls-key-share-key = 公钥
+explain-f-tls-key-share-length = 长度
+explain-f-tls-list-length = 列表长度
+explain-f-tls-random = 随机数
+    .why = 让每次连接的密钥都不同
+explain-f-tls-record-length = 长度
+explain-f-tls-record-version = 记录版本
+    .why = 给路上的老设备看的；TLS 1.3 在这里写 1.2（RFC 8446 第 5.1 节）
+explain-f-tls-server-name = 服务器名（SNI）
+    .why = 想访问哪个网站，一个地址可以有很多；路上谁都能看到（RFC 6066 第 3 节）
+explain-f-tls-server-name-length = 名字长度
+explain-f-tls-server-name-type = 名字类型
+explain-f-tls-session-id = 会话标识
+explain-f-tls-session-id-length = 会话标识长度
+explain-f-tls-signature-scheme = 签名算法
+explain-f-tls-supported-version = 版本
+explain-f-tls-version = 版本
+    .why = TLS 1.2 及更早的版本；更新的写在 supported_versions 里
+explain-f-udp-checksum = 校验和
+    .why = 对首部、数据和 IP 地址一起计算；在 IPv4 上 0 表示没有
+explain-f-udp-destination-port = 目的端口
+    .why = 给哪个程序：53 是 DNS，67 是 DHCP
+explain-f-udp-length = 长度
+    .why = 首部加数据（RFC 768）
+explain-f-udp-source-port = 源端口
+    .why = 哪个程序发的，以便回答
+explain-f-vlan-drop-eligible = 可丢弃（DEI）
+explain-f-vlan-id = VLAN 编号
+    .why = 同一根线上的哪个网络（IEEE 802.1Q）
+explain-f-vlan-length = 长度
+explain-f-vlan-priority = 优先级
+explain-f-vlan-type = 类型

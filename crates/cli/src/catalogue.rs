@@ -119,9 +119,10 @@ fn english_errors_are_lower_case_without_a_final_stop() {
         let text = text.trim();
         assert!(!text.ends_with('.'), "{key}");
         let prose = text.chars().next().is_some_and(|first| first.is_ascii_uppercase());
-        // Words that are written so, as `FIN` and `Unix`.
+        // Words that are written so, as `FIN`, `Unix` and `Ethernet`.
         let first = text.split([' ', ':', ',', ';']).next().unwrap_or_default();
-        let written = first == "Unix" || first.chars().skip(1).any(|c| c.is_ascii_uppercase());
+        let written =
+            matches!(first, "Unix" | "Ethernet") || first.chars().skip(1).any(|c| c.is_ascii_uppercase());
         assert!(!prose || written, "{key}: {text}");
     }
 }
@@ -192,6 +193,27 @@ fn everything_in_a_registry_has_its_sentences() {
     }
 }
 
+#[test]
+fn every_word_of_a_check_has_its_sentence() {
+    use sockeye::check::{FACTS, Layer, NEXTS, Word};
+    let en = read(EN);
+    let mut wanted: Vec<String> = Vec::new();
+    wanted.extend(Word::ALL.iter().map(|word| format!("word-{}", word.word())));
+    wanted.extend(Layer::ALL.iter().map(|layer| format!("layer-{}", layer.word())));
+    wanted.extend(FACTS.iter().map(|fact| format!("fact-{fact}")));
+    wanted.extend(NEXTS.iter().map(|next| format!("next-{next}")));
+    for key in &wanted {
+        assert!(en.contains_key(&format!("check-{key}")), "{key} is missing");
+    }
+    // And nothing is there that no check says: the list and the rules' own tests hold each other.
+    for family in ["word", "layer", "fact", "next"] {
+        let own = en.keys().filter_map(|key| key.strip_prefix("check-"));
+        for key in own.filter(|key| key.starts_with(&format!("{family}-"))) {
+            assert!(wanted.iter().any(|wanted| wanted == key), "nothing says check-{key}");
+        }
+    }
+}
+
 fn flags() -> impl Iterator<Item = &'static Flag> {
     [COMMON, LAYERS, SERVE, SERVE_FILE, CONNECT, ASK, CERT, CERT_NAME, CERT_SIGNER, NC, TEST, REPLAY]
         .into_iter()
@@ -240,6 +262,8 @@ fn every_key_is_said_and_every_key_said_exists() {
         "mistake-",
         "noun-",
         "refusal-",
+        "explain-",
+        "check-",
     ];
     let code: String = texts.concat();
     for key in en.keys().filter(|key| !key.contains('.')) {

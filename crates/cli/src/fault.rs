@@ -108,6 +108,19 @@ pub(crate) fn lines(
     text
 }
 
+/// What a fault says, alone: its sentence, with a library's words behind it.
+pub(crate) fn plain(words: &Words, fault: &Fault) -> String {
+    let key = format!("error-{}", fault.code.word());
+    let values: Vec<(&str, String)> =
+        ARGUMENTS.iter().map(|name| (*name, safe(&argument(fault, name)))).collect();
+    let args: Vec<(&str, &str)> = values.iter().map(|(name, value)| (*name, value.as_str())).collect();
+    let sentence = words.say(&key, &args);
+    match &fault.detail {
+        Some(detail) => words.say("with-detail", &[("sentence", &sentence), ("detail", &safe(detail))]),
+        None => sentence,
+    }
+}
+
 /// The first line: weight, code, what was being done, and the sentence.
 fn headed(words: &Words, fault: &Fault, weight: Weight, sentence: &str) -> String {
     let subject = safe(&fault.subject);

@@ -11,13 +11,18 @@ use clap::error::ErrorKind;
 use sockeye::core::{Code, Fault, SessionId, Side};
 use sockeye::{Bounds, End, Eol, Source, Views, ask, connect, nc, proxy, recording, serve};
 
+use crate::addr;
 use crate::bench;
 use crate::cert;
+use crate::check;
 use crate::exit::{self, Ended};
+use crate::explain;
 use crate::fault::{Weight, lines};
 use crate::generate;
 use crate::grammar::{self, early, read, refuse};
 use crate::lists;
+use crate::ping;
+use crate::port;
 use crate::recording::Current;
 use crate::replay;
 use crate::sessions;
@@ -30,6 +35,7 @@ use crate::ui::output::Output;
 use crate::ui::paint::{Paint, When};
 use crate::ui::terminal::{Editor, Found, history};
 use crate::user;
+use crate::watch;
 use crate::words::{Language, Words};
 
 /// What the process was started with, besides its arguments.
@@ -91,15 +97,18 @@ pub(crate) fn main() -> ExitCode {
         (views, ui, Some(people))
     };
     let run = Run {
-        place,
         views,
         people,
         stdout: stdout.clone(),
         stderr: stderr.clone(),
         paint: manner.paint,
+        stdout_paint: Paint(
+            colours(&args).unwrap_or_default().paints(place.stdout && place.able, place.no_color),
+        ),
         words: words(),
         found: found.clone(),
         recording: recording.clone(),
+        place,
     };
     let ended = parsed.and_then(|parsed| run.all(parsed));
     let patience = ended.as_ref().ok().copied().and_then(patience);
@@ -266,6 +275,8 @@ struct Run {
     stderr: Output,
     /// Whether lines on stderr are painted.
     paint: Paint,
+    /// Whether lines on stdout are painted.
+    stdout_paint: Paint,
     words: Words,
     found: Found,
     recording: Current,
@@ -287,6 +298,16 @@ impl Run {
             Some(("test", matches)) => test::run(&self.desk(matches)?, matches, &self.recording),
             Some(("trace", matches)) => self.trace(matches).map(Ended::Normally),
             Some(("bench", matches)) => bench::run(&self.desk(matches)?, matches),
+            Some(("addr", matches)) => addr::run(&self.addr_sink(), matches),
+            Some(("ping", matches)) => {
+                let words = &self.words;
+                ping::run(
+                    &ping::Sink { words, stdout: &self.stdout, paint: self.stdout_paint },
+                    matches,
+                    seed(matches)?,
+                )
+            }
+            Some(("check", matches)) => self.check(matches),
             Some(("replay", matches)) => replay::run(&self.desk(matches)?, matches, &self.recording),
             _ => self.verb(&matches).map(Ended::Normally),
         }
@@ -300,10 +321,18 @@ impl Run {
             Some(("proxy", matches)) => self.proxy(matches),
             Some(("nc", matches)) => self.nc(matches),
             Some(("cert", matches)) => self.cert(matches),
+            Some(("explain", matches)) => self.explain(matches),
             Some(("user", matches)) => user::run(matches, &self.words, &self.stdout, &self.views),
             Some(("sessions", matches)) => {
                 self.end_on_signal(matches);
                 self.sessions(matches)
+            }
+            Some(("watch", matches)) => self.watch(matches),
+            Some(("port", matches)) => {
+                self.end_on_signal(matches);
+                let paint = self.stdout_paint;
+                let (words, stdout, views) = (&self.words, &self.stdout, &self.views);
+                port::Desk { words, stdout, views, paint }.run(matches)
             }
             Some(("list", matches)) => {
                 let text = lists::text(&self.words, read::value(matches, "TOPIC"))?;
@@ -437,10 +466,29 @@ impl Run {
     }
 
     fn sessions(&self, matches: &ArgMatches) -> Result<End, Fault> {
-        let when = read::value(deepest(matches), "color").map_or(Ok(When::Auto), When::parse)?;
-        let paint = Paint(when.paints(self.place.stdout && self.place.able, self.place.no_color));
+        let paint = self.stdout_paint;
         let (words, stdout, views) = (&self.words, &self.stdout, &self.views);
         sessions::Desk { words, stdout, views, paint }.run(matches)
+    }
+
+    /// Where `addr` answers.
+    fn addr_sink(&self) -> addr::Sink<'_> {
+        addr::Sink { words: &self.words, stdout: &self.stdout, paint: self.stdout_paint }
+    }
+
+    fn check(&self, matches: &ArgMatches) -> Result<Ended, Fault> {
+        let paint = self.stdout_paint;
+        self.end_on_signal(matches);
+        let (words, stdout, views) = (&self.words, &self.stdout, &self.views);
+        check::run(&check::Desk { words, stdout, views, paint }, matches)
+    }
+
+    fn watch(&self, matches: &ArgMatches) -> Result<End, Fault> {
+        let surface =
+            if self.place.stdout && self.place.able { watch::Surface::Drawn } else { watch::Surface::Lines };
+        let paint = self.stdout_paint;
+        let (words, stdout, views) = (&self.words, &self.stdout, &self.views);
+        watch::Desk { words, stdout, views, paint, surface }.run(matches)
     }
 
     fn cert(&self, matches: &ArgMatches) -> Result<End, Fault> {
@@ -460,10 +508,23 @@ impl Run {
 
     fn trace(&self, matches: &ArgMatches) -> Result<End, Fault> {
         self.end_on_signal(matches);
-        let when = read::value(matches, "color").map_or(Ok(When::Auto), When::parse)?;
-        let paint = Paint(when.paints(self.place.stdout && self.place.able, self.place.no_color));
+        let paint = self.stdout_paint;
         let columns = self.place.stdout.then(trace::columns).flatten();
         trace::run(&self.desk(matches)?, matches, trace::Stdout { columns, paint })
+    }
+
+    fn explain(&self, matches: &ArgMatches) -> Result<End, Fault> {
+        self.end_on_signal(matches);
+        let shape = if read::has(matches, "json") { explain::Shape::Json } else { explain::Shape::Text };
+        let desk = explain::Desk {
+            words: &self.words,
+            stdout: &self.stdout,
+            views: &self.views,
+            paint: self.stdout_paint,
+            width: explain::width(),
+            shape,
+        };
+        desk.run(matches).map(|()| End::Done)
     }
 
     /// Where a terminal or a recording must be put right first, a thread does that.

@@ -169,6 +169,10 @@ codes! {
     NoTests = "no-tests", Usage, Here, Usage;
     /// An endpoint without TLS, where a certificate is asked for. Arguments: `endpoint`.
     WithoutTls = "without-tls", Usage, Here, Usage;
+    /// A word that is neither a port nor the name of one. Arguments: `name`, `near`.
+    UnknownPort = "unknown-port", Usage, Here, Usage;
+    /// A word that names no state of TCP. Arguments: `name`.
+    UnknownState = "unknown-state", Usage, Here, Usage;
 
     /// Two parameters of which one makes the other pointless. Arguments: `name`, `other`.
     Contradiction = "contradiction", Usage, Here, Usage;
@@ -249,12 +253,16 @@ codes! {
     Descriptors = "descriptors", Transport, Here, Connect;
     /// Cannot connect or bind, for another reason; `detail` has the system's words.
     CannotConnect = "cannot-connect", Transport, Unknown, Connect;
+    /// This system does not show its sockets; `detail` has its words.
+    CannotLook = "cannot-look", Transport, Here, Connect;
     /// The proxy of `via=` did not connect. Arguments: `reason`.
     ViaRefused = "via-refused", Transport, Path, Connect;
     /// The proxy of `via=` wants another login. Arguments: `reason`.
     ViaLogin = "via-login", Security, Here, Security;
     /// What `via=` names does not speak the proxy's protocol. Arguments: `reason`.
     NotAProxy = "not-a-proxy", Transport, Path, Connect;
+    /// What was asked for cannot be had on this system. Arguments: `what`.
+    NotOnThisSystem = "not-on-this-system", Transport, Here, Connect;
     /// A process that cannot be started. Arguments: `command`.
     CannotStart = "cannot-start", Application, Here, Connect;
 

@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 
 use serde_json::Value;
 use sockeye_core::event::Farewell;
-use sockeye_core::{Address, Direction, Event, Fault, Kind, Layer, Leg, SessionId, Side, Tick, Tls};
+use sockeye_core::{Address, Direction, Event, Fault, How, Kind, Layer, Leg, SessionId, Side, Tick, Tls};
 use sockeye_wire::escape::is_safe;
 use sockeye_wire::notation::to_hex;
 
@@ -26,6 +26,12 @@ pub fn fault(at: Tick, session: SessionId, severity: &str, fault: &Fault) -> Str
 /// A line about a thing rather than a moment: a certificate, a recorded session.
 pub fn thing(kind: &str, fields: &[(&str, Value)]) -> String {
     let start = Line::start(Tick::ZERO, SessionId::default(), "captured", kind);
+    fields.iter().fold(start, |line, (name, value)| line.value(name, value)).end()
+}
+
+/// A line about what is known of this machine or its network, and how.
+pub fn known(at: Tick, how: How, kind: &str, fields: &[(&str, Value)]) -> String {
+    let start = Line::start(at, SessionId::default(), how.word(), kind);
     fields.iter().fold(start, |line, (name, value)| line.value(name, value)).end()
 }
 

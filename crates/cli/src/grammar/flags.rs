@@ -197,6 +197,10 @@ pub(crate) const TEST: &[Flag] = &[
     switch("check", "flag-check"),
 ];
 
+/// Flags of `check`.
+pub(crate) const CHECK: &[Flag] =
+    &[switch("watch", "flag-check-watch"), value("every", "TIME", "flag-check-every")];
+
 /// Flags of `bench`.
 pub(crate) const BENCH: &[Flag] = &[
     lettered('c', value("connections", "N", "flag-connections")),
@@ -219,6 +223,28 @@ pub(crate) const BENCH: &[Flag] = &[
     value("hdr", "FILE", "flag-bench-hdr"),
     value("html", "FILE", "flag-bench-html"),
     switch("merge", "flag-bench-merge"),
+];
+
+/// Flags of `watch`.
+pub(crate) const WATCH: &[Flag] = &[
+    values("port", "PORT,...", "flag-watch-port"),
+    values("peer", "NET,...", "flag-watch-peer"),
+    values("state", "STATE,...", "flag-watch-state"),
+    values("process", "NAME|PID,...", "flag-watch-process"),
+    value("every", "TIME", "flag-watch-every"),
+    switch("once", "flag-watch-once"),
+];
+
+/// Flags of `port`.
+pub(crate) const PORT: &[Flag] = &[value("free", "N", "flag-port-free")];
+
+/// Flags of `explain`.
+pub(crate) const EXPLAIN: &[Flag] = &[
+    value("as", "ethernet|arp|ip|ipv4|ipv6|icmp|icmpv6|tcp|udp|dns|dhcp|http|tls|guess", "flag-explain-as"),
+    value("packet", "N", "flag-explain-packet"),
+    switch("all", "flag-explain-all"),
+    value("wrap", "MESSAGE", "flag-explain-wrap"),
+    value("mtu", "BYTES", "flag-explain-mtu"),
 ];
 
 /// Flags of `replay`.
@@ -252,6 +278,25 @@ pub(crate) const USER_ADD: &[Flag] = &[
     switch("token", "flag-user-token"),
     value("password-file", "FILE", "flag-user-password-file"),
     value("iterations", "N", "flag-user-iterations"),
+];
+
+/// Flags of `addr`.
+pub(crate) const ADDR: &[Flag] = &[
+    switch("same", "flag-addr-same"),
+    value("split", "/PREFIX", "flag-addr-split"),
+    value("split-into", "N", "flag-addr-split-into"),
+    switch("summarize", "flag-addr-summarize"),
+];
+
+/// Flags of `ping`.
+pub(crate) const PING: &[Flag] = &[
+    value("tcp", "PORT", "flag-ping-tcp"),
+    value("udp", "PORT", "flag-ping-udp"),
+    lettered('c', value("count", "N", "flag-ping-count")),
+    lettered('i', value("interval", "TIME", "flag-ping-interval")),
+    lettered('s', value("size", "SIZE", "flag-ping-size")),
+    letter('4', Takes::Nothing, "flag-ping-four"),
+    letter('6', Takes::Nothing, "flag-ping-six"),
 ];
 
 /// Letters of `nc`.

@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::netlink::{Message, Netlink, attributes, flag};
 use crate::sockets::{Family, Protocol, Query, Socket, State, TcpInfo, Timer};
 
-const NETLINK_SOCK_DIAG: libc::c_int = 4;
+pub(crate) const NETLINK_SOCK_DIAG: libc::c_int = 4;
 /// `SOCK_DIAG_BY_FAMILY`, of requests, answers and news alike.
 const BY_FAMILY: u16 = 20;
 

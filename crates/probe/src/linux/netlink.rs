@@ -107,7 +107,7 @@ impl Netlink {
         loop {
             let (_, length) = rustix::net::recv(&self.socket, &mut *buffer, RecvFlags::TRUNC)?;
             if length > buffer.len() {
-                return Err(io::Error::other("a netlink message longer than the buffer"));
+                return Err(io::ErrorKind::InvalidData.into());
             }
             for (header, message) in messages(&buffer[..length]) {
                 if header.sequence != sequence {
@@ -120,7 +120,7 @@ impl Netlink {
                 }
                 taken += 1;
                 if taken >= MESSAGES {
-                    return Err(io::Error::other("a dump without an end"));
+                    return Err(io::ErrorKind::FileTooLarge.into());
                 }
                 if !is_dump && !is_acknowledged {
                     return Ok(());

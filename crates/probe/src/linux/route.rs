@@ -71,7 +71,7 @@ impl Host for System {
         };
         let verdict = match get(LOOKUP_TABLE) {
             Ok(Some(route)) => Verdict::Found(route),
-            Ok(None) => return Err(io::Error::other("the kernel's answer is no route")),
+            Ok(None) => return Err(io::ErrorKind::InvalidData.into()),
             Err(error) => {
                 let Some(errno) = error.raw_os_error() else { return Err(error) };
                 let entry = self.refusing_entry(to, errno);
@@ -249,7 +249,7 @@ fn route(message: Message<'_>) -> Option<Route> {
             rta::PRIORITY => route.metric = word(value).unwrap_or(0),
             rta::PREFSRC => route.source = ip(family, value),
             rta::METRICS => {
-                route.mtu = attributes(value).find(|(kind, _)| *kind == 2).and_then(|m| word(m.1))
+                route.mtu = attributes(value).find(|(kind, _)| *kind == 2).and_then(|m| word(m.1));
             }
             rta::MULTIPATH => route.hops = hops(family, value),
             rta::TABLE => route.table = word(value).unwrap_or(route.table),

@@ -99,7 +99,7 @@ pub(crate) fn receive(
     message.msg_iov = &raw mut part;
     message.msg_iovlen = 1;
     message.msg_control = control.as_mut_ptr().cast();
-    message.msg_controllen = std::mem::size_of_val(control) as _;
+    message.msg_controllen = size_of_val(control) as _;
     let fd = socket.as_fd().as_raw_fd();
     // SAFETY: every pointer in `message` is to a buffer that lives through the call and has the length beside it.
     let got = unsafe { libc::recvmsg(fd, &raw mut message, flags) };

@@ -71,7 +71,7 @@ pub struct TcpInfo {
     pub pacing_rate: Option<u64>,
     /// Bytes acknowledged by the peer; the SYN of the connecting side counts as one (Linux 4.1).
     pub bytes_acked: Option<u64>,
-    /// Bytes received in order (4.1).
+    /// Bytes received in order; the peer's FIN counts as one (4.1).
     pub bytes_received: Option<u64>,
     /// Segments sent (4.2).
     pub segments_out: Option<u32>,
