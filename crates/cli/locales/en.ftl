@@ -1938,6 +1938,8 @@ trace-unknown = unknown
 trace-saved-syn = the client's SYN: { $facts }
 flag-serve-trace = tell of each session, as it ends, as `trace` does: what was on the wire, and both ends' states
 trace-untold = sessions that were not told, since too many ended at once: { $count }
+trace-left-out = … { $count } lines left out here; -v shows all, --json too
+trace-not-drawn = … { $count } lines more are not drawn; --json has all
 ## explain
 
 verb-explain = take a packet apart, layer by layer, or wrap a message

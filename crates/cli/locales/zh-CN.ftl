@@ -1976,6 +1976,8 @@ trace-unknown = 未知
 trace-saved-syn = 客户端的 SYN：{ $facts }
 flag-serve-trace = 每个会话结束时像 `trace` 那样讲述它：线路上的数据包与两端的状态
 trace-untold = 未讲述的会话数（同时结束的太多）：{ $count }
+trace-left-out = …… 此处省略 { $count } 行；-v 或 --json 显示全部
+trace-not-drawn = …… 还有 { $count } 行没有画出；--json 中有全部
 ## explain
 
 verb-explain = 逐层拆解一个包，或把消息逐层封装
