@@ -1527,6 +1527,287 @@ check-next-certificate = sockeye cert show
 check-next-client-certificate = --cert and --key
 check-next-application = is this the right port? Speak what it speaks
 check-next-server-slow = a longer budget with -t; what is the program there waiting for?
+## addr
+
+error-not-on-this-system = { $what } cannot be had on this system
+    .hint = it is there on Linux; on other systems it is not built yet
+verb-addr = addresses: this machine's, what one is, whether two share a network
+verb-addr-long =
+    without ADDR: interfaces, addresses, gateways, DNS servers. With one: why it is not valid, or what it is, how far it
+    reaches, its network and range. ADDR is 192.168.1.7, 192.168.1.7/24, 192.168.1.7/255.255.255.0 or fe80::1%eth0; a
+    mask may stand behind it as a word of its own. --same exits with 1 if the two do not share a network
+word-addr = an address, perhaps with its prefix or mask; of --same two, of --summarize any number of networks
+flag-addr-same = whether two addresses share a network, and how a packet goes from the first to the second
+flag-addr-split = cut the network into networks of this prefix, or mask
+flag-addr-split-into = cut the network into at least so many networks of one size
+flag-addr-summarize = join networks to the fewest that have exactly the same addresses
+addr-invalid = { $text } is not a valid address
+addr-lenient = programs that read it with inet_aton take it for { $address }
+addr-mistake = { $what ->
+    [empty] there is nothing
+    [too-long] it is longer than any address
+    [no-address] it has neither four octets with dots between them nor groups with colons between them
+    [octets] an IPv4 address has 4 octets; this has { $text }
+    [octet-empty] octet { $place } is empty
+    [octet-too-large] octet { $place } is { $text }: at most 255 fits into 8 bits
+    [octet-leading-zero] octet { $place } is { $text }: with a leading zero some programs read it as octal, which is { $more }
+    [octet-no-octal] octet { $place } is { $text }: with a leading zero some programs read it as octal, and it is no octal number
+    [octet-not-decimal] octet { $place } is { $text }: an octet is a decimal number
+    [groups] an IPv6 address has 8 groups, or :: once in place of zeroes; this has { $text } groups and no ::
+    [nothing-to-fill] :: stands for at least one group of zeroes, and there are { $text } groups beside it
+    [two-gaps] :: stands twice: how many zeroes each stands for could not be told
+    [colons] three colons in a row
+    [lone-colon] a single colon at the beginning or the end
+    [group-too-long] group { $place } is { $text }: a group has at most 4 digits
+    [group-not-hex] group { $place } is { $text }: a group has hexadecimal digits, 0-9 and a-f
+    [dots-not-last] group { $place } has dots: an IPv4 address may only end an IPv6 address
+    [zone-empty] after % the interface is missing, as in fe80::1%eth0
+    [zone-on-ipv4] IPv4 addresses have no zone
+    [brackets] brackets belong to URLs, as in tcp://[::1]:80; the address stands without
+    [prefix-no-number] the prefix is { $text }: it has to be a number
+    [prefix-range] the prefix is { $text }: from 0 to { $more }
+    [mask-not-contiguous] { $text } is no mask: it has a 0 before a 1 ({ $more })
+    [wildcard] this is a wildcard, a mask turned round; the mask is { $text } (/{ $more })
+    [mask-bad] { $text } is no mask
+    [mask-on-ipv6] IPv6 has prefixes alone, as in /64
+   *[two-sizes] it has a prefix and a mask: one of them is enough
+  }
+addr-none = none
+addr-gateway = gateway
+addr-dns = DNS
+addr-search = search
+addr-link-off = off
+addr-link-no-carrier = no carrier
+addr-link-up = up
+addr-mac = MAC { $mac }
+addr-mtu = MTU { $mtu }
+addr-link-scope = scope { $scope }
+addr-link-broadcast = broadcast { $address }
+addr-link-peer = peer { $address }
+addr-tentative = tentative: not used yet
+addr-duplicate = DUPLICATE: another host has it
+addr-deprecated = deprecated: not for new connections
+addr-temporary = temporary
+addr-valid = valid for { $seconds } s
+addr-gateway-on = { $gateway } on { $link } (metric { $metric })
+addr-gateway-link = all on { $link }, without a gateway (metric { $metric })
+addr-gateways = shared over { $ways } (metric { $metric })
+addr-dns-line = { $address } ({ $path }, line { $line })
+addr-dns-unused = { $address } ({ $path }, line { $line }): not used, the C library takes the first three
+addr-dns-none = { $path } names none: the C library asks 127.0.0.1
+addr-dns-mistake = { $text } is no address ({ $path }, line { $line }): skipped
+addr-family = family
+addr-scope = scope
+addr-reach = { $reach ->
+    [unspecified] unspecified: no address of any host, or this network
+    [loopback] loopback: this machine itself, never on a wire
+    [private] private: many networks have the same, so not routed on the Internet
+    [shared] shared: between a provider and its customers (carrier-grade NAT)
+    [link-local] link-local: never beyond a router
+    [documentation] documentation: for examples, never in use
+    [benchmarking] benchmarking: for measurements in laboratories
+    [broadcast] broadcast: every host of this link
+    [protocol] special: kept for a protocol
+    [reserved] reserved for later
+    [discard] discard-only: packets to it are thrown away
+    [multicast] multicast: a group of hosts
+    [site-local] site-local: deprecated by RFC 3879, treated as global
+    [unassigned] not assigned: nobody has it
+   *[global] global: may be anybody's on the Internet
+  }
+addr-group = { $group ->
+    [local-control] for this link alone, whatever the TTL
+    [source-specific] source-specific: one sender each
+    [administered] as far as the administrator says
+   *[internet] Internet-wide, or as far as the TTL
+  }
+addr-group-v6 = scope { $number }: { $group }
+addr-registry = registry
+addr-registered = { $block } { $name } ({ $source })
+addr-reachable = reachable
+addr-global = { $global ->
+    [yes] may be from everywhere
+    [no] not from everywhere
+   *[unsaid] IANA does not say
+  }
+addr-class = class
+addr-class-of = { $what ->
+    [sized] { $class } (begins with { $bits }, networks were { $prefix })
+   *[none] { $class } (begins with { $bits })
+  }
+addr-class-historic = historic (RFC 791): since RFC 4632 the prefix decides, not the class
+addr-short = short
+addr-full = full
+addr-zone = zone
+addr-embedded = inner v4
+addr-embedded-as = { $what ->
+    [mapped] { $address }: mapped (RFC 4291 section 2.5.5.2)
+    [compatible] { $address }: compatible, deprecated (RFC 4291 section 2.5.5.1)
+    [six-to-four] { $address }: 6to4 (RFC 3056 section 2)
+    [teredo] { $address }, UDP port { $port }, by the server { $server }: Teredo (RFC 4380 section 4)
+    [nat64] { $address }: NAT64 (RFC 6052 section 2.1)
+   *[isatap] { $address }: ISATAP (RFC 5214 section 6.1)
+  }
+addr-eui64 = EUI-64
+addr-eui64-of = made of the MAC { $mac }, it seems (RFC 4291 appendix A)
+addr-solicited = solicited
+addr-binary = binary
+addr-mask = mask
+addr-wildcard = wildcard
+addr-network = network
+addr-host = host part
+addr-no-prefix = not known without a prefix or mask: { $address }/{ $prefix }, for one
+addr-broadcast = broadcast
+addr-hosts = hosts
+addr-range = { $what ->
+    [one] { $first } alone
+    [pair] { $first } and { $last } (RFC 3021: a link of two needs no broadcast)
+   *[many] { $first } – { $last }
+  }
+addr-count = count
+addr-counted = { $what ->
+    [one] 1 address
+    [pair] 2 addresses, both for hosts
+    [six] { $size } addresses (2^{ $power })
+   *[many] { $hosts } for hosts, of { $size } (2^{ $power })
+  }
+addr-role = this one
+addr-role-is = { $role ->
+    [network] names the network: no host has it
+    [anycast] is the anycast address of the network's routers (RFC 4291 section 2.6.1)
+   *[broadcast] is the broadcast address: no host has it
+  }
+addr-reverse = reverse
+addr-here = here
+addr-here-on = an address of this machine, on { $links }
+addr-same = { $verdict ->
+    [yes] { $from } and { $to } share a network
+    [half] { $from } and { $to }: one side thinks that they share a network, the other does not. A mask is wrong
+   *[no] { $from } and { $to } do not share a network
+  }
+addr-equal = equal: for { $own }, { $other } is in its own network (/{ $prefix })
+addr-differs = they differ from bit { $bit } of { $prefix }: for { $own }, { $other } is in another network
+addr-path-textbook = { $verdict ->
+    [yes] { $from } asks by { $ask } for { $to } itself and sends straight to it
+   *[no] { $from } asks by { $ask } for its gateway and hands the packet over. Which gateway is not known here: { $from } is not this machine's
+  }
+addr-path-own = { $what ->
+    [local] it never leaves this machine: both are its own
+    [gateway] this machine asks by { $ask } for the gateway { $gateway } on { $link } and hands the packet over
+    [direct] this machine asks by { $ask } for { $to } itself on { $link } and sends straight to it
+    [quiet] this machine sends it by { $link }, where nobody is asked for
+   *[other] this machine's route for { $to } is of the kind { $kind }
+  }
+addr-path-refused = this machine does not send it: { $kind ->
+    [none] no route to { $to } from { $from } on { $link } (the system's number { $errno })
+    [blackhole] its route is a blackhole, and nobody is told
+   *[other] its route says { $kind } (the system's number { $errno })
+  }
+addr-neighbour = { $known ->
+    [none] { $address } has not been asked for lately
+    [unknown] { $address } is { $state }: no MAC known
+   *[known] { $address } is { $state }, { $mac }
+  }
+addr-split = { $network } in { $count } networks of /{ $prefix }, { $hosts } hosts each
+addr-split-more = { $asked } were asked for; networks of one size come in powers of two, so there are { $count }
+addr-split-left = … and { $count } more
+addr-summary = { $given } given, { $count } left
+addr-trimmed = { $network } was taken as { $trunk }: bits after the prefix do not count
+
+## ping
+
+verb-ping = whether a host answers, and how fast
+verb-ping-long =
+    by ICMP on a datagram socket if that is allowed, else on a raw socket, else by UDP to closed ports, whose refusal is
+    an answer, else by TCP; which one and why is said. Exits with 0 if anything answered, 1 if nothing did, 4 if there is
+    no name or no route
+word-ping-host = a name or an address
+flag-ping-tcp = by TCP connections to this port; refused is an answer too
+flag-ping-udp = by datagrams to this port; an answer, or that it is closed
+flag-ping-count = how many (default 10); 0 is until Ctrl-C, a million at the most
+flag-ping-interval = time between two, 10ms to 1h (default 1s)
+flag-ping-size = bytes of payload, 0 to 65507 (default 56)
+flag-ping-four = IPv4 alone
+flag-ping-six = IPv6 alone
+ping-begun = { $host } by { $way }{ $sized ->
+    [yes] , { $size } bytes each
+   *[no] {""}
+  }
+ping-way = { $way ->
+    [icmp] ICMP (datagram socket)
+    [icmp-raw] ICMP (raw socket)
+    [udp] UDP to closed ports from { $first } on
+    [udp-port] UDP to port { $port }
+   *[tcp] TCP to port { $port }
+  }
+ping-refused-way = not by { $way }: { $why }{ $kind ->
+    [icmp] . The sysctl net.ipv4.ping_group_range would let this user
+    [icmp-raw] . Root may, or CAP_NET_RAW
+   *[other] {""}
+  }
+ping-others = it has other addresses: { $others }
+ping-answer = { $what ->
+    [echo] { $bytes } bytes from { $from }  seq { $number }
+    [datagram] { $bytes } bytes from { $from }  seq { $number }  (a service's answer)
+    [open] { $from } is open  seq { $number }
+   *[closed] { $from } refuses: the port is closed, the host answers  seq { $number }
+  }
+ping-ttl = ttl { $ttl }
+ping-late = LATE
+ping-duplicate = DUPLICATE
+ping-corrupt = CORRUPT from byte { $at } on
+ping-ordered = (which one it answers is concluded from the order)
+ping-silent = seq { $number }: no answer within { $wait } s
+ping-trouble = seq { $number }: { $from } says { $says } ({ $protocol } type { $type }, code { $code })
+ping-icmp = { $word ->
+    [net-unreachable] network unreachable
+    [host-unreachable] host unreachable
+    [protocol-unreachable] protocol unreachable
+    [port-unreachable] port unreachable
+    [fragmentation-needed] fragmentation needed, MTU { $mtu }
+    [source-route-failed] source route failed
+    [net-unknown] network unknown
+    [host-unknown] host unknown
+    [net-prohibited] network prohibited
+    [host-prohibited] host prohibited
+    [prohibited] prohibited by an administrator
+    [source-quench] source quench
+    [hops-exceeded] TTL exceeded on the way
+    [reassembly-exceeded] fragments did not all arrive in time
+    [parameter-problem] a bad header
+    [no-route] no route
+    [beyond-scope] beyond the scope of the source address
+    [address-unreachable] address unreachable
+    [source-policy] source address against its policy
+    [reject-route] its route rejects it
+    [packet-too-big] packet too big, MTU { $mtu }
+   *[other] something unknown here
+  }
+ping-unsent = seq { $number }: this system says { $why }
+ping-limited = some of this loss may be no loss: many hosts refuse by ICMP about once a second, so -i 1s or --tcp PORT is fairer
+ping-nothing = { $kind ->
+    [icmp] nothing came: many hosts and firewalls drop ICMP, and --tcp PORT asks another way
+    [udp] nothing came: firewalls often drop such datagrams, and --tcp PORT asks another way
+    [udp-port] nothing came: an open UDP port that says nothing looks the same as one behind a firewall
+   *[tcp] nothing came: the host is down, or something on the way drops it; other ports may fare better
+  }
+ping-summary = { $sent } sent, { $answered } answered, { $lost } lost ({ $loss } %)
+ping-count-failed = errors reported: { $count }
+ping-count-late = late: { $count }
+ping-count-duplicate = duplicates: { $count }
+ping-count-corrupt = corrupt: { $count }
+ping-count-under-way = under way: { $count }
+ping-times = min { $min }  median { $median }  p90 { $p90 }  p99 { $p99 }  max { $max }  jitter { $jitter }
+ping-clock = { $whose ->
+    [kernel] times from the kernel, as each packet left and arrived
+    [program] times from this program's clock: waiting for the processor is in them
+   *[both] times from the kernel where it gives them, else from this program's clock
+  }
+ping-neighbour = { $ask } on this machine got no answer: nobody has that address, or the router before it is gone
+ping-plot = { $shared ->
+    [yes] each column the longest of { $each }
+   *[no] a column each
+  }, from { $min } to { $max }; × is lost
 # port, watch
 verb-watch = watch this machine's sockets live, and how they die
 verb-watch-long = a table on a terminal, a line for each event otherwise, an object for each with --json. New sockets and changes of state are found by looking every second, so that what is shorter may be overlooked; of each death the kernel tells, with its last figures, also of other users' sockets. What could not be kept up with is counted. No privilege is needed; without one the processes of other users are not visible. -t ends it. Linux only

@@ -1566,6 +1566,286 @@ check-next-certificate = 用 sockeye cert show 看看
 check-next-client-certificate = 给出 --cert 和 --key
 check-next-application = 端口对吗？按它的协议说话
 check-next-server-slow = 用 -t 给更多时间；那里的程序在等什么？
+## addr
+
+error-not-on-this-system = 此系统上没有 { $what }
+    .hint = Linux 上有；其他系统上尚未实现
+verb-addr = 地址：本机的地址、某个地址是什么、两个地址是否同网
+verb-addr-long =
+    不带 ADDR：接口、地址、网关、DNS 服务器。带一个：它为何无效，或它是什么、可达多远、所在网络与范围。ADDR 写作
+    192.168.1.7、192.168.1.7/24、192.168.1.7/255.255.255.0 或 fe80::1%eth0；掩码也可作为单独的词写在后面。
+    --same 在两者不同网时以 1 退出
+word-addr = 地址，可带前缀或掩码；--same 要两个，--summarize 要任意多个网络
+flag-addr-same = 两个地址是否同网，以及数据包怎样从前者到后者
+flag-addr-split = 把网络划分成此前缀（或掩码）的子网
+flag-addr-split-into = 把网络划分成至少这么多个大小相同的子网
+flag-addr-summarize = 把若干网络汇总成地址恰好相同的最少的网络
+addr-invalid = { $text }：不是有效的地址
+addr-lenient = 用 inet_aton 读地址的程序会把它当作 { $address }
+addr-mistake = { $what ->
+    [empty] 什么也没有
+    [too-long] 比任何地址都长
+    [no-address] 既不是用点隔开的四个十进制数，也不是用冒号隔开的各组
+    [octets] IPv4 地址有 4 段；这里有 { $text } 段
+    [octet-empty] 第 { $place } 段是空的
+    [octet-too-large] 第 { $place } 段是 { $text }：8 位最多到 255
+    [octet-leading-zero] 第 { $place } 段是 { $text }：以零开头，有的程序按八进制读成 { $more }
+    [octet-no-octal] 第 { $place } 段是 { $text }：以零开头，有的程序按八进制读，而它不是八进制数
+    [octet-not-decimal] 第 { $place } 段是 { $text }：每段是一个十进制数
+    [groups] IPv6 地址有 8 组，或用一次 :: 代替若干组零；这里有 { $text } 组，且没有 ::
+    [nothing-to-fill] :: 至少代替一组零，而旁边已有 { $text } 组
+    [two-gaps] :: 出现两次：各代替多少个零无从得知
+    [colons] 连续三个冒号
+    [lone-colon] 开头或结尾有单独一个冒号
+    [group-too-long] 第 { $place } 组是 { $text }：一组最多 4 位
+    [group-not-hex] 第 { $place } 组是 { $text }：一组由十六进制数字 0-9、a-f 组成
+    [dots-not-last] 第 { $place } 组里有点：IPv4 地址只能放在 IPv6 地址末尾
+    [zone-empty] % 后面缺少接口名，例如 fe80::1%eth0
+    [zone-on-ipv4] IPv4 地址没有区域（zone）
+    [brackets] 方括号属于 URL，例如 tcp://[::1]:80；地址本身不带方括号
+    [prefix-no-number] 前缀是 { $text }：它必须是数字
+    [prefix-range] 前缀是 { $text }：应在 0 到 { $more } 之间
+    [mask-not-contiguous] { $text } 不是掩码：有 0 在 1 的前面（{ $more }）
+    [wildcard] 这是通配符掩码（反掩码）；掩码是 { $text }（/{ $more }）
+    [mask-bad] { $text } 不是掩码
+    [mask-on-ipv6] IPv6 只用前缀，例如 /64
+   *[two-sizes] 既有前缀又有掩码：写一个就够了
+  }
+addr-none = 无
+addr-gateway = 网关
+addr-dns = DNS 服务器
+addr-search = 搜索域
+addr-link-off = 已关闭
+addr-link-no-carrier = 无载波
+addr-link-up = 已启用
+addr-mac = MAC 地址 { $mac }
+addr-mtu = 最大传输单元 { $mtu }
+addr-link-scope = 范围 { $scope }
+addr-link-broadcast = 广播 { $address }
+addr-link-peer = 对端 { $address }
+addr-tentative = 检测中，尚未使用
+addr-duplicate = 地址冲突：另一台主机已有此地址
+addr-deprecated = 已弃用：不再用于新连接
+addr-temporary = 临时地址
+addr-valid = 有效期 { $seconds } 秒
+addr-gateway-on = { $gateway }，经 { $link }（度量 { $metric }）
+addr-gateway-link = 全部经 { $link }，无网关（度量 { $metric }）
+addr-gateways = 分摊到 { $ways }（度量 { $metric }）
+addr-dns-line = { $address }（{ $path } 第 { $line } 行）
+addr-dns-unused = { $address }（{ $path } 第 { $line } 行）：不会用到，C 库只取前三个
+addr-dns-none = { $path } 没有写服务器：C 库会问 127.0.0.1
+addr-dns-mistake = { $text } 不是地址（{ $path } 第 { $line } 行）：被跳过
+addr-family = 协议族
+addr-scope = 范围
+addr-reach = { $reach ->
+    [unspecified] 未指定：不是任何主机的地址，或指本网络
+    [loopback] 环回：就是本机，从不上线路
+    [private] 私有：许多网络都用同样的地址，因此互联网上不路由
+    [shared] 共享：运营商与其用户之间（运营商级 NAT）
+    [link-local] 链路本地：从不越过路由器
+    [documentation] 文档用：只作示例，从不使用
+    [benchmarking] 基准测试用：供实验室测量
+    [broadcast] 广播：本链路上的所有主机
+    [protocol] 特殊：留给某个协议
+    [reserved] 保留待用
+    [discard] 仅丢弃：发往它的数据包都被丢弃
+    [multicast] 组播：一组主机
+    [site-local] 站点本地：RFC 3879 已弃用，按全局地址对待
+    [unassigned] 未分配：没有人拥有它
+   *[global] 全局：互联网上任何人都可能拥有
+  }
+addr-group = { $group ->
+    [local-control] 只在本链路，与 TTL 无关
+    [source-specific] 指定源：每组只有一个发送者
+    [administered] 由管理员决定范围
+   *[internet] 全互联网，或到 TTL 为止
+  }
+addr-group-v6 = 范围 { $number }：{ $group }
+addr-registry = 登记
+addr-registered = { $block } { $name }（出自 { $source }）
+addr-reachable = 可达性
+addr-global = { $global ->
+    [yes] 可能任何地方都可达
+    [no] 并非任何地方都可达
+   *[unsaid] IANA 没有说明
+  }
+addr-class = 类别
+addr-class-of = { $what ->
+    [sized] { $class } 类（以 { $bits } 开头，当时的网络为 { $prefix }）
+   *[none] { $class } 类（以 { $bits } 开头）
+  }
+addr-class-historic = 已成历史（RFC 791）：自 RFC 4632 起由前缀决定，不再看类别
+addr-short = 简写
+addr-full = 完整写法
+addr-zone = 区域
+addr-embedded = 内含地址
+addr-embedded-as = { $what ->
+    [mapped] { $address }：IPv4 映射地址（RFC 4291 第 2.5.5.2 节）
+    [compatible] { $address }：IPv4 兼容地址，已弃用（RFC 4291 第 2.5.5.1 节）
+    [six-to-four] { $address }：6to4（RFC 3056 第 2 节）
+    [teredo] { $address }，UDP 端口 { $port }，经服务器 { $server }：Teredo（RFC 4380 第 4 节）
+    [nat64] { $address }：NAT64（RFC 6052 第 2.1 节）
+   *[isatap] { $address }：ISATAP（RFC 5214 第 6.1 节）
+  }
+addr-eui64 = 网卡标识
+addr-eui64-of = 看来由 MAC { $mac } 生成（RFC 4291 附录 A）
+addr-solicited = 请求组
+addr-binary = 二进制
+addr-mask = 掩码
+addr-wildcard = 反掩码
+addr-network = 网络
+addr-host = 主机部分
+addr-no-prefix = 没有前缀或掩码就不知道：例如 { $address }/{ $prefix }
+addr-broadcast = 广播
+addr-hosts = 主机范围
+addr-range = { $what ->
+    [one] 只有 { $first }
+    [pair] { $first } 和 { $last }（RFC 3021：只有两台的链路不需要广播）
+   *[many] { $first } – { $last }
+  }
+addr-count = 数量
+addr-counted = { $what ->
+    [one] 1 个地址
+    [pair] 2 个地址，都可给主机
+    [six] { $size } 个地址（2^{ $power }）
+   *[many] 主机可用 { $hosts } 个，共 { $size } 个（2^{ $power }）
+  }
+addr-role = 此地址
+addr-role-is = { $role ->
+    [network] 是网络地址：没有主机用它
+    [anycast] 是该网络路由器的任播地址（RFC 4291 第 2.6.1 节）
+   *[broadcast] 是广播地址：没有主机用它
+  }
+addr-reverse = 反向域名
+addr-here = 本机
+addr-here-on = 是本机的地址，在 { $links } 上
+addr-same = { $verdict ->
+    [yes] { $from } 和 { $to } 在同一网络
+    [half] { $from } 和 { $to }：一方认为同网，另一方认为不同网。有一个掩码错了
+   *[no] { $from } 和 { $to } 不在同一网络
+  }
+addr-equal = 相等：在 { $own } 看来，{ $other } 在自己的网络里（/{ $prefix }）
+addr-differs = { $prefix } 位中从第 { $bit } 位起不同：在 { $own } 看来，{ $other } 在另一个网络
+addr-path-textbook = { $verdict ->
+    [yes] { $from } 用 { $ask } 询问 { $to } 本身，直接发给它
+   *[no] { $from } 用 { $ask } 询问自己的网关，把数据包交给它。网关是哪个，这里无从得知：{ $from } 不是本机的地址
+  }
+addr-path-own = { $what ->
+    [local] 数据包不会离开本机：两个都是本机的地址
+    [gateway] 本机在 { $link } 上用 { $ask } 询问网关 { $gateway }，把数据包交给它
+    [direct] 本机在 { $link } 上用 { $ask } 询问 { $to } 本身，直接发给它
+    [quiet] 本机经 { $link } 发出，那里不必询问
+   *[other] 本机到 { $to } 的路由类型是 { $kind }
+  }
+addr-path-refused = 本机不会发出：{ $kind ->
+    [none] 从 { $link } 上的 { $from } 到 { $to } 没有路由（系统错误号 { $errno }）
+    [blackhole] 其路由是黑洞，且不通知任何人
+   *[other] 其路由为 { $kind }（系统错误号 { $errno }）
+  }
+addr-neighbour = { $known ->
+    [none] 最近没有询问过 { $address }
+    [unknown] { $address } 的状态是 { $state }：MAC 未知
+   *[known] { $address } 的状态是 { $state }，{ $mac }
+  }
+addr-split = { $network } 划分为 { $count } 个 /{ $prefix }，每个可有 { $hosts } 台主机
+addr-split-more = 要了 { $asked } 个；大小相同的网络个数是 2 的幂，所以有 { $count } 个
+addr-split-left = …… 还有 { $count } 个
+addr-summary = 给了 { $given } 个，汇总为 { $count } 个
+addr-trimmed = { $network } 按 { $trunk } 处理：前缀之后的位不计
+
+## ping
+
+verb-ping = 主机是否应答、有多快
+verb-ping-long =
+    先用 ICMP 数据报套接字，不允许则用原始套接字，再不行则用 UDP 探测关闭的端口（被拒绝也算应答），最后用 TCP；
+    用了哪一种、为何不用前面的，都会说明。有应答以 0 退出，毫无应答为 1，名称或路由不存在为 4
+word-ping-host = 名称或地址
+flag-ping-tcp = 用 TCP 连接此端口；被拒绝也算应答
+flag-ping-udp = 向此端口发数据报；回复或端口关闭都算应答
+flag-ping-count = 次数（默认 10）；0 表示直到 Ctrl-C，最多一百万
+flag-ping-interval = 两次之间的时间，10ms 到 1h（默认 1s）
+flag-ping-size = 载荷字节数，0 到 65507（默认 56）
+flag-ping-four = 只用 IPv4
+flag-ping-six = 只用 IPv6
+ping-begun = { $host }，用 { $way }{ $sized ->
+    [yes] ，每次 { $size } 字节
+   *[no] {""}
+  }
+ping-way = { $way ->
+    [icmp] ICMP（数据报套接字）
+    [icmp-raw] ICMP（原始套接字）
+    [udp] UDP（探测从 { $first } 起的关闭端口）
+    [udp-port] UDP 端口 { $port }
+   *[tcp] TCP 端口 { $port }
+  }
+ping-refused-way = 没有用 { $way }：{ $why }{ $kind ->
+    [icmp] 。改 sysctl net.ipv4.ping_group_range 可以允许此用户
+    [icmp-raw] 。root 或 CAP_NET_RAW 可以
+   *[other] {""}
+  }
+ping-others = 它还有别的地址：{ $others }
+ping-answer = { $what ->
+    [echo] 来自 { $from } 的 { $bytes } 字节  序号 { $number }
+    [datagram] 来自 { $from } 的 { $bytes } 字节  序号 { $number } （服务的回复）
+    [open] { $from } 端口开放  序号 { $number }
+   *[closed] { $from } 拒绝：端口关闭，但主机有应答  序号 { $number }
+  }
+ping-ttl = 生存时间 { $ttl }
+ping-late = 迟到
+ping-duplicate = 重复
+ping-corrupt = 从第 { $at } 字节起损坏
+ping-ordered = （对应哪一次是按顺序推断的）
+ping-silent = 序号 { $number }：{ $wait } 秒内没有应答
+ping-trouble = 序号 { $number }：{ $from } 报告{ $says }（{ $protocol } 类型 { $type }，代码 { $code }）
+ping-icmp = { $word ->
+    [net-unreachable] 网络不可达
+    [host-unreachable] 主机不可达
+    [protocol-unreachable] 协议不可达
+    [port-unreachable] 端口不可达
+    [fragmentation-needed] 需要分片，MTU { $mtu }
+    [source-route-failed] 源路由失败
+    [net-unknown] 网络未知
+    [host-unknown] 主机未知
+    [net-prohibited] 网络被禁止
+    [host-prohibited] 主机被禁止
+    [prohibited] 被管理员禁止
+    [source-quench] 源抑制
+    [hops-exceeded] 途中 TTL 耗尽
+    [reassembly-exceeded] 分片未能按时到齐
+    [parameter-problem] 首部有误
+    [no-route] 没有路由
+    [beyond-scope] 超出源地址的范围
+    [address-unreachable] 地址不可达
+    [source-policy] 源地址不合策略
+    [reject-route] 路由拒绝
+    [packet-too-big] 数据包太大，MTU { $mtu }
+   *[other] 未知的错误
+  }
+ping-unsent = 序号 { $number }：本系统报告 { $why }
+ping-limited = 部分丢失可能并非真的丢失：许多主机每秒只用 ICMP 拒绝一次左右，用 -i 1s 或 --tcp PORT 更公平
+ping-nothing = { $kind ->
+    [icmp] 毫无应答：许多主机和防火墙丢弃 ICMP，可用 --tcp PORT 换一种方式
+    [udp] 毫无应答：防火墙常丢弃这类数据报，可用 --tcp PORT 换一种方式
+    [udp-port] 毫无应答：开放但不回话的 UDP 端口与被防火墙挡住的看起来一样
+   *[tcp] 毫无应答：主机不在，或途中被丢弃；换个端口也许可行
+  }
+ping-summary = 发出 { $sent }，应答 { $answered }，丢失 { $lost }（{ $loss } %）
+ping-count-failed = 报告的错误：{ $count }
+ping-count-late = 迟到：{ $count }
+ping-count-duplicate = 重复：{ $count }
+ping-count-corrupt = 损坏：{ $count }
+ping-count-under-way = 在途：{ $count }
+ping-times = 最短 { $min }  中位 { $median }  p90 { $p90 }  p99 { $p99 }  最长 { $max }  抖动 { $jitter }
+ping-clock = { $whose ->
+    [kernel] 时间由内核记录：数据包离开和到达的时刻
+    [program] 时间由本程序的时钟记录：包含等待处理器的时间
+   *[both] 时间尽量由内核记录，否则由本程序的时钟记录
+  }
+ping-neighbour = 本机的 { $ask } 询问没有回应：没有主机用该地址，或前面的路由器不在了
+ping-plot = { $shared ->
+    [yes] 每列取 { $each } 次中最长的
+   *[no] 每列一次
+  }，从 { $min } 到 { $max }；× 为丢失
 # port, watch
 verb-watch = 实时查看本机的套接字，以及它们怎样结束
 verb-watch-long = 在终端上是表格，否则每个事件一行，用 --json 则每个事件一个对象。新的套接字和状态变化靠每秒查看一次得知，更短的可能看不到；每个套接字的结束由内核告知，带有最后的数据，其他用户的也一样。来不及接收的会计数。不需要任何特权，但没有特权就看不到其他用户的进程。-t 到时结束。仅限 Linux
@@ -1653,4 +1933,4 @@ watch-unseen = 没有见过它存活
 watch-polled = （上次查看时的数据）
 note-watch-cut = 套接字太多，没有全部查看
 note-watch-began = 正在查看 { $sockets } 个套接字中的 { $wanted } 个，以及之后新建的
-note-watch-totals = 看了 { $time }：新建 { $opened }，结束 { $died }，错过 { $missed } 个结束
+note-watch-totals = 共查看 { $time }：新建 { $opened }，结束 { $died }，错过 { $missed } 个结束

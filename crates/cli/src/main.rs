@@ -3,6 +3,7 @@
 //! Read `run.rs` for the way from one to the other, `grammar/` for what may be typed, `ui/` for what is shown, and
 //! `locales/` for every sentence.
 
+mod addr;
 mod bench;
 #[cfg(test)]
 mod catalogue;
@@ -14,6 +15,7 @@ mod generate;
 mod grammar;
 mod lists;
 mod mistakes;
+mod ping;
 mod port;
 mod progress;
 mod recording;

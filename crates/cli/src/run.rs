@@ -11,6 +11,7 @@ use clap::error::ErrorKind;
 use sockeye::core::{Code, Fault, SessionId, Side};
 use sockeye::{Bounds, End, Eol, Source, Views, ask, connect, nc, proxy, recording, serve};
 
+use crate::addr;
 use crate::bench;
 use crate::cert;
 use crate::check;
@@ -19,6 +20,7 @@ use crate::fault::{Weight, lines};
 use crate::generate;
 use crate::grammar::{self, early, read, refuse};
 use crate::lists;
+use crate::ping;
 use crate::port;
 use crate::recording::Current;
 use crate::replay;
@@ -93,15 +95,18 @@ pub(crate) fn main() -> ExitCode {
         (views, ui, Some(people))
     };
     let run = Run {
-        place,
         views,
         people,
         stdout: stdout.clone(),
         stderr: stderr.clone(),
         paint: manner.paint,
+        stdout_paint: Paint(
+            colours(&args).unwrap_or_default().paints(place.stdout && place.able, place.no_color),
+        ),
         words: words(),
         found: found.clone(),
         recording: recording.clone(),
+        place,
     };
     let ended = parsed.and_then(|parsed| run.all(parsed));
     let patience = ended.as_ref().ok().copied().and_then(patience);
@@ -268,6 +273,8 @@ struct Run {
     stderr: Output,
     /// Whether lines on stderr are painted.
     paint: Paint,
+    /// Whether lines on stdout are painted.
+    stdout_paint: Paint,
     words: Words,
     found: Found,
     recording: Current,
@@ -289,6 +296,15 @@ impl Run {
             Some(("test", matches)) => test::run(&self.desk(matches)?, matches, &self.recording),
             Some(("bench", matches)) => bench::run(&self.desk(matches)?, matches),
             Some(("check", matches)) => self.check(matches),
+            Some(("addr", matches)) => addr::run(&self.addr_sink(), matches),
+            Some(("ping", matches)) => {
+                let words = &self.words;
+                ping::run(
+                    &ping::Sink { words, stdout: &self.stdout, paint: self.stdout_paint },
+                    matches,
+                    seed(matches)?,
+                )
+            }
             Some(("replay", matches)) => replay::run(&self.desk(matches)?, matches, &self.recording),
             _ => self.verb(&matches).map(Ended::Normally),
         }
@@ -310,7 +326,7 @@ impl Run {
             Some(("watch", matches)) => self.watch(matches),
             Some(("port", matches)) => {
                 self.end_on_signal(matches);
-                let paint = self.paint_of_results(matches)?;
+                let paint = self.stdout_paint;
                 let (words, stdout, views) = (&self.words, &self.stdout, &self.views);
                 port::Desk { words, stdout, views, paint }.run(matches)
             }
@@ -440,28 +456,26 @@ impl Run {
     }
 
     fn sessions(&self, matches: &ArgMatches) -> Result<End, Fault> {
-        let paint = self.paint_of_results(deepest(matches))?;
+        let paint = self.stdout_paint;
         let (words, stdout, views) = (&self.words, &self.stdout, &self.views);
         sessions::Desk { words, stdout, views, paint }.run(matches)
     }
 
     fn check(&self, matches: &ArgMatches) -> Result<Ended, Fault> {
-        let paint = self.paint_of_results(matches)?;
         self.end_on_signal(matches);
         let (words, stdout, views) = (&self.words, &self.stdout, &self.views);
-        check::run(&check::Desk { words, stdout, views, paint }, matches)
+        check::run(&check::Desk { words, stdout, views, paint: self.stdout_paint }, matches)
     }
 
-    /// Whether results on stdout are painted.
-    fn paint_of_results(&self, matches: &ArgMatches) -> Result<Paint, Fault> {
-        let when = read::value(matches, "color").map_or(Ok(When::Auto), When::parse)?;
-        Ok(Paint(when.paints(self.place.stdout && self.place.able, self.place.no_color)))
+    /// Where `addr` answers.
+    fn addr_sink(&self) -> addr::Sink<'_> {
+        addr::Sink { words: &self.words, stdout: &self.stdout, paint: self.stdout_paint }
     }
 
     fn watch(&self, matches: &ArgMatches) -> Result<End, Fault> {
         let surface =
             if self.place.stdout && self.place.able { watch::Surface::Drawn } else { watch::Surface::Lines };
-        let paint = self.paint_of_results(matches)?;
+        let paint = self.stdout_paint;
         let (words, stdout, views) = (&self.words, &self.stdout, &self.views);
         watch::Desk { words, stdout, views, paint, surface }.run(matches)
     }

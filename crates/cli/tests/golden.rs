@@ -139,3 +139,13 @@ fn lists_show_the_registries() {
 fn bench_refuses_what_makes_no_sense_and_merges() {
     check("bench.txt");
 }
+
+#[test]
+fn addresses_are_told_and_refused_part_by_part() {
+    check("addr.txt");
+}
+
+#[test]
+fn ping_refuses_what_makes_no_sense() {
+    check("ping.txt");
+}

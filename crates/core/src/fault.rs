@@ -259,6 +259,8 @@ codes! {
     ViaLogin = "via-login", Security, Here, Security;
     /// What `via=` names does not speak the proxy's protocol. Arguments: `reason`.
     NotAProxy = "not-a-proxy", Transport, Path, Connect;
+    /// What was asked for cannot be had on this system. Arguments: `what`.
+    NotOnThisSystem = "not-on-this-system", Transport, Here, Connect;
     /// A process that cannot be started. Arguments: `command`.
     CannotStart = "cannot-start", Application, Here, Connect;
 

@@ -29,6 +29,7 @@ pub mod plan;
 mod pour;
 pub mod probe;
 pub mod promise;
+mod reel;
 pub mod result;
 pub mod run;
 pub mod sample;

@@ -90,11 +90,11 @@ impl Line {
         let plan = &*desk.plan;
         let bounded = plan.lane.medium.has_bounds();
         let from = self.out.len();
-        for _ in 0..count {
-            let length = self.sent.put(&plan.sent, &mut self.out);
-            if bounded {
-                self.lengths.push_back(length);
-            }
+        if bounded {
+            let lengths = (0..count).map(|_| self.sent.put(&plan.sent, &mut self.out));
+            self.lengths.extend(lengths);
+        } else {
+            self.sent.put_all(&plan.sent, count, &mut self.out);
         }
         desk.tally.bytes_out += (self.out.len() - from) as u64;
         desk.waiting += count as u64;

@@ -6,6 +6,8 @@
 use sockeye_core::framing::Cut;
 use sockeye_core::{Code, Fault, Framing};
 
+use crate::reel::Reel;
+
 /// Digits of a sequence number.
 pub const DIGITS: usize = 12;
 
@@ -32,7 +34,11 @@ pub struct Frame {
 
 /// Frames that are sent, or expected, one after the other and then again.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Deck(Vec<Frame>);
+pub struct Deck {
+    frames: Vec<Frame>,
+    /// Of a deck of one frame: copies of it, if it is not too long.
+    reel: Option<Reel>,
+}
 
 /// How messages are made up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -105,17 +111,17 @@ impl Deck {
     pub fn given(framing: Framing, payload: &[u8], max: usize) -> Result<Self, Fault> {
         let mark = MARK.as_bytes();
         let Some(at) = payload.windows(mark.len()).position(|window| window == mark) else {
-            return Ok(Self(vec![Frame::new(framing, payload, None, max)?]));
+            return Ok(Self::of(vec![Frame::new(framing, payload, None, max)?]));
         };
         let mut numbered = payload[..at].to_vec();
         numbered.extend([b'0'; DIGITS]);
         numbered.extend_from_slice(&payload[at + mark.len()..]);
-        Ok(Self(vec![Frame::new(framing, &numbered, Some(at), max)?]))
+        Ok(Self::of(vec![Frame::new(framing, &numbered, Some(at), max)?]))
     }
 
     /// One message exactly as it is, without a number.
     pub fn exactly(framing: Framing, payload: &[u8], max: usize) -> Result<Self, Fault> {
-        Ok(Self(vec![Frame::new(framing, payload, None, max)?]))
+        Ok(Self::of(vec![Frame::new(framing, payload, None, max)?]))
     }
 
     /// Made-up letters of these sizes, drawn from `seed`. A message too short for a number has none.
@@ -146,33 +152,41 @@ impl Deck {
             });
             frames.push(Frame::new(framing, &payload, number, max)?);
         }
-        Ok(Self(frames))
+        Ok(Self::of(frames))
+    }
+
+    fn of(frames: Vec<Frame>) -> Self {
+        let reel = match &frames[..] {
+            [frame] => Reel::of(&frame.wire, frame.number.map(|(at, _)| at)),
+            _ => None,
+        };
+        Self { frames, reel }
     }
 
     /// Whether every message has a number.
     pub fn is_numbered(&self) -> bool {
-        self.0.iter().all(|frame| frame.number.is_some())
+        self.frames.iter().all(|frame| frame.number.is_some())
     }
 
     /// Whether any message has a number, or there are several sizes, so that answers come in an order.
     pub fn is_varied(&self) -> bool {
-        self.0.len() > 1 || self.0.iter().any(|frame| frame.number.is_some())
+        self.frames.len() > 1 || self.frames.iter().any(|frame| frame.number.is_some())
     }
 
     /// The longest frame, in bytes on the wire.
     pub fn longest(&self) -> usize {
-        self.0.iter().map(Frame::wire_len).max().unwrap_or(0)
+        self.frames.iter().map(Frame::wire_len).max().unwrap_or(0)
     }
 
     /// Bytes of payload of a message, on average.
     pub fn mean_size(&self) -> f64 {
-        let total: usize = self.0.iter().map(|frame| frame.payload.len()).sum();
-        total as f64 / self.0.len() as f64
+        let total: usize = self.frames.iter().map(|frame| frame.payload.len()).sum();
+        total as f64 / self.frames.len() as f64
     }
 
     /// The same, as the face tells it of a deck of one: its payload.
     pub fn first(&self) -> &[u8] {
-        &self.0[0].payload
+        &self.frames[0].payload
     }
 }
 
@@ -220,7 +234,7 @@ impl Cursor {
     /// Appends the next frame to `out`; how many bytes it has.
     #[inline]
     pub(crate) fn put(&mut self, deck: &Deck, out: &mut Vec<u8>) -> usize {
-        let frame = &deck.0[usize::from(self.frame)];
+        let frame = &deck.frames[usize::from(self.frame)];
         let from = out.len();
         out.extend_from_slice(&frame.wire);
         if let Some((at, _)) = frame.number {
@@ -228,6 +242,39 @@ impl Cursor {
         }
         self.go_on(deck);
         frame.wire.len()
+    }
+
+    /// Appends the next `count` frames to `out`.
+    #[inline]
+    pub(crate) fn put_all(&mut self, deck: &Deck, count: usize, out: &mut Vec<u8>) {
+        let Some(reel) = &deck.reel else {
+            (0..count).for_each(|_| _ = self.put(deck, out));
+            return;
+        };
+        let mut left = count;
+        while left > 0 {
+            let now = left.min(reel.left(&self.digits));
+            reel.put(&self.digits, now, out);
+            self.skip(now);
+            left -= now;
+        }
+    }
+
+    /// How many whole frames at the start of these bytes are the next ones, as far as they can be compared together, and
+    /// how many bytes they have. Goes on behind them. Those that are not are left as they are.
+    #[inline]
+    pub(crate) fn compare_all(&mut self, deck: &Deck, bytes: &mut [u8]) -> (usize, usize) {
+        let Some(reel) = &deck.reel else { return (0, 0) };
+        let (mut count, mut used) = (0, 0);
+        loop {
+            let now = ((bytes.len() - used) / reel.each()).min(reel.left(&self.digits));
+            let end = used + now * reel.each();
+            if now == 0 || !reel.is(&self.digits, &mut bytes[used..end]) {
+                return (count, used);
+            }
+            self.skip(now);
+            (count, used) = (count + now, end);
+        }
     }
 
     /// Appends as many of the next frames as fit `room` bytes and can travel as one train, at most `most`: all as long as the
@@ -243,7 +290,7 @@ impl Cursor {
         let each = self.put(deck, out);
         let (room, mut bytes, mut count) = (room(each), each, 1);
         while count < most {
-            let next = deck.0[usize::from(self.frame)].wire_len();
+            let next = deck.frames[usize::from(self.frame)].wire_len();
             if !(1..=each).contains(&next) || bytes + next > room {
                 break;
             }
@@ -259,7 +306,7 @@ impl Cursor {
     /// Compares bytes that come after `at` bytes of the frame with it.
     #[inline]
     pub(crate) fn compare(&self, deck: &Deck, at: usize, bytes: &[u8]) -> Match {
-        let frame = &deck.0[usize::from(self.frame)];
+        let frame = &deck.frames[usize::from(self.frame)];
         let need = frame.wire.len() - at;
         let take = need.min(bytes.len());
         let end = at + take;
@@ -285,7 +332,7 @@ impl Cursor {
 
     /// Whether `payload` is the message.
     pub(crate) fn is(&self, deck: &Deck, payload: &[u8]) -> bool {
-        let frame = &deck.0[usize::from(self.frame)];
+        let frame = &deck.frames[usize::from(self.frame)];
         match frame.number {
             None => *payload == *frame.payload,
             Some((_, at)) => {
@@ -313,7 +360,7 @@ impl Cursor {
 
     /// The whole message.
     pub(crate) fn payload(&self, deck: &Deck) -> Vec<u8> {
-        let frame = &deck.0[usize::from(self.frame)];
+        let frame = &deck.frames[usize::from(self.frame)];
         let mut payload = frame.payload.to_vec();
         if let Some((_, at)) = frame.number {
             payload[at..at + DIGITS].copy_from_slice(&self.digits);
@@ -324,16 +371,23 @@ impl Cursor {
     /// Goes on to the next message.
     #[inline]
     pub(crate) fn go_on(&mut self, deck: &Deck) {
-        self.step = self.step.wrapping_add(1);
         self.frame += 1;
-        if usize::from(self.frame) == deck.0.len() {
+        if usize::from(self.frame) == deck.frames.len() {
             self.frame = 0;
         }
+        self.skip(1);
+    }
+
+    /// Goes on by so many numbers, at most a hundred.
+    #[inline]
+    fn skip(&mut self, count: usize) {
+        let mut more = u8::try_from(count).unwrap_or_default();
+        self.step = self.step.wrapping_add(u32::from(more));
         for digit in self.digits.iter_mut().rev() {
-            if *digit == b'9' {
-                *digit = b'0';
-            } else {
-                *digit += 1;
+            let sum = *digit - b'0' + more;
+            *digit = b'0' + sum % 10;
+            more = sum / 10;
+            if more == 0 {
                 break;
             }
         }
@@ -362,6 +416,26 @@ mod tests {
                 framing(spec).wrap(format!("a{number}z").as_bytes(), &mut expected).unwrap();
                 cursor.put(&deck, &mut out);
                 assert_eq!(out, expected, "{spec}");
+            }
+        }
+    }
+
+    #[test]
+    fn many_at_once_are_what_one_by_one_would_be() {
+        for (spec, message) in [("line", "ab{seq}c"), ("raw", "all alike"), ("u16be", "{seq}")] {
+            let deck = Deck::given(framing(spec), message.as_bytes(), MAX).unwrap();
+            for first in [0, 7, 99, 999_999_999_930] {
+                let (mut one, mut many, mut heard) =
+                    (Cursor::new(first), Cursor::new(first), Cursor::new(first));
+                for count in [1, 2, 32, 99, 100, 101, 350] {
+                    let (mut expected, mut out) = (Vec::new(), Vec::new());
+                    (0..count).for_each(|_| _ = one.put(&deck, &mut expected));
+                    many.put_all(&deck, count, &mut out);
+                    assert_eq!((&out, many.step), (&expected, one.step), "{spec} {first} {count}");
+                    let whole = out.len();
+                    out.extend_from_slice(b"a");
+                    assert_eq!(heard.compare_all(&deck, &mut out), (count, whole), "{spec} {first} {count}");
+                }
             }
         }
     }
@@ -399,8 +473,8 @@ mod tests {
         let make = |seed| Deck::made_up(framing("line"), sizes, Numbering::Numbered, seed, MAX).unwrap();
         assert_eq!(make(1), make(1));
         assert_ne!(make(1), make(2));
-        assert!(make(1).0.iter().all(|frame| (10..=20).contains(&frame.payload.len())));
+        assert!(make(1).frames.iter().all(|frame| (10..=20).contains(&frame.payload.len())));
         let one = Deck::made_up(framing("raw"), Sizes { least: 64, most: 64 }, Numbering::Alike, 1, MAX);
-        assert_eq!((one.as_ref().unwrap().0.len(), one.unwrap().longest()), (1, 64));
+        assert_eq!((one.as_ref().unwrap().frames.len(), one.unwrap().longest()), (1, 64));
     }
 }

@@ -11,6 +11,7 @@ mod linux;
 pub mod names;
 pub mod owners;
 pub mod path;
+pub mod ping;
 pub mod port;
 pub mod services;
 pub mod sockets;

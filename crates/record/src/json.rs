@@ -29,8 +29,8 @@ pub fn thing(kind: &str, fields: &[(&str, Value)]) -> String {
     fields.iter().fold(start, |line, (name, value)| line.value(name, value)).end()
 }
 
-/// A line about something that was seen on this machine at a moment: a socket, a death.
-pub fn sighting(at: Tick, how: How, kind: &str, fields: &[(&str, Value)]) -> String {
+/// A line about what is known of this machine or its network, and how.
+pub fn known(at: Tick, how: How, kind: &str, fields: &[(&str, Value)]) -> String {
     let start = Line::start(at, SessionId::default(), how.word(), kind);
     fields.iter().fold(start, |line, (name, value)| line.value(name, value)).end()
 }

@@ -4,6 +4,7 @@
 //! it ends. It prints nothing: what is to be seen goes to a [`Watcher`] and an observer. Read [`ask`] first, the
 //! smallest that is whole.
 
+pub mod addr;
 pub mod ask;
 mod backoff;
 pub mod bench;
@@ -15,6 +16,7 @@ pub mod connect;
 pub mod given;
 pub mod list;
 pub mod nc;
+pub mod ping;
 pub mod port;
 pub mod proxy;
 pub mod recording;

@@ -262,6 +262,25 @@ pub(crate) const USER_ADD: &[Flag] = &[
     value("iterations", "N", "flag-user-iterations"),
 ];
 
+/// Flags of `addr`.
+pub(crate) const ADDR: &[Flag] = &[
+    switch("same", "flag-addr-same"),
+    value("split", "/PREFIX", "flag-addr-split"),
+    value("split-into", "N", "flag-addr-split-into"),
+    switch("summarize", "flag-addr-summarize"),
+];
+
+/// Flags of `ping`.
+pub(crate) const PING: &[Flag] = &[
+    value("tcp", "PORT", "flag-ping-tcp"),
+    value("udp", "PORT", "flag-ping-udp"),
+    lettered('c', value("count", "N", "flag-ping-count")),
+    lettered('i', value("interval", "TIME", "flag-ping-interval")),
+    lettered('s', value("size", "SIZE", "flag-ping-size")),
+    letter('4', Takes::Nothing, "flag-ping-four"),
+    letter('6', Takes::Nothing, "flag-ping-six"),
+];
+
 /// Letters of `nc`.
 pub(crate) const NC: &[Flag] = &[
     letter('l', Takes::Nothing, "nc-listen"),

@@ -1,8 +1,8 @@
 //! Every verb, once: its words, its flags, its examples.
 
 use super::flags::{
-    ASK, BENCH, CERT, CERT_NAME, CERT_SIGNER, CHECK, CONNECT, EXPORT, Flag, LAYERS, NC, PORT, RECORD, REMOVE,
-    REPLAY, SERVE, SERVE_FILE, TEST, USER, USER_ADD, WANTED, WANTED_TEXT, WATCH,
+    ADDR, ASK, BENCH, CERT, CERT_NAME, CERT_SIGNER, CHECK, CONNECT, EXPORT, Flag, LAYERS, NC, PING, PORT,
+    RECORD, REMOVE, REPLAY, SERVE, SERVE_FILE, TEST, USER, USER_ADD, WANTED, WANTED_TEXT, WATCH,
 };
 
 /// One word of a verb.
@@ -186,6 +186,34 @@ pub(crate) const ALL: &[Verb] = &[
             "sockeye bench 127.0.0.1:9000 --rate 10k --fail-if 'p99>20ms'",
             "sockeye bench 127.0.0.1:7788 --script chat.skt -c 64",
             "sockeye bench 127.0.0.1:6379 $'*1\\r\\n$4\\r\\nPING' -F crlf --expect +PONG",
+        ],
+    },
+    Verb {
+        name: "addr",
+        subs: &[],
+        words: &[word("ADDR", "word-addr", Times::Any)],
+        flags: &[ADDR],
+        opens: false,
+        examples: &[
+            "sockeye addr",
+            "sockeye addr 192.168.1.7/24",
+            "sockeye addr 192.168.1.7 255.255.255.0",
+            "sockeye addr --same 192.168.1.7/24 192.168.2.9",
+            "sockeye addr 192.168.1.0/24 --split /26",
+            "sockeye addr --summarize 10.0.0.0/25 10.0.0.128/25",
+        ],
+    },
+    Verb {
+        name: "ping",
+        subs: &[],
+        words: &[word("HOST", "word-ping-host", Times::One)],
+        flags: &[PING],
+        opens: false,
+        examples: &[
+            "sockeye ping example.com",
+            "sockeye ping 192.0.2.7 -c 100 -i 50ms -t 10s",
+            "sockeye ping example.com --tcp 443",
+            "sockeye ping fe80::1%eth0 -s 1400",
         ],
     },
     Verb {

@@ -3,6 +3,7 @@
 mod objects;
 
 use std::net::IpAddr;
+use std::time::Duration;
 
 use clap::ArgMatches;
 use sockeye::core::{Fault, Note, SessionId};
@@ -19,6 +20,11 @@ use crate::ui::columns::{columns, padded};
 use crate::ui::output::Output;
 use crate::ui::paint::{Colour, Paint};
 use crate::words::Words;
+#[cfg(test)]
+pub(crate) use objects::samples;
+
+/// How long a note waits for the table to be read.
+const PATIENCE: Duration = Duration::from_secs(1);
 
 /// Whom `port` talks to.
 pub(crate) struct Desk<'a> {
@@ -92,6 +98,8 @@ impl Desk<'_> {
         self.stdout.push(table(&head, &rows, self.paint).as_bytes());
         let hidden = all.iter().filter(|held| held.holder == Holder::Hidden).count();
         if hidden > 0 {
+            // On a terminal it stands below the table.
+            self.stdout.finish(Some(PATIENCE));
             self.note(&Note::new("port-hidden").arg("count", hidden));
         }
     }

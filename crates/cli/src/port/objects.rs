@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 use sockeye::core::{How, Tick};
-use sockeye::json::sighting;
+use sockeye::json::known;
 use sockeye::port::{Answer, Held, Outcome, PROTOCOLS, Port};
 use sockeye::probe::port::Bind;
 use sockeye::probe::services::{self, Service};
@@ -11,7 +11,7 @@ use crate::sockets::json::fields;
 
 /// A line for each socket, each word, or for all free ports.
 pub(super) fn lines(outcome: &Outcome) -> String {
-    let line = |kind: &str, fields: &[(&str, Value)]| sighting(Tick::ZERO, How::Polled, kind, fields);
+    let line = |kind: &str, fields: &[(&str, Value)]| known(Tick::ZERO, How::Polled, kind, fields);
     match outcome {
         Outcome::Listening(all) => all.iter().map(|held| line("listening-socket", &socket(held))).collect(),
         Outcome::Free(ports) => line("free-ports", &[("ports", json!(ports))]),
@@ -106,4 +106,19 @@ const fn word(bind: &Bind) -> &'static str {
         Bind::NoAddress => "no-address",
         Bind::Other(_) => "other",
     }
+}
+
+/// A line of each kind, for the test of the schema.
+#[cfg(test)]
+pub(crate) fn samples() -> Vec<String> {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let number = listener.local_addr().unwrap().port();
+    let ask = |words: &[&str], free: Option<&str>| {
+        let words = words.iter().map(|word| (*word).to_owned()).collect();
+        sockeye::port::run(&sockeye::port::Request { words, free: free.map(str::to_owned) }).unwrap()
+    };
+    let listening = lines(&ask(&[], None));
+    let answers = lines(&ask(&[&number.to_string(), "http"], None));
+    let free = lines(&ask(&[], Some("2")));
+    [listening, answers, free].concat().lines().map(str::to_owned).collect()
 }

@@ -140,7 +140,7 @@ pub(super) fn object(event: &Event) -> String {
         }
     };
     all.extend(fields(&event.row.socket, &event.row.holder));
-    sockeye::json::sighting(tick(event.at), event.how, kind, &all)
+    sockeye::json::known(tick(event.at), event.how, kind, &all)
 }
 
 /// What was seen in all, as a line of JSON of this kind.
@@ -152,10 +152,15 @@ pub(super) fn totals_object(kind: &str, totals: &Totals) -> String {
         ("missed", json!(totals.missed)),
         ("cut", json!(totals.cut)),
     ];
-    sockeye::json::sighting(tick(totals.age), How::Polled, kind, &fields)
+    sockeye::json::known(tick(totals.age), How::Polled, kind, &fields)
 }
 
-pub(super) fn tick(at: Duration) -> Tick {
+/// How many deaths went unseen, as a line of JSON.
+pub(super) fn missed_object(at: Duration, count: u64) -> String {
+    sockeye::json::known(tick(at), How::Traced, "missed", &[("count", json!(count))])
+}
+
+fn tick(at: Duration) -> Tick {
     Tick(u64::try_from(at.as_nanos()).unwrap_or(u64::MAX))
 }
 

@@ -10,8 +10,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use clap::ArgMatches;
-use serde_json::json;
-use sockeye::core::{Fault, How, Note, SessionId};
+use sockeye::core::{Fault, Note, SessionId};
 use sockeye::probe::watch::{Event, Row};
 use sockeye::watch::{Request, Show, Totals, Turn};
 use sockeye::{End, Views};
@@ -20,6 +19,9 @@ use crate::grammar::read;
 use crate::ui::output::Output;
 use crate::ui::paint::Paint;
 use crate::words::Words;
+
+/// How long the last word waits for what was told before to be read.
+const PATIENCE: Duration = Duration::from_secs(1);
 
 /// What is written on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -80,6 +82,8 @@ impl Desk<'_> {
             };
             sockeye::watch::run(&request, &mut show)?
         };
+        // The terminal is itself again before more is said on it.
+        self.stdout.finish(Some(PATIENCE));
         let note = Note::new("watch-totals")
             .arg("time", crate::sockets::brief(totals.age))
             .arg("opened", totals.opened)
@@ -115,9 +119,7 @@ impl Show for Objects<'_> {
     }
 
     fn missed(&mut self, at: Duration, count: u64) {
-        let line =
-            sockeye::json::sighting(lines::tick(at), How::Traced, "missed", &[("count", json!(count))]);
-        self.stdout.push(line.as_bytes());
+        self.stdout.push(lines::missed_object(at, count).as_bytes());
     }
 
     fn table(&mut self, _rows: &[&Row], totals: &Totals) {
@@ -130,6 +132,32 @@ impl Show for Objects<'_> {
     fn turn(&mut self) -> Turn {
         turn(self.stop, self.stdout)
     }
+}
+
+/// A line of each kind, for the test of the schema.
+#[cfg(test)]
+pub(crate) fn samples() -> Vec<String> {
+    use sockeye::core::How;
+    use sockeye::probe::sockets::{State, Timer};
+    use sockeye::probe::watch::What;
+    let event = |what| {
+        let mut row = table::tests::row("127.0.0.1:80", State::Established);
+        row.seen = Some(Duration::ZERO);
+        row.socket.interface = 3;
+        row.socket.congestion = Some("cubic".to_owned());
+        row.socket.timer = Some((Timer::KeepAlive, Duration::from_secs(1)));
+        lines::object(&Event { at: Duration::from_secs(1), how: How::Traced, what, row })
+    };
+    let totals = Totals::default();
+    vec![
+        event(What::Present),
+        lines::totals_object("watching", &totals),
+        event(What::Opened),
+        event(What::Changed { from: None }),
+        event(What::Died { last: Some(State::TimeWait) }),
+        lines::missed_object(Duration::ZERO, 3),
+        lines::totals_object("watched", &totals),
+    ]
 }
 
 /// The table, once.

@@ -55,6 +55,11 @@ impl Network {
         self.with(number(self.address) | self.wildcard_number())
     }
 
+    /// The host's part of the address, the network's bits zero.
+    pub fn host_part(self) -> IpAddr {
+        self.with(number(self.address) & self.wildcard_number())
+    }
+
     /// The mask: ones for the network's bits.
     pub fn mask(self) -> IpAddr {
         self.with(self.mask_number())

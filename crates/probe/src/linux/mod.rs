@@ -6,5 +6,6 @@ pub(crate) mod diag;
 pub(crate) mod echo;
 pub(crate) mod netlink;
 pub(crate) mod obituaries;
+pub(crate) mod ping;
 pub(crate) mod route;
 pub(crate) mod sys;
