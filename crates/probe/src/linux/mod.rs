@@ -1,9 +1,9 @@
 //! What Linux is asked: its sockets' options, and netlink.
 
 pub(crate) mod connect;
+pub(crate) mod datagram;
 pub(crate) mod deaths;
 pub(crate) mod diag;
-pub(crate) mod echo;
 pub(crate) mod netlink;
 pub(crate) mod obituaries;
 pub(crate) mod ping;
