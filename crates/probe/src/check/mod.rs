@@ -1,6 +1,6 @@
 //! Why can't I connect: the layers one after another, and a verdict that names who is to blame.
 //!
-//! [`ladder`] says which step may begin when, [`run`] makes the steps with whatever [`Probes`] it is given, each ends in a
+//! [`ladder`] says which step may begin when, [`run()`] makes the steps with whatever [`Probes`] it is given, each ends in a
 //! finding ([`Findings`]), and [`judge`] makes a [`Verdict`] of them. Only [`live`] asks the operating system.
 
 mod finding;
