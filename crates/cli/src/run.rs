@@ -16,6 +16,7 @@ use crate::bench;
 use crate::cert;
 use crate::check;
 use crate::exit::{self, Ended};
+use crate::explain;
 use crate::fault::{Weight, lines};
 use crate::generate;
 use crate::grammar::{self, early, read, refuse};
@@ -26,6 +27,7 @@ use crate::recording::Current;
 use crate::replay;
 use crate::sessions;
 use crate::test;
+use crate::trace;
 use crate::ui;
 use crate::ui::human::{Human, Manner};
 use crate::ui::json::Json;
@@ -294,8 +296,8 @@ impl Run {
         seed(deepest(&matches))?;
         match matches.subcommand() {
             Some(("test", matches)) => test::run(&self.desk(matches)?, matches, &self.recording),
+            Some(("trace", matches)) => self.trace(matches).map(Ended::Normally),
             Some(("bench", matches)) => bench::run(&self.desk(matches)?, matches),
-            Some(("check", matches)) => self.check(matches),
             Some(("addr", matches)) => addr::run(&self.addr_sink(), matches),
             Some(("ping", matches)) => {
                 let words = &self.words;
@@ -305,6 +307,7 @@ impl Run {
                     seed(matches)?,
                 )
             }
+            Some(("check", matches)) => self.check(matches),
             Some(("replay", matches)) => replay::run(&self.desk(matches)?, matches, &self.recording),
             _ => self.verb(&matches).map(Ended::Normally),
         }
@@ -318,6 +321,7 @@ impl Run {
             Some(("proxy", matches)) => self.proxy(matches),
             Some(("nc", matches)) => self.nc(matches),
             Some(("cert", matches)) => self.cert(matches),
+            Some(("explain", matches)) => self.explain(matches),
             Some(("user", matches)) => user::run(matches, &self.words, &self.stdout, &self.views),
             Some(("sessions", matches)) => {
                 self.end_on_signal(matches);
@@ -363,7 +367,13 @@ impl Run {
         };
         let editor = || self.editor().unwrap_or(Source::Stdin);
         let about = || serve::about(&request);
-        self.recording.around(deepest, &self.views, about, |views| serve::run(&request, editor, views))
+        self.recording.around(deepest, &self.views, about, |views| {
+            if !read::has(deepest, "trace") {
+                return serve::run(&request, editor, views);
+            }
+            let page = trace::Page::of(&self.desk(deepest)?, deepest, self.stderr_columns());
+            sockeye::trace::server::around(views, page.teller(), |views| serve::run(&request, editor, views))
+        })
     }
 
     fn connect(&self, matches: &ArgMatches) -> Result<End, Fault> {
@@ -461,15 +471,16 @@ impl Run {
         sessions::Desk { words, stdout, views, paint }.run(matches)
     }
 
-    fn check(&self, matches: &ArgMatches) -> Result<Ended, Fault> {
-        self.end_on_signal(matches);
-        let (words, stdout, views) = (&self.words, &self.stdout, &self.views);
-        check::run(&check::Desk { words, stdout, views, paint: self.stdout_paint }, matches)
-    }
-
     /// Where `addr` answers.
     fn addr_sink(&self) -> addr::Sink<'_> {
         addr::Sink { words: &self.words, stdout: &self.stdout, paint: self.stdout_paint }
+    }
+
+    fn check(&self, matches: &ArgMatches) -> Result<Ended, Fault> {
+        let paint = self.stdout_paint;
+        self.end_on_signal(matches);
+        let (words, stdout, views) = (&self.words, &self.stdout, &self.views);
+        check::run(&check::Desk { words, stdout, views, paint }, matches)
     }
 
     fn watch(&self, matches: &ArgMatches) -> Result<End, Fault> {
@@ -488,6 +499,32 @@ impl Run {
             matches,
         )?;
         Ok(End::Done)
+    }
+
+    /// How wide the terminal on stderr is.
+    fn stderr_columns(&self) -> Option<u16> {
+        self.place.stderr.then(test::columns).flatten()
+    }
+
+    fn trace(&self, matches: &ArgMatches) -> Result<End, Fault> {
+        self.end_on_signal(matches);
+        let paint = self.stdout_paint;
+        let columns = self.place.stdout.then(trace::columns).flatten();
+        trace::run(&self.desk(matches)?, matches, trace::Stdout { columns, paint })
+    }
+
+    fn explain(&self, matches: &ArgMatches) -> Result<End, Fault> {
+        self.end_on_signal(matches);
+        let shape = if read::has(matches, "json") { explain::Shape::Json } else { explain::Shape::Text };
+        let desk = explain::Desk {
+            words: &self.words,
+            stdout: &self.stdout,
+            views: &self.views,
+            paint: self.stdout_paint,
+            width: explain::width(),
+            shape,
+        };
+        desk.run(matches).map(|()| End::Done)
     }
 
     /// Where a terminal or a recording must be put right first, a thread does that.

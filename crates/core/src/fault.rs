@@ -123,6 +123,8 @@ codes! {
     BadFraming = "bad-framing", Usage, Here, Usage;
     /// A framing that does not fit the transport. Arguments: `framing`, `scheme`.
     UnfitFraming = "unfit-framing", Usage, Here, Usage;
+    /// A trace of what does not go through the Internet's protocols. Arguments: `scheme`.
+    UnfitTrace = "unfit-trace", Usage, Here, Usage;
     /// A `--fault` of a kind that does not exist. Arguments: `name`, `near`.
     UnknownFault = "unknown-fault", Usage, Here, Usage;
     /// A `--fault` that cannot be read; `detail` has the part. Arguments: `name`, `syntax`, `near` (a key that was meant).

@@ -2,6 +2,7 @@
 
 use std::future::{Future, poll_fn};
 use std::io;
+use std::os::fd::AsFd;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll};
@@ -70,6 +71,9 @@ pub(crate) async fn run(plan: Rc<Plan>, listener: Listener, _door: watch::Receiv
 fn admit(plan: &Rc<Plan>, mut stream: Stream, ours: Option<&Address>, remote: Address) {
     let world = &plan.world;
     let link = |id, stream: Stream, remote| {
+        if let (Some(onlooker), Stream::Tcp(stream)) = (&world.onlooker, &stream) {
+            onlooker.accepted(id, stream.as_fd());
+        }
         let stream = stream.tapped(world.tap(id, PEER));
         match ours {
             Some(ours) => Link::between(stream, ours.clone(), remote),

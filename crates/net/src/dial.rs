@@ -4,6 +4,7 @@ use std::cell::Cell;
 use std::future::{Future, poll_fn};
 use std::net::SocketAddr;
 use std::pin::{Pin, pin};
+use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
@@ -15,6 +16,7 @@ use tokio::time::{Instant, sleep_until, timeout};
 use crate::datagram::Datagram;
 use crate::errno;
 use crate::eyeballs::{Race, Step};
+use crate::front::Onlooker;
 use crate::layer::{Layers, Link, Open, Scene, via};
 use crate::stream::Stream;
 use crate::tap::Tap;
@@ -43,11 +45,20 @@ pub struct Options {
     pub message: usize,
     /// Whom we connect for, where we relay: the client's end, and the one it came to.
     pub behalf: Option<(Address, Address)>,
+    /// Who is shown TCP sockets before they connect.
+    pub onlooker: Option<Arc<dyn Onlooker>>,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { leg: PEER, timeout: None, handshakes: Handshakes::default(), message: MESSAGE, behalf: None }
+        Self {
+            leg: PEER,
+            timeout: None,
+            handshakes: Handshakes::default(),
+            message: MESSAGE,
+            behalf: None,
+            onlooker: None,
+        }
     }
 }
 
@@ -58,6 +69,7 @@ pub(crate) struct Call<'a> {
     pub(crate) leg: Leg,
     pub(crate) on_event: &'a dyn Fn(Kind<'_>),
     pub(crate) started: Instant,
+    pub(crate) onlooker: Option<&'a dyn Onlooker>,
 }
 
 impl Call<'_> {
@@ -127,7 +139,9 @@ impl Target {
     ) -> Result<Conn, Fault> {
         let endpoint = self.proxy.as_ref().unwrap_or(&self.endpoint);
         let subject = self.subject.clone();
-        let call = Call { endpoint, subject, leg: options.leg, on_event, started: Instant::now() };
+        let (leg, started) = (options.leg, Instant::now());
+        let onlooker = options.onlooker.as_deref();
+        let call = Call { endpoint, subject, leg, on_event, started, onlooker };
         // Where time runs out tells what to look for.
         let stands = Cell::new(false);
         let dialling = self.connect(&call, &options, &stands, tap);

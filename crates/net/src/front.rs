@@ -1,5 +1,9 @@
 //! The people's side of a driver: where payload for stdout, notes and faults go. The command line implements it.
 
+use std::fmt::Debug;
+use std::os::fd::BorrowedFd;
+use std::sync::Arc;
+
 use sockeye_core::{Fault, Note, SessionId};
 
 /// What a driver tells whoever runs it. Called on the driver's thread: implementations queue or write, and return.
@@ -25,4 +29,22 @@ pub trait Front: Send + Sync {
 
     /// A session (0: the server itself) failed. Shown at default verbosity.
     fn fault(&self, session: SessionId, fault: &Fault);
+
+    /// Who wants to look at TCP sockets themselves, if anybody does. Asked once, when the driver starts.
+    fn onlooker(&self) -> Option<Arc<dyn Onlooker>> {
+        None
+    }
+}
+
+/// Whoever looks at the driver's TCP sockets: what the kernel tells of them, and what it is asked to tell. Called on the
+/// driver's thread. A look must not change what is sent.
+pub trait Onlooker: Debug + Send + Sync {
+    /// This one connects next.
+    fn connecting(&self, socket: BorrowedFd<'_>);
+
+    /// This one listens.
+    fn listening(&self, socket: BorrowedFd<'_>);
+
+    /// This one came to a listener, and is of this session.
+    fn accepted(&self, session: SessionId, socket: BorrowedFd<'_>);
 }

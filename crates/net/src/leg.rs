@@ -65,7 +65,12 @@ pub(crate) async fn dial(
 /// How this world dials.
 pub(crate) fn options(world: &World) -> dial::Options {
     let limits = &world.limits;
-    dial::Options { handshakes: limits.handshakes, message: limits.message, ..dial::Options::default() }
+    dial::Options {
+        handshakes: limits.handshakes,
+        message: limits.message,
+        onlooker: world.onlooker.clone(),
+        ..dial::Options::default()
+    }
 }
 
 /// Starts a process whose stdin and stdout become the leg.

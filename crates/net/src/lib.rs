@@ -57,7 +57,7 @@ pub use bind::{Bound, Sockets, bind};
 pub use channel::Channel;
 pub use datagram::{Datagram, Received, Spans};
 pub use dial::{Conn, dial};
-pub use front::Front;
+pub use front::{Front, Onlooker};
 pub use layer::tls;
 pub use server::End;
 pub use stream::{Listener, Stream};

@@ -3,6 +3,7 @@
 use std::io;
 use std::net::TcpListener;
 use std::num::NonZeroUsize;
+use std::os::fd::AsFd;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
@@ -28,6 +29,7 @@ use crate::operator::{self, Source};
 use crate::plan::{Draft, Plan};
 use crate::post::Letter;
 use crate::signals::Signals;
+use crate::stream::Listener as Listening;
 use crate::transport::{self, Role, tcp};
 use crate::world::World;
 
@@ -198,6 +200,7 @@ impl Server {
         if let (Trains::Refused, Sockets::Datagrams(sockets)) = (self.trains, &mut bound.sockets) {
             *sockets = std::mem::take(sockets).into_iter().map(Datagram::without_trains).collect();
         }
+        self.show_sockets(&bound);
         let further = self.further(&listener, &bound)?;
         if self.signals.is_none() {
             self.signals = Some(self.runtime.block_on(async { Signals::listen() })?);
@@ -235,6 +238,18 @@ impl Server {
 
     /// The sockets of the further threads at what was bound. A service with one operator has none: who speaks and what is
     /// said are shown one after the other, and two threads would mix them.
+    /// Shows listening sockets to whoever looks at them.
+    fn show_sockets(&self, bound: &Bound) {
+        let (Some(onlooker), Sockets::Streams(listeners)) = (&self.world.onlooker, &bound.sockets) else {
+            return;
+        };
+        for listener in listeners {
+            if let Listening::Tcp(socket) = listener {
+                onlooker.listening(socket.as_fd());
+            }
+        }
+    }
+
     fn further(&self, listener: &Listener, bound: &Bound) -> Result<Vec<Vec<TcpListener>>, Fault> {
         let endpoint = &listener.endpoint;
         let Sockets::Streams(listeners) = &bound.sockets else { return Ok(Vec::new()) };

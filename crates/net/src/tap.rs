@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll, ready};
 
-use sockeye_core::{Direction, Event, How, Kind, Leg, Observer, SessionId};
+use sockeye_core::{Direction, Event, How, Kind, Leg, Observer, SessionId, Tick};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use crate::clock::Clock;
@@ -31,10 +31,10 @@ impl Tap {
         Self { observer, clock, session, leg, is_mute: Arc::default() }
     }
 
-    /// Shows what one read or write moved.
-    pub(crate) fn wire(&self, direction: Direction, data: &[u8]) {
+    /// Shows what one read moved, or what one write that began at `at` did.
+    fn wire(&self, at: Tick, direction: Direction, data: &[u8]) {
         if !data.is_empty() {
-            self.datagram(direction, data);
+            self.show_at(at, Kind::Wire { leg: self.leg, direction, data });
         }
     }
 
@@ -54,8 +54,12 @@ impl Tap {
     }
 
     fn show(&self, kind: Kind<'_>) {
+        self.show_at(self.clock.now(), kind);
+    }
+
+    fn show_at(&self, at: Tick, kind: Kind<'_>) {
         if !self.is_mute.load(Ordering::Relaxed) {
-            let (at, session) = (self.clock.now(), self.session);
+            let session = self.session;
             self.observer.event(&Event { at, session, how: How::Traced, kind });
         }
     }
@@ -98,15 +102,16 @@ impl AsyncRead for Tapped {
     ) -> Poll<io::Result<()>> {
         let before = buf.filled().len();
         ready!(Pin::new(&mut self.stream).poll_read(cx, buf))?;
-        self.tap.wire(Direction::In, &buf.filled()[before..]);
+        self.tap.wire(self.tap.clock.now(), Direction::In, &buf.filled()[before..]);
         Poll::Ready(Ok(()))
     }
 }
 
 impl AsyncWrite for Tapped {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, data: &[u8]) -> Poll<io::Result<usize>> {
+        let began = self.tap.clock.now();
         let count = ready!(Pin::new(&mut self.stream).poll_write(cx, data))?;
-        self.tap.wire(Direction::Out, &data[..count]);
+        self.tap.wire(began, Direction::Out, &data[..count]);
         Poll::Ready(Ok(count))
     }
 
@@ -115,11 +120,12 @@ impl AsyncWrite for Tapped {
         cx: &mut Context<'_>,
         pieces: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
+        let began = self.tap.clock.now();
         let count = ready!(Pin::new(&mut self.stream).poll_write_vectored(cx, pieces))?;
         let mut left = count;
         for piece in pieces {
             let written = piece.len().min(left);
-            self.tap.wire(Direction::Out, &piece[..written]);
+            self.tap.wire(began, Direction::Out, &piece[..written]);
             left -= written;
         }
         Poll::Ready(Ok(count))

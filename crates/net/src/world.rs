@@ -14,7 +14,7 @@ use crate::clock::{Clock, wall};
 use crate::complaints::About;
 use crate::dial::Target;
 use crate::drive::pour::Basins;
-use crate::front::Front;
+use crate::front::{Front, Onlooker};
 use crate::inbox::{self, Inbox};
 use crate::layer::Layers;
 use crate::post::{Letter, Post};
@@ -41,6 +41,8 @@ static NEXT: AtomicU64 = AtomicU64::new(1);
 /// One thread's world.
 pub(crate) struct World {
     pub(crate) front: Arc<dyn Front>,
+    /// Who looks at TCP sockets themselves.
+    pub(crate) onlooker: Option<Arc<dyn Onlooker>>,
     pub(crate) observer: Option<Arc<dyn Observer>>,
     /// Whether it wants bytes as transports carry them.
     wants_wire: bool,
@@ -94,6 +96,7 @@ impl World {
         observer: Option<Arc<dyn Observer>>,
     ) -> Rc<Self> {
         Rc::new(Self {
+            onlooker: front.onlooker(),
             front,
             wants_wire: observer.as_deref().is_some_and(Observer::wants_wire),
             wants_messages: observer.as_deref().is_some_and(Observer::wants_messages),

@@ -5,6 +5,7 @@
 
 pub mod addr;
 pub mod check;
+pub mod dissect;
 pub mod host;
 #[cfg(target_os = "linux")]
 mod linux;
@@ -15,4 +16,6 @@ pub mod ping;
 pub mod port;
 pub mod services;
 pub mod sockets;
+pub mod trace;
 pub mod watch;
+pub mod wrap;

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use sockeye_core::endpoint::Endpoint;
 use sockeye_core::limits::DATAGRAM;
 use sockeye_core::quantity::Span;
 use sockeye_core::{Code, Conversation, Fault, Framing, Input, Outbox, PEER, Tick};
@@ -46,8 +47,23 @@ pub struct Request {
 
 /// Asks, and prints the replies.
 pub fn run(request: &Request, views: &Views) -> Result<End, Fault> {
+    let (mut endpoint, conversation) = plan(request, "ask")?;
+    secrets::fill(&mut endpoint, &*views.watcher);
+    let options = Options {
+        verb: "ask",
+        endpoint,
+        limits: request.bounds.limits.clone(),
+        front: views.front(),
+        observer: views.observer.clone(),
+    };
+    client::run(options, conversation, None)?;
+    Ok(End::Done)
+}
+
+/// Understands a request, with nothing opened yet. Without messages the conversation ends as soon as it stands.
+pub(crate) fn plan(request: &Request, verb: &str) -> Result<(Endpoint, Box<dyn Conversation>), Fault> {
     let mut endpoint = given::endpoint(&request.endpoint, &request.params)?;
-    let subject = format!("ask {}", endpoint.bare());
+    let subject = format!("{verb} {}", endpoint.bare());
     let timeout = *endpoint.params.timeout.get_or_insert(TIMEOUT);
     let lane = given::lane(&endpoint, Role::Connect)?;
     let charset = given::charset(&endpoint)?;
@@ -68,16 +84,7 @@ pub fn run(request: &Request, views: &Views) -> Result<End, Fault> {
         apart: request.apart,
         open: false,
     };
-    secrets::fill(&mut endpoint, &*views.watcher);
-    let options = Options {
-        verb: "ask",
-        endpoint,
-        limits: request.bounds.limits.clone(),
-        front: views.front(),
-        observer: views.observer.clone(),
-    };
-    client::run(options, Box::new(ask), None)?;
-    Ok(End::Done)
+    Ok((endpoint, Box::new(ask)))
 }
 
 /// A message as it goes on the wire, checked before anything is opened.

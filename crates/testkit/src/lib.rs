@@ -9,6 +9,7 @@ pub mod certificates;
 pub mod chunking;
 pub mod fuzz;
 pub mod memory;
+pub mod packets;
 pub mod process;
 pub mod program;
 pub mod stage;

@@ -11,6 +11,7 @@
 pub mod auth;
 pub mod certificate;
 pub mod charset;
+pub mod dump;
 pub mod escape;
 pub mod gate;
 pub mod hexdump;

@@ -162,7 +162,8 @@ pub(crate) const REMOVE: &[Flag] = &[
 ];
 
 /// Flags of `serve` alone.
-pub(crate) const SERVE_FILE: &[Flag] = &[switch("allow-exec", "flag-allow-exec")];
+pub(crate) const SERVE_FILE: &[Flag] =
+    &[switch("allow-exec", "flag-allow-exec"), switch("trace", "flag-serve-trace")];
 
 /// Flags of `connect`.
 pub(crate) const CONNECT: &[Flag] = &[
@@ -175,6 +176,14 @@ pub(crate) const CONNECT: &[Flag] = &[
 /// Flags of `ask`.
 pub(crate) const ASK: &[Flag] =
     &[lettered('n', value("number", "N", "flag-number")), value("quiet", "TIME", "flag-quiet")];
+
+/// Flags of `trace`, beside those of `ask`.
+pub(crate) const TRACE: &[Flag] = &[
+    switch("wait", "flag-trace-wait"),
+    value("svg", "FILE", "flag-trace-svg"),
+    value("html", "FILE", "flag-trace-html"),
+    value("pcapng", "FILE", "flag-trace-pcapng"),
+];
 
 /// Flags of `test`.
 pub(crate) const TEST: &[Flag] = &[
@@ -228,6 +237,15 @@ pub(crate) const WATCH: &[Flag] = &[
 
 /// Flags of `port`.
 pub(crate) const PORT: &[Flag] = &[value("free", "N", "flag-port-free")];
+
+/// Flags of `explain`.
+pub(crate) const EXPLAIN: &[Flag] = &[
+    value("as", "ethernet|arp|ip|ipv4|ipv6|icmp|icmpv6|tcp|udp|dns|dhcp|http|tls|guess", "flag-explain-as"),
+    value("packet", "N", "flag-explain-packet"),
+    switch("all", "flag-explain-all"),
+    value("wrap", "MESSAGE", "flag-explain-wrap"),
+    value("mtu", "BYTES", "flag-explain-mtu"),
+];
 
 /// Flags of `replay`.
 pub(crate) const REPLAY: &[Flag] = &[

@@ -1,8 +1,8 @@
 //! Every verb, once: its words, its flags, its examples.
 
 use super::flags::{
-    ADDR, ASK, BENCH, CERT, CERT_NAME, CERT_SIGNER, CHECK, CONNECT, EXPORT, Flag, LAYERS, NC, PING, PORT,
-    RECORD, REMOVE, REPLAY, SERVE, SERVE_FILE, TEST, USER, USER_ADD, WANTED, WANTED_TEXT, WATCH,
+    ADDR, ASK, BENCH, CERT, CERT_NAME, CERT_SIGNER, CHECK, CONNECT, EXPLAIN, EXPORT, Flag, LAYERS, NC, PING,
+    PORT, RECORD, REMOVE, REPLAY, SERVE, SERVE_FILE, TEST, TRACE, USER, USER_ADD, WANTED, WANTED_TEXT, WATCH,
 };
 
 /// One word of a verb.
@@ -173,19 +173,43 @@ pub(crate) const ALL: &[Verb] = &[
         ],
     },
     Verb {
-        name: "bench",
+        name: "trace",
         subs: &[],
         words: &[
-            word("ENDPOINT", "word-bench-endpoint", Times::Maybe),
-            word("MESSAGE", "word-bench-message", Times::Any),
+            word("ENDPOINT", "word-endpoint", Times::One),
+            word("MESSAGE", "word-trace-message", Times::Maybe),
         ],
-        flags: &[BENCH],
+        flags: &[ASK, TRACE],
         opens: true,
         examples: &[
-            "sockeye bench 127.0.0.1:9000 -F line -c 64 --pipeline 32",
-            "sockeye bench 127.0.0.1:9000 --rate 10k --fail-if 'p99>20ms'",
-            "sockeye bench 127.0.0.1:7788 --script chat.skt -c 64",
-            "sockeye bench 127.0.0.1:6379 $'*1\\r\\n$4\\r\\nPING' -F crlf --expect +PONG",
+            "sockeye trace 127.0.0.1:9000 hello",
+            "sockeye trace tls://example.org:443 --pcapng out.pcapng",
+            "sockeye trace 127.0.0.1:9000 hello --html trace.html",
+        ],
+    },
+    Verb {
+        name: "watch",
+        subs: &[],
+        words: &[],
+        flags: &[WATCH],
+        opens: false,
+        examples: &[
+            "sockeye watch",
+            "sockeye watch --once --state listen,established",
+            "sockeye watch --port 8080 --json -t 30s",
+        ],
+    },
+    Verb {
+        name: "ping",
+        subs: &[],
+        words: &[word("HOST", "word-ping-host", Times::One)],
+        flags: &[PING],
+        opens: false,
+        examples: &[
+            "sockeye ping example.com",
+            "sockeye ping 192.0.2.7 -c 100 -i 50ms -t 10s",
+            "sockeye ping example.com --tcp 443",
+            "sockeye ping fe80::1%eth0 -s 1400",
         ],
     },
     Verb {
@@ -204,31 +228,6 @@ pub(crate) const ALL: &[Verb] = &[
         ],
     },
     Verb {
-        name: "ping",
-        subs: &[],
-        words: &[word("HOST", "word-ping-host", Times::One)],
-        flags: &[PING],
-        opens: false,
-        examples: &[
-            "sockeye ping example.com",
-            "sockeye ping 192.0.2.7 -c 100 -i 50ms -t 10s",
-            "sockeye ping example.com --tcp 443",
-            "sockeye ping fe80::1%eth0 -s 1400",
-        ],
-    },
-    Verb {
-        name: "watch",
-        subs: &[],
-        words: &[],
-        flags: &[WATCH],
-        opens: false,
-        examples: &[
-            "sockeye watch",
-            "sockeye watch --once --state listen,established",
-            "sockeye watch --port 8080 --json -t 30s",
-        ],
-    },
-    Verb {
         name: "port",
         subs: &[],
         words: &[word("PORT", "word-port-asked", Times::Any)],
@@ -237,15 +236,32 @@ pub(crate) const ALL: &[Verb] = &[
         examples: &["sockeye port", "sockeye port 8080", "sockeye port http smtp", "sockeye port --free 3"],
     },
     Verb {
-        name: "nc",
+        name: "explain",
         subs: &[],
-        words: &[word("HOST", "word-host", Times::Maybe), word("PORT", "word-port", Times::Maybe)],
-        flags: &[NC],
+        words: &[word("INPUT", "word-explain-input", Times::Any)],
+        flags: &[EXPLAIN],
         opens: false,
         examples: &[
-            "printf 'hi\\n' | sockeye nc -N 127.0.0.1 9000",
-            "sockeye nc -l 9000",
-            "sockeye nc -zv 127.0.0.1 20-25",
+            "sockeye explain capture.pcapng --packet 3",
+            "sockeye explain 45000020000100004001f6d3c0000201c0000207080033370001000161626364 --as ip",
+            "sockeye explain - -v",
+            "sockeye explain --wrap hello tcp://192.0.2.7:80 -F u16be",
+        ],
+    },
+    Verb {
+        name: "bench",
+        subs: &[],
+        words: &[
+            word("ENDPOINT", "word-bench-endpoint", Times::Maybe),
+            word("MESSAGE", "word-bench-message", Times::Any),
+        ],
+        flags: &[BENCH],
+        opens: true,
+        examples: &[
+            "sockeye bench 127.0.0.1:9000 -F line -c 64 --pipeline 32",
+            "sockeye bench 127.0.0.1:9000 --rate 10k --fail-if 'p99>20ms'",
+            "sockeye bench 127.0.0.1:7788 --script chat.skt -c 64",
+            "sockeye bench 127.0.0.1:6379 $'*1\\r\\n$4\\r\\nPING' -F crlf --expect +PONG",
         ],
     },
     Verb {
@@ -269,6 +285,18 @@ pub(crate) const ALL: &[Verb] = &[
         examples: &[
             "sockeye user add lin",
             "sockeye serve auth+tls://:4433 echo --self-signed --users users.txt",
+        ],
+    },
+    Verb {
+        name: "nc",
+        subs: &[],
+        words: &[word("HOST", "word-host", Times::Maybe), word("PORT", "word-port", Times::Maybe)],
+        flags: &[NC],
+        opens: false,
+        examples: &[
+            "printf 'hi\\n' | sockeye nc -N 127.0.0.1 9000",
+            "sockeye nc -l 9000",
+            "sockeye nc -zv 127.0.0.1 20-25",
         ],
     },
     Verb {

@@ -177,6 +177,7 @@ mod tests {
         let mut things: Vec<String> =
             crate::cert::objects(&listed, i64::MAX).lines().map(str::to_owned).collect();
         things.extend(crate::sessions::samples());
+        things.extend(crate::explain::samples());
         things
     }
 

@@ -53,6 +53,10 @@ pub(crate) enum Colour {
     Cyan,
     /// Times and numbers.
     Dim,
+    /// A layer of a packet.
+    Blue,
+    /// Another one.
+    Magenta,
 }
 
 impl Colour {
@@ -63,6 +67,8 @@ impl Colour {
             Self::Green => "32",
             Self::Cyan => "36",
             Self::Dim => "2",
+            Self::Blue => "34",
+            Self::Magenta => "35",
         }
     }
 }

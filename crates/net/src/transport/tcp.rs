@@ -2,6 +2,7 @@
 
 use std::io;
 use std::net::SocketAddr;
+use std::os::fd::AsFd;
 use std::time::Duration;
 
 use socket2::{Domain, Protocol, SockRef, Socket, TcpKeepalive, Type};
@@ -129,6 +130,9 @@ async fn connect(call: &Call<'_>, source: Source, to: SocketAddr) -> Result<Stre
         let bound = socket.set_reuse_address(from.port() != 0).and_then(|()| socket.bind(&from.into()));
         let owner = || owner::of_address(Table::Tcp, from);
         bound.map_err(|error| errno::binding(&error, &call.subject, &from.to_string(), owner))?;
+    }
+    if let Some(onlooker) = call.onlooker {
+        onlooker.connecting(socket.as_fd());
     }
     let socket = TcpSocket::from_std_stream(socket.into());
     let stream = socket.connect(to).await.map_err(|error| call.fault(&error))?;

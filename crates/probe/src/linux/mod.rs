@@ -1,5 +1,6 @@
 //! What Linux is asked: its sockets' options, and netlink.
 
+pub(crate) mod capture;
 pub(crate) mod connect;
 pub(crate) mod datagram;
 pub(crate) mod deaths;
@@ -9,3 +10,4 @@ pub(crate) mod obituaries;
 pub(crate) mod ping;
 pub(crate) mod route;
 pub(crate) mod sys;
+pub(crate) mod timestamps;

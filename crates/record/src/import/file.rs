@@ -20,14 +20,18 @@ const SECTION: &[u8] = &[0x0a, 0x0d, 0x0d, 0x0a];
 const SECOND: u64 = 1_000_000_000;
 
 /// One packet.
-pub(super) struct Packet<'a> {
+#[derive(Clone, Copy, Debug)]
+pub struct Packet<'a> {
     /// When, in nanoseconds since 1970 began.
-    pub(super) at: u64,
+    pub at: u64,
     /// What it begins with.
     pub(super) link: Link,
-    pub(super) data: &'a [u8],
+    /// The number of that (tcpdump.org/linktypes.html).
+    pub link_type: i32,
+    /// What was captured of it.
+    pub data: &'a [u8],
     /// How many bytes of it were not captured.
-    pub(super) missing: usize,
+    pub missing: usize,
 }
 
 /// How a file ends.
@@ -63,7 +67,7 @@ fn pcap<'a>(bytes: &'a [u8], each: &mut dyn FnMut(Packet<'a>)) -> Result<End, Fa
         rest = after;
         let at = u64::from(frame.ts_sec) * SECOND + u64::from(frame.ts_usec) * fraction;
         let missing = (frame.origlen as usize).saturating_sub(frame.data.len());
-        each(Packet { at, link, data: frame.data, missing });
+        each(Packet { at, link, link_type: number, data: frame.data, missing });
     }
     Ok(End::Whole)
 }
@@ -113,14 +117,15 @@ fn pcapng<'a>(bytes: &'a [u8], each: &mut dyn FnMut(Packet<'a>)) -> Result<End, 
                 last = moment(stamp, interface);
                 let data = packet.data.get(..packet.caplen as usize).unwrap_or(packet.data);
                 let missing = (packet.origlen as usize).saturating_sub(data.len());
-                each(Packet { at: last, link, data, missing });
+                each(Packet { at: last, link, link_type: interface.number, data, missing });
             }
             Block::SimplePacket(packet) => {
                 let interface = interfaces.first().ok_or_else(|| bad("broken"))?;
                 let link = interface.link.ok_or_else(|| bad("link").arg("link", interface.number))?;
                 let whole = packet.origlen as usize;
                 let data = packet.data.get(..whole).unwrap_or(packet.data);
-                each(Packet { at: last, link, data, missing: whole.saturating_sub(data.len()) });
+                let missing = whole.saturating_sub(data.len());
+                each(Packet { at: last, link, link_type: interface.number, data, missing });
             }
             _ => {}
         }

@@ -14,6 +14,8 @@ use sockeye_core::{Code, Event, Fault};
 use sockeye_script::Transcript;
 use sockeye_script::transcript::{self, Subject};
 
+pub use file::Packet;
+
 use dissect::{Dissector, Oddity};
 use flow::Flows;
 
@@ -105,6 +107,29 @@ pub fn read(bytes: &[u8], options: &Options, sink: &mut dyn FnMut(&Event<'_>)) -
     flows.end();
     flows.into_summary(&mut summary);
     Ok(summary)
+}
+
+/// Hands `each` every packet of a capture, as it was captured. Gives whether the file ends after a packet, and not within
+/// one. Fails as [`read`] does.
+pub fn packets<'a>(bytes: &'a [u8], each: &mut dyn FnMut(Packet<'a>)) -> Result<bool, Fault> {
+    if bytes.len() > FILE_MAX {
+        return Err(bad("large").arg("max", FILE_MAX));
+    }
+    Ok(file::packets(bytes, each)? == file::End::Whole)
+}
+
+/// Whether bytes begin as a capture does.
+pub fn is_capture(bytes: &[u8]) -> bool {
+    const BEGINNINGS: &[[u8; 4]] = &[
+        [0x0a, 0x0d, 0x0d, 0x0a],
+        [0xa1, 0xb2, 0xc3, 0xd4],
+        [0xd4, 0xc3, 0xb2, 0xa1],
+        [0xa1, 0xb2, 0x3c, 0x4d],
+        [0x4d, 0x3c, 0xb2, 0xa1],
+        [0xa1, 0xb2, 0xcd, 0x34],
+        [0x34, 0xcd, 0xb2, 0xa1],
+    ];
+    BEGINNINGS.iter().any(|beginning| bytes.starts_with(beginning))
 }
 
 /// Reads a capture as the text of a conversation file, written from the clients' side.

@@ -4,7 +4,7 @@
 use std::net::IpAddr;
 
 /// IPv4 or IPv6 packets without anything before them (LINKTYPE_RAW).
-const RAW: u16 = 101;
+pub(super) const RAW: u16 = 101;
 
 /// Secrets of TLS, in the format of SSLKEYLOGFILE.
 const TLS_KEYS: u32 = 0x544c_534b;
@@ -33,10 +33,10 @@ pub(super) fn header(program: &str, comment: &str, to: &mut Vec<u8>) {
     });
 }
 
-/// Where packets come from. Times are nanoseconds.
-pub(super) fn interface(name: &str, to: &mut Vec<u8>) {
+/// Where packets of a link type come from. Times are nanoseconds.
+pub(super) fn interface(link: u16, name: &str, to: &mut Vec<u8>) {
     block(1, to, |to| {
-        to.extend_from_slice(&RAW.to_le_bytes());
+        to.extend_from_slice(&link.to_le_bytes());
         to.extend_from_slice(&[0; 2]);
         // Packets are never cut short for being long.
         to.extend_from_slice(&0_u32.to_le_bytes());
@@ -48,22 +48,31 @@ pub(super) fn interface(name: &str, to: &mut Vec<u8>) {
 
 /// One packet, at `time` nanoseconds since 1970-01-01T00:00:00Z.
 pub(super) fn packet(time: u64, bound: Bound, packet: &[u8], comments: &[String], to: &mut Vec<u8>) {
-    let [low, high] = [time & u64::from(u32::MAX), time >> 32];
     block(6, to, |to| {
-        to.extend_from_slice(&0_u32.to_le_bytes());
-        for half in [high, low] {
-            to.extend_from_slice(&length(usize::try_from(half).unwrap_or(usize::MAX)).to_le_bytes());
-        }
-        for _ in 0..2 {
-            to.extend_from_slice(&length(packet.len()).to_le_bytes());
-        }
-        padded(packet, to);
+        frame(time, packet.len(), packet, to);
         for comment in comments {
             text(1, comment, to);
         }
         option(2, &(bound as u32).to_le_bytes(), to);
         end(to);
     });
+}
+
+/// One packet that had `length` bytes, of which these were kept.
+pub(super) fn captured(time: u64, length: usize, packet: &[u8], to: &mut Vec<u8>) {
+    block(6, to, |to| frame(time, length.max(packet.len()), packet, to));
+}
+
+fn frame(time: u64, wire: usize, packet: &[u8], to: &mut Vec<u8>) {
+    let [low, high] = [time & u64::from(u32::MAX), time >> 32];
+    to.extend_from_slice(&0_u32.to_le_bytes());
+    for half in [high, low] {
+        to.extend_from_slice(&length(usize::try_from(half).unwrap_or(usize::MAX)).to_le_bytes());
+    }
+    for bytes in [packet.len(), wire] {
+        to.extend_from_slice(&length(bytes).to_le_bytes());
+    }
+    padded(packet, to);
 }
 
 /// What an address is called.

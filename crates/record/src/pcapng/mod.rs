@@ -6,6 +6,7 @@
 //! blocks, so that a crash leaves one that can be read.
 
 mod block;
+pub mod captured;
 mod flow;
 mod place;
 
@@ -70,7 +71,7 @@ impl Writer {
     pub fn new(pages: Pages, payload: Payload) -> Self {
         let mut gathered = Vec::new();
         block::header(PROGRAM, COMMENT, &mut gathered);
-        block::interface("sockeye", &mut gathered);
+        block::interface(block::RAW, "sockeye", &mut gathered);
         Self {
             pages,
             payload,

@@ -7,6 +7,7 @@ mod capture;
 mod file;
 mod framing;
 mod gate;
+mod packet;
 mod script;
 mod text;
 mod upgrade;
@@ -37,6 +38,7 @@ pub const ALL: &[Target] = &[
     Target { name: "certificate", run: file::certificate },
     Target { name: "import", run: capture::import },
     Target { name: "script", run: script::run },
+    Target { name: "packet", run: packet::run },
 ];
 
 /// Runs the target of this name.
