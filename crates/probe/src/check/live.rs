@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 
 use super::finding::{Around, Beside, Carrier, Leaving, Ping, Session, Sizes};
 use super::run::{Probes, Until};
+#[cfg(feature = "session")]
 use super::session::Talk;
 use crate::host::{self, Host as _, NeighbourState, Resolver, Route, RouteKind, Verdict};
 use crate::names::{Cache, Names, System, ask, files};
@@ -36,9 +37,11 @@ const ECHO: Duration = Duration::from_millis(500);
 const PORTS: [u16; 4] = [22, 80, 443, 1];
 
 /// Where datagrams of several sizes go: where the first of traceroute's went.
+#[cfg(target_os = "linux")]
 const UNUSED: u16 = 33_435;
 
 /// How long connecting is ahead of the path.
+#[cfg(target_os = "linux")]
 const FIRST: Duration = Duration::from_millis(60);
 
 /// How often a neighbour's state is looked at.
@@ -55,6 +58,7 @@ pub struct Live {
     /// What carries messages.
     pub carrier: Carrier,
     /// What to say on a connection.
+    #[cfg(feature = "session")]
     pub talk: Option<Talk>,
 }
 
@@ -233,7 +237,13 @@ impl Probes for Live {
     }
 
     fn session(&self, to: SocketAddr, until: Instant) -> Option<Session> {
-        Some(self.talk.as_ref()?.run(to, until))
+        #[cfg(feature = "session")]
+        return Some(self.talk.as_ref()?.run(to, until));
+        #[cfg(not(feature = "session"))]
+        {
+            let _ = (to, until);
+            None
+        }
     }
 }
 
@@ -379,8 +389,8 @@ fn plain(to: SocketAddr, until: Instant) -> Attempt {
     let left = until.saturating_duration_since(began).max(Duration::from_millis(1));
     let ended = match std::net::TcpStream::connect_timeout(&to, left) {
         Ok(_) => Ended::Connected,
-        Err(error) if error.kind() == std::io::ErrorKind::ConnectionRefused => Ended::Refused,
-        Err(error) if error.kind() == std::io::ErrorKind::TimedOut => Ended::Silent,
+        Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => Ended::Refused,
+        Err(error) if error.kind() == io::ErrorKind::TimedOut => Ended::Silent,
         Err(error) => Ended::Failed(error.raw_os_error().unwrap_or_default()),
     };
     Attempt { to, ttl: None, ended, icmp: None, local: None, mss: None, took: began.elapsed() }

@@ -8,6 +8,7 @@ pub mod ladder;
 pub mod live;
 mod rules;
 pub mod run;
+#[cfg(feature = "session")]
 pub mod session;
 mod verdict;
 pub mod words;
@@ -20,5 +21,6 @@ pub use ladder::Step;
 pub use live::Live;
 pub use rules::judge;
 pub use run::{Probes, run};
+#[cfg(feature = "session")]
 pub use session::Talk;
 pub use verdict::{Culprit, Evidence, FACTS, Layer, NEXTS, Sure, Verdict, Word};
