@@ -81,7 +81,7 @@ fn a_program_is_told_every_step_and_the_verdict() {
     assert_eq!(verdict["kind"], "check-verdict");
     assert_eq!((&verdict["verdict"], &verdict["layer"]), (&Value::from("refused"), &Value::from("tcp")));
     assert_eq!(verdict["culprit"]["which"], Value::from(place));
-    assert_eq!(verdict["evidence"][0]["known"], "traced");
+    assert_eq!(verdict["evidence"][0]["how"], "traced");
     // Keys and words stay as they are in every language.
     let chinese = sockeye([&closed(), "--json", "--lang", "zh-CN"]).run("");
     assert_eq!(self::objects(&chinese).last().unwrap()["verdict"], "refused");

@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use sockeye::check::names::{Answer, Cache, Names, System};
 use sockeye::check::path::{Attempt, Ended, Icmp};
 use sockeye::check::{Change, Findings, Leaving, Outcome, Ping, Session, Spoke, Step};
+use sockeye::core::{How, Tick};
 use sockeye::json;
 
 /// A step that has ended.
@@ -50,19 +51,23 @@ pub(super) fn step(target: &str, step: Step, findings: &Findings, round: Option<
     let mut fields = vec![
         ("target", json!(target)),
         ("step", json!(step.word())),
-        ("known", json!(how)),
         ("at", seconds(at)),
         ("took", seconds(took)),
         ("found", value),
     ];
     fields.extend(round.map(|round| ("round", json!(round))));
-    json::thing("check-step", &fields)
+    json::known(tick(at + took), how, "check-step", &fields)
 }
 
-type Found = (Value, &'static str, Duration, Duration);
+type Found = (Value, How, Duration, Duration);
 
 fn found<T>(finding: Option<&sockeye::check::Timed<T>>, value: impl Fn(&T) -> Value) -> Option<Found> {
-    finding.map(|found| (value(&found.value), found.how.word(), found.at, found.took))
+    finding.map(|found| (value(&found.value), found.how, found.at, found.took))
+}
+
+/// A moment of this check.
+fn tick(since: Duration) -> Tick {
+    Tick::ZERO + since
 }
 
 fn seconds(time: Duration) -> Value {
@@ -207,7 +212,7 @@ pub(super) fn verdict(outcome: &Outcome, round: Option<u64>) -> String {
     let evidence = verdict.evidence.iter().map(|evidence| {
         let args: serde_json::Map<String, Value> =
             evidence.args.iter().map(|(name, value)| ((*name).to_owned(), json!(value))).collect();
-        json!({ "fact": evidence.fact, "known": evidence.how.word(), "args": args })
+        json!({ "fact": evidence.fact, "how": evidence.how.word(), "args": args })
     });
     let mut fields = vec![
         ("target", json!(outcome.target)),
@@ -220,7 +225,7 @@ pub(super) fn verdict(outcome: &Outcome, round: Option<u64>) -> String {
         ("took", seconds(outcome.took)),
     ];
     fields.extend(round.map(|round| ("round", json!(round))));
-    json::thing("check-verdict", &fields)
+    json::known(tick(outcome.took), How::Inferred, "check-verdict", &fields)
 }
 
 /// What changed since the check before; nothing, where nothing did.
@@ -233,7 +238,7 @@ pub(super) fn changes(outcome: &Outcome, changes: &[Change], round: u64) -> Stri
             ("before", json!(change.before)),
             ("after", json!(change.after)),
         ];
-        json::thing("check-changed", &fields)
+        json::known(tick(outcome.took), How::Inferred, "check-changed", &fields)
     });
     lines.collect()
 }

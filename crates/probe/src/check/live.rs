@@ -2,8 +2,9 @@
 
 use std::collections::hash_map::RandomState;
 use std::hash::{BuildHasher, Hasher};
-use std::io::Read;
+use std::io::{self, Read};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, ToSocketAddrs, UdpSocket};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::channel;
 use std::sync::{Arc, OnceLock};
 use std::thread;
@@ -11,10 +12,12 @@ use std::time::{Duration, Instant};
 
 use super::finding::{Around, Beside, Carrier, Leaving, Ping, Session, Sizes};
 use super::run::{Probes, Until};
+#[cfg(feature = "session")]
 use super::session::Talk;
 use crate::host::{self, Host as _, NeighbourState, Resolver, Route, RouteKind, Verdict};
 use crate::names::{Cache, Names, System, ask, files};
-use crate::path::{Attempt, Ended, Path};
+use crate::path::{Attempt, Ended, Icmp, Path};
+use crate::ping::{self, Moment, Plan, Way};
 use crate::sockets::{Protocol, Query, Sockets, State, States};
 
 /// Bytes of a file that are read.
@@ -26,17 +29,26 @@ const GRACE: Duration = Duration::from_millis(400);
 /// How long other ports are waited for: a host that is there answers at once.
 const AROUND: Duration = Duration::from_millis(1200);
 
+/// Echo requests, and the time from one to the next.
+const ECHOES: u64 = 20;
+const ECHO: Duration = Duration::from_millis(500);
+
 /// Ports that hosts often have, and one that they do not.
 const PORTS: [u16; 4] = [22, 80, 443, 1];
 
 /// Where datagrams of several sizes go: where the first of traceroute's went.
+#[cfg(target_os = "linux")]
 const UNUSED: u16 = 33_435;
 
 /// How long connecting is ahead of the path.
+#[cfg(target_os = "linux")]
 const FIRST: Duration = Duration::from_millis(60);
 
 /// How often a neighbour's state is looked at.
 const LOOK: Duration = Duration::from_millis(40);
+
+/// How often it is looked whether an echo has come.
+const GLANCE: Duration = Duration::from_millis(4);
 
 /// A neighbour that failed before is asked again by the first packet for it: only then its state counts.
 const RENEWED: Duration = Duration::from_millis(250);
@@ -46,6 +58,7 @@ pub struct Live {
     /// What carries messages.
     pub carrier: Carrier,
     /// What to say on a connection.
+    #[cfg(feature = "session")]
     pub talk: Option<Talk>,
 }
 
@@ -148,13 +161,29 @@ impl Probes for Live {
     }
 
     fn ping(&self, to: IpAddr, until: &Until) -> Option<Ping> {
-        #[cfg(target_os = "linux")]
-        return crate::linux::echo::ping(to, || until.moment()).ok();
-        #[cfg(not(target_os = "linux"))]
-        {
-            let _ = (to, until);
-            None
-        }
+        let plan = Plan {
+            to,
+            zone: 0,
+            ways: vec![Way::IcmpDatagram, Way::IcmpRaw],
+            size: 8,
+            count: ECHOES,
+            interval: ECHO,
+            wait: ECHO,
+            budget: Some(until.moment().saturating_duration_since(Instant::now())),
+            seed: random().into(),
+        };
+        let stop = AtomicBool::new(false);
+        thread::scope(|scope| {
+            let pinging = scope.spawn(|| echo(&plan, &stop));
+            // The end may come closer while it waits.
+            while !pinging.is_finished() {
+                if Instant::now() >= until.moment() {
+                    stop.store(true, Ordering::Relaxed);
+                }
+                pause(GLANCE);
+            }
+            pinging.join().ok()
+        })
     }
 
     fn path(&self, to: SocketAddr, until: &Until) -> Option<Path> {
@@ -199,7 +228,7 @@ impl Probes for Live {
         let link = route.mtu.or_else(|| leaving.link.as_ref()?.mtu)?;
         let full = to.mss.map_or(link, |mss| link.min(mss.saturating_add(headers)));
         #[cfg(target_os = "linux")]
-        return crate::linux::echo::sizes(SocketAddr::new(to.to.ip(), UNUSED), full, until).ok();
+        return crate::linux::datagram::sizes(SocketAddr::new(to.to.ip(), UNUSED), full, until).ok();
         #[cfg(not(target_os = "linux"))]
         {
             let _ = (to, full, until);
@@ -208,7 +237,43 @@ impl Probes for Live {
     }
 
     fn session(&self, to: SocketAddr, until: Instant) -> Option<Session> {
-        Some(self.talk.as_ref()?.run(to, until))
+        #[cfg(feature = "session")]
+        return Some(self.talk.as_ref()?.run(to, until));
+        #[cfg(not(feature = "session"))]
+        {
+            let _ = (to, until);
+            None
+        }
+    }
+}
+
+/// Asks for echoes until the first answer, whatever it is.
+fn echo(plan: &Plan, stop: &AtomicBool) -> Ping {
+    let began = Instant::now();
+    let mut heard = Ping::Silent;
+    let ran = ping::run(plan, stop, |moment| {
+        heard = match moment {
+            Moment::Answer(answer) => Ping::Answered(answer.trip),
+            Moment::Trouble(trouble) => match trouble.icmp {
+                Some(icmp) => Ping::Icmp(Icmp {
+                    from: trouble.from,
+                    is_ours: false,
+                    kind: icmp.kind,
+                    code: icmp.code,
+                    mtu: icmp.info,
+                    // Since the first packet: a router asks for the host then.
+                    after: began.elapsed(),
+                }),
+                None => Ping::Failed(trouble.errno),
+            },
+            Moment::Begun(_) | Moment::Silent { .. } => return,
+        };
+        stop.store(true, Ordering::Relaxed);
+    });
+    match ran {
+        Ok(_) => heard,
+        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => Ping::NotAllowed,
+        Err(error) => Ping::Failed(error.raw_os_error().unwrap_or_default()),
     }
 }
 
@@ -324,8 +389,8 @@ fn plain(to: SocketAddr, until: Instant) -> Attempt {
     let left = until.saturating_duration_since(began).max(Duration::from_millis(1));
     let ended = match std::net::TcpStream::connect_timeout(&to, left) {
         Ok(_) => Ended::Connected,
-        Err(error) if error.kind() == std::io::ErrorKind::ConnectionRefused => Ended::Refused,
-        Err(error) if error.kind() == std::io::ErrorKind::TimedOut => Ended::Silent,
+        Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => Ended::Refused,
+        Err(error) if error.kind() == io::ErrorKind::TimedOut => Ended::Silent,
         Err(error) => Ended::Failed(error.raw_os_error().unwrap_or_default()),
     };
     Attempt { to, ttl: None, ended, icmp: None, local: None, mss: None, took: began.elapsed() }
@@ -333,7 +398,7 @@ fn plain(to: SocketAddr, until: Instant) -> Attempt {
 
 fn datagram(to: SocketAddr, until: Instant) -> Option<Attempt> {
     #[cfg(target_os = "linux")]
-    return crate::linux::echo::datagram(to, until).ok();
+    return crate::linux::datagram::datagram(to, until).ok();
     #[cfg(not(target_os = "linux"))]
     {
         let _ = (to, until);

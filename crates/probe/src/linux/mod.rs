@@ -2,9 +2,9 @@
 
 pub(crate) mod capture;
 pub(crate) mod connect;
+pub(crate) mod datagram;
 pub(crate) mod deaths;
 pub(crate) mod diag;
-pub(crate) mod echo;
 pub(crate) mod netlink;
 pub(crate) mod obituaries;
 pub(crate) mod ping;

@@ -1,5 +1,5 @@
-//! Echo requests and datagrams that tell of a host without any right: the ICMP socket that a group may use (icmp(7),
-//! `ping_group_range`), and UDP to a port where nobody listens, whose ICMP error is the answer.
+//! Datagrams that tell of a host without any right: a port where nobody listens answers with an ICMP error, which the
+//! kernel hands to the socket (ip(7), `IP_RECVERR`).
 
 use std::io;
 use std::net::{IpAddr, SocketAddr};
@@ -7,15 +7,12 @@ use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags};
 use rustix::io::Errno;
-use rustix::net::{RecvFlags, SendFlags, SocketType, ipproto};
+use rustix::net::{RecvFlags, SendFlags, SocketType};
 
 use super::connect::{error_of, socket, wait};
 use super::sys;
-use crate::check::{Ping, Sizes};
+use crate::check::Sizes;
 use crate::path::{Attempt, Ended, Says};
-
-/// How long before an echo request is sent again.
-const AGAIN: Duration = Duration::from_millis(500);
 
 /// Bytes of the IP and UDP headers.
 const HEADERS_4: u32 = 28;
@@ -24,52 +21,6 @@ const HEADERS_6: u32 = 48;
 /// Datagrams of each size, and the pause between them: hosts answer only a few a second.
 const ROUNDS: u8 = 3;
 const PAUSE: Duration = Duration::from_millis(250);
-
-/// Asks a host for an echo until a moment, which may come closer.
-pub(crate) fn ping(to: IpAddr, until: impl Fn() -> Instant) -> io::Result<Ping> {
-    let (protocol, request) = match to {
-        IpAddr::V4(_) => (ipproto::ICMP, 8),
-        IpAddr::V6(_) => (ipproto::ICMPV6, 128),
-    };
-    let socket = match socket(to, SocketType::DGRAM, Some(protocol)) {
-        Ok(socket) => socket,
-        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => return Ok(Ping::NotAllowed),
-        Err(error) => return Err(error),
-    };
-    let began = Instant::now();
-    if let Err(error) = rustix::net::connect(&socket, &SocketAddr::new(to, 0)) {
-        return Ok(Ping::Failed(error.raw_os_error()));
-    }
-    let mut number: u8 = 0;
-    while Instant::now() < until() {
-        number = number.wrapping_add(1);
-        // Type, code, checksum and identifier (both the kernel's), sequence, data.
-        let message = [request, 0, 0, 0, 0, 0, 0, number, b's', b'o', b'c', b'k', b'e', b'y', b'e', 0];
-        let sent = Instant::now();
-        match rustix::net::send(&socket, &message, SendFlags::empty()) {
-            Ok(_) | Err(Errno::AGAIN | Errno::HOSTUNREACH) => {}
-            Err(error) => return Ok(Ping::Failed(error.raw_os_error())),
-        }
-        while Instant::now() < until().min(sent + AGAIN) {
-            let left = until().min(sent + AGAIN).saturating_duration_since(Instant::now());
-            wait(
-                &mut [PollFd::new(&socket, PollFlags::IN | PollFlags::ERR)],
-                left.min(Duration::from_millis(100)),
-            )?;
-            let mut answer = [0; 256];
-            if let Ok((length, _)) = rustix::net::recv(&socket, &mut answer[..], RecvFlags::DONTWAIT)
-                && length > 7
-                && answer[7] == number
-            {
-                return Ok(Ping::Answered(sent.elapsed()));
-            }
-            if let Some(icmp) = error_of(&socket, began) {
-                return Ok(Ping::Icmp(icmp));
-            }
-        }
-    }
-    Ok(Ping::Silent)
-}
 
 /// Sends an empty datagram, twice, and hears what becomes of it.
 pub(crate) fn datagram(to: SocketAddr, until: Instant) -> io::Result<Attempt> {
@@ -212,11 +163,5 @@ mod tests {
             let sizes = sizes(closed, 1500, soon()).unwrap();
             assert_eq!((sizes.small, sizes.large, sizes.is_hole()), ((1, 1), (1, 1), false), "{host}");
         }
-    }
-
-    #[test]
-    fn loopback_answers_or_pinging_is_not_allowed() {
-        let ping = ping("127.0.0.1".parse().unwrap(), soon).unwrap();
-        assert!(matches!(ping, Ping::Answered(_) | Ping::NotAllowed), "{ping:?}");
     }
 }
