@@ -139,3 +139,8 @@ fn lists_show_the_registries() {
 fn bench_refuses_what_makes_no_sense_and_merges() {
     check("bench.txt");
 }
+
+#[test]
+fn packets_are_explained_and_slips_refused() {
+    check("explain.txt");
+}

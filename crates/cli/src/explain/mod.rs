@@ -78,7 +78,7 @@ impl Desk<'_> {
     fn packet(&self, packet: &Explained, verbose: u8) {
         let shown = match self.shape {
             Shape::Json => json::packet(packet),
-            Shape::Text => tree::Page::new(self, verbose).packet(packet),
+            Shape::Text => tree::Page::new(self, verbose, &packet.bytes).packet(packet),
         };
         self.stdout.push(shown.as_bytes());
         if let Some(start) = packet.instead {

@@ -17,6 +17,9 @@ const SHOWN: usize = 512;
 /// Bytes in a row.
 const ROW: usize = 16;
 
+/// The most bytes of a field that are shown beside its value.
+const RAW: usize = 8;
+
 /// The colours of layers, from the outside.
 const COLOURS: &[Colour] = &[Colour::Cyan, Colour::Green, Colour::Yellow, Colour::Magenta, Colour::Blue];
 
@@ -26,12 +29,15 @@ pub(super) struct Page<'a> {
     paint: Paint,
     width: usize,
     verbose: u8,
+    /// The bytes of the packet.
+    bytes: &'a [u8],
     text: String,
 }
 
 impl<'a> Page<'a> {
-    pub(super) fn new(desk: &'a Desk<'_>, verbose: u8) -> Self {
-        Self { words: desk.words, paint: desk.paint, width: desk.width, verbose, text: String::new() }
+    pub(super) fn new(desk: &'a Desk<'_>, verbose: u8, bytes: &'a [u8]) -> Self {
+        let Desk { words, paint, width, .. } = *desk;
+        Self { words, paint, width, verbose, bytes, text: String::new() }
     }
 
     /// All of a packet.
@@ -178,7 +184,7 @@ impl<'a> Page<'a> {
         if names.is_empty() { self.words.plain("explain-none-set") } else { names.join(", ") }
     }
 
-    /// Where a field is.
+    /// Where a field is, and its bytes where they are few and not its value already.
     fn place(&self, field: &Field) -> String {
         let Bits { start, count } = field.at;
         let bytes = field.at.bytes();
@@ -191,7 +197,10 @@ impl<'a> Page<'a> {
             (false, _) if count == 1 => format!("{}.{}", bytes.start, start % 8),
             (false, _) => format!("{}.{}-{}", bytes.start, start % 8, start % 8 + count - 1),
         };
-        self.paint.on(Colour::Dim, &format!("[{place}]"))
+        let is_raw = matches!(field.value, Value::Bytes(_) | Value::Text(_) | Value::Group | Value::Mac(_));
+        let raw = self.bytes.get(bytes).filter(|raw| !is_raw && raw.len() <= RAW);
+        let hex = raw.map_or_else(String::new, |raw| format!(": {}", sockeye::wire::notation::to_hex(raw)));
+        self.paint.on(Colour::Dim, &format!("[{place}{hex}]"))
     }
 
     fn why(&mut self, field: &Field, indent: usize) {
