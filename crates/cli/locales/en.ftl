@@ -1321,13 +1321,14 @@ verb-explain-long =
   bytes themselves), or - for stdin. Bare bytes are Ethernet; --as says otherwise. -v explains every field.
   With --wrap it goes the other way: what a message to an endpoint looks like at each layer on the wire; nothing is sent
 word-explain-input = hex, a file, or - for stdin; with --wrap, the endpoint
-flag-explain-as = what the bytes begin with (default ethernet, or what a capture says); guess takes what makes most sense
+flag-explain-as = what the bytes begin with: ethernet (default), arp, ip, ipv4, ipv6, icmp, icmpv6, tcp, udp, dns, dhcp, http, tls, or guess, which takes what makes most sense; in a capture the capture says it
 flag-explain-packet = this packet of a capture, counted from 1 (default 1)
 flag-explain-all = every packet of a capture
 flag-explain-wrap = wrap this message for the endpoint instead: text, or bytes as hex:… and b64:…
 flag-explain-mtu = with --wrap: the longest packet of the link, 1280 to 65535 (default 1500)
 note-explain-instead = this makes little sense as Ethernet; --as { $name } would fit
 note-explain-guessed = --as { $name } is a guess
+note-explain-file-cut = the file ends within a packet, which is left out
 explain-title = packet { $number }: { $size } bytes, { $when }
 explain-title-cut = packet { $number }: { $size } of { $whole } bytes were captured, { $when }
 explain-title-bytes = { $size } bytes

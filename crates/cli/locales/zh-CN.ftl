@@ -1360,13 +1360,14 @@ verb-explain-long =
   单独的字节按以太网解释，--as 可以另外指定。-v 解释每个字段。
   加 --wrap 则反过来：发往某个端点的消息在线路上每一层是什么样子；什么也不会真的发出去
 word-explain-input = 十六进制、文件，或表示标准输入的 -；加 --wrap 时是端点
-flag-explain-as = 字节从哪一层开始（默认 ethernet，抓包文件则按文件所说）；guess 取最说得通的
+flag-explain-as = 字节从哪一层开始：ethernet（默认）、arp、ip、ipv4、ipv6、icmp、icmpv6、tcp、udp、dns、dhcp、http、tls，或 guess（取最说得通的）；抓包文件自己会说明
 flag-explain-packet = 抓包文件中的第几个包，从 1 数起（默认 1）
 flag-explain-all = 抓包文件中的每一个包
 flag-explain-wrap = 改为把这条消息封装给端点：文本，或写成 hex:… 和 b64:… 的字节
 flag-explain-mtu = 与 --wrap 同用：链路上最长的包，1280 到 65535（默认 1500）
 note-explain-instead = 按以太网解释说不通；--as { $name } 更合适
 note-explain-guessed = --as { $name } 是猜测的
+note-explain-file-cut = 文件在一个包的中间结束，那个包没有显示
 explain-title = 第 { $number } 个包：{ $size } 字节，{ $when }
 explain-title-cut = 第 { $number } 个包：{ $whole } 字节中抓到了 { $size } 字节，{ $when }
 explain-title-bytes = { $size } 字节

@@ -257,26 +257,53 @@ pub(super) fn hex_rows(
     for (row, chunk) in bytes.chunks(ROW).enumerate() {
         let first = row * ROW;
         let _ = write!(text, "{first:08x} ");
-        for column in 0..ROW {
-            if column % 8 == 0 {
-                text.push(' ');
-            }
-            match chunk.get(column) {
-                Some(byte) => {
-                    let at = first + column;
-                    let shown = if known(at) { format!("{byte:02x}") } else { "??".to_owned() };
-                    text.push_str(&paint.on(colour_of(at), &shown));
-                    text.push(' ');
-                }
-                None => text.push_str("   "),
-            }
-        }
-        text.push_str(" |");
+        let (mut hex, mut shown) = (Runs::new(paint), Runs::new(paint));
         for (column, byte) in chunk.iter().enumerate() {
-            let is_shown = matches!(byte, b' '..=b'~') && known(first + column);
-            let shown = if is_shown { char::from(*byte) } else { '.' };
-            text.push_str(&paint.on(colour_of(first + column), &shown.to_string()));
+            let at = first + column;
+            let is_known = known(at);
+            let gap = if column % 8 == 0 { " " } else { "" };
+            let pair = if is_known { format!("{gap}{byte:02x} ") } else { format!("{gap}?? ") };
+            hex.push(colour_of(at), &pair);
+            let character = if matches!(byte, b' '..=b'~') && is_known { char::from(*byte) } else { '.' };
+            shown.push(colour_of(at), character.encode_utf8(&mut [0; 4]));
         }
+        let left = ROW - chunk.len();
+        let gap = if chunk.len() <= ROW / 2 { 1 } else { 0 };
+        let _ = write!(text, "{}{} |{}", hex.end(), " ".repeat(left * 3 + gap), shown.end());
         text.push_str("|\n");
+    }
+}
+
+/// Text in colours, of which each run is painted once.
+struct Runs {
+    paint: Paint,
+    text: String,
+    run: String,
+    colour: Colour,
+}
+
+impl Runs {
+    const fn new(paint: Paint) -> Self {
+        Self { paint, text: String::new(), run: String::new(), colour: Colour::Dim }
+    }
+
+    fn push(&mut self, colour: Colour, piece: &str) {
+        if colour != self.colour {
+            self.flush();
+            self.colour = colour;
+        }
+        self.run.push_str(piece);
+    }
+
+    fn flush(&mut self) {
+        if !self.run.is_empty() {
+            self.text.push_str(&self.paint.on(self.colour, &self.run));
+            self.run.clear();
+        }
+    }
+
+    fn end(mut self) -> String {
+        self.flush();
+        self.text
     }
 }
