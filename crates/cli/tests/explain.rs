@@ -56,8 +56,8 @@ fn what_wrap_shows_is_explained_as_what_was_wrapped() {
         let sum: u64 =
             wrapped["steps"].as_array().unwrap().iter().map(|step| step["added"].as_u64().unwrap()).sum();
         assert_eq!(5 + sum, wrapped["steps"].as_array().unwrap().last().unwrap()["total"].as_u64().unwrap());
-        let hex: String = payload.bytes().map(|byte| format!("{byte:02x}")).collect();
-        assert!(packet["hex"].as_str().unwrap().contains(&hex), "{endpoint}");
+        let hex: Vec<String> = payload.bytes().map(|byte| format!("{byte:02x}")).collect();
+        assert!(packet["hex"].as_str().unwrap().contains(&hex.concat()), "{endpoint}");
     }
 }
 

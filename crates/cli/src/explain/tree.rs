@@ -268,7 +268,7 @@ pub(super) fn hex_rows(
             shown.push(colour_of(at), character.encode_utf8(&mut [0; 4]));
         }
         let left = ROW - chunk.len();
-        let gap = if chunk.len() <= ROW / 2 { 1 } else { 0 };
+        let gap = usize::from(chunk.len() <= ROW / 2);
         let _ = write!(text, "{}{} |{}", hex.end(), " ".repeat(left * 3 + gap), shown.end());
         text.push_str("|\n");
     }

@@ -194,8 +194,7 @@ fn contents(bytes: Vec<u8>) -> Result<Input, Fault> {
             let read = dump::read(text).ok().filter(|read| !read.is_empty());
             Ok(Input::Bytes(read.unwrap_or(bytes)))
         }
-        Some(_) => Ok(Input::Bytes(bytes)),
-        None => Ok(Input::Bytes(bytes)),
+        _ => Ok(Input::Bytes(bytes)),
     }
 }
 
