@@ -402,7 +402,7 @@ mod tests {
             at: 1_000_000 + 439_200_000,
             end: End::Client,
             state: TcpState::TimeWait,
-            left: Some(Duration::from_secs(60)),
+            left: Some(Duration::from_mins(1)),
             figures: None,
         };
         let stamp = Stamp { at: 1_000_000 + 229_005_000, stage: Stage::Acknowledged, byte: 7 };
