@@ -172,8 +172,8 @@ fn pieces(text: &str) -> Vec<&str> {
     let (mut start, mut before) = (0, ' ');
     for (at, character) in text.char_indices() {
         let wide = |c: char| c >= '\u{2e80}';
-        // No line begins with a closing mark.
-        let closes = "，。；：、）！？”》".contains(character);
+        // No line begins with a closing mark, and none ends with an opening one.
+        let closes = "，。；：、）！？”》".contains(character) || "（“《".contains(before);
         let breaks = (before == ' ' && character != ' ') || ((wide(character) || wide(before)) && !closes);
         if at > start && breaks {
             pieces.push(&text[start..at]);
@@ -194,6 +194,7 @@ mod tests {
         assert_eq!(broken("one two three", 8), ["one two", "three"]);
         assert_eq!(broken("你好，世界 ok", 6), ["你好，", "世界", "ok"]);
         assert_eq!(broken("toolongword x", 4), ["toolongword", "x"]);
+        assert_eq!(broken("甲（乙）", 4), ["甲", "（乙）"]);
         assert_eq!(broken("", 4), [""]);
     }
 }

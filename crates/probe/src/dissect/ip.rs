@@ -121,6 +121,9 @@ fn read(draft: &mut Draft<'_>) -> Option<()> {
     let source = draft.ipv4("ipv4.source")?;
     let destination = draft.ipv4("ipv4.destination")?;
     options(draft, start + header)?;
+    if more || offset > 0 {
+        draft.flaw(Wrong::Fragment, "ipv4.fragment-offset", start + 6..start + 8);
+    }
     draft.head_ends();
     let pseudo = Pseudo::V4(source, destination);
     draft.carry(|view| {

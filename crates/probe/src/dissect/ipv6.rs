@@ -155,6 +155,9 @@ fn fragment(draft: &mut Draft<'_>, pseudo: Pseudo) -> Option<()> {
     }
     let more = draft.bits("ipv6-extension.more-fragments", start + 3, 7, 1);
     draft.hex("ipv6-extension.identification", 4)?;
+    if more == 1 || offset > 0 {
+        draft.flaw(Wrong::Fragment, "ipv6-extension.fragment-offset", start + 2..start + 4);
+    }
     draft.head_ends();
     draft.carry(|view| {
         // One that is no fragment at all ("atomic", RFC 6946) is whole.
