@@ -18,11 +18,11 @@ pub(super) fn lines(outcome: &Outcome) -> String {
         "left_out": outcome.lost.left_out,
         "failed": outcome.fault.as_ref().map(|fault| fault.code.word()),
     });
-    text.push_str(&line("trace-end", &end));
+    text.push_str(&line(0, 0, How::Traced, "trace-end", &end));
     text
 }
 
-/// The lines of one connection.
+/// The lines of one connection. `number`: which attempt, or which session of a server.
 pub(super) fn story(story: &Story, number: u64, blind: Option<&Blind>) -> String {
     let start = story.start();
     let [client, server] = story.flow.addresses.map(|address| address.to_string());
@@ -32,28 +32,18 @@ pub(super) fn story(story: &Story, number: u64, blind: Option<&Blind>) -> String
         Blind::Other(error) => error.clone(),
     });
     let head = json!({
-        "connection": number,
         "client": client,
         "server": server,
         "own": story.own.word(),
-        "how": story.how.word(),
         "not_captured": blind,
         "began": seconds(start),
         "client_isn": story.flow.bases[0],
         "server_isn": story.flow.bases[1],
     });
-    let mut text = line("connection", &head);
+    let mut text = line(0, number, story.how, "connection", &head);
     for event in &story.events {
-        let (kind, mut fields) = fields(story, event);
-        if let Value::Object(fields) = &mut fields {
-            let t = seconds(event.at.saturating_sub(start));
-            let mut all = Map::new();
-            all.insert("connection".to_owned(), number.into());
-            all.insert("t".to_owned(), t);
-            all.insert("how".to_owned(), event.how.word().into());
-            all.append(fields);
-            text.push_str(&line(kind, &Value::Object(all)));
-        }
+        let (kind, fields) = fields(story, event);
+        text.push_str(&line(event.at.saturating_sub(start), number, event.how, kind, &fields));
     }
     let state = |end: End| {
         let last = story.last(end);
@@ -61,21 +51,24 @@ pub(super) fn story(story: &Story, number: u64, blind: Option<&Blind>) -> String
         json!({ "state": state, "how": how })
     };
     let end = json!({
-        "connection": number,
         "client": state(End::Client),
         "server": state(End::Server),
         "figures": story.figures.as_ref().map(figures),
     });
-    text.push_str(&line("connection-end", &end));
+    let over = story.events.iter().map(|event| event.at).max().unwrap_or(start);
+    text.push_str(&line(over.saturating_sub(start), number, How::Polled, "connection-end", &end));
     text
 }
 
-/// A line: version and kind first, as in every other.
-fn line(kind: &str, fields: &Value) -> String {
+/// A line, with what every line has first.
+fn line(at: u64, session: u64, how: How, kind: &str, fields: &Value) -> String {
     let fields = fields.to_string();
     let fields = fields.strip_prefix('{').filter(|rest| *rest != "}");
     let fields = fields.map_or_else(|| "}".to_owned(), |rest| format!(",{rest}"));
-    format!("{}\n", guarded(&format!("{{\"v\":{VERSION},\"kind\":\"{kind}\"{fields}")))
+    let (t, how) = (seconds(at), how.word());
+    let head =
+        format!("{{\"v\":{VERSION},\"t\":{t},\"session\":{session},\"how\":\"{how}\",\"kind\":\"{kind}\"");
+    format!("{}\n", guarded(&format!("{head}{fields}")))
 }
 
 /// Nanoseconds as seconds.
@@ -201,4 +194,92 @@ fn figures(info: &TcpInfo) -> Value {
         "segments_out": info.segments_out,
         "segments_in": info.segments_in,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::trace::text::tests::story as sample;
+    use sockeye::trace::{Icmp, TcpOptions};
+
+    const SCHEMA: &str = include_str!("../../../../docs/trace.schema.json");
+
+    /// Lines of every kind.
+    fn samples() -> Vec<Value> {
+        let mut told = sample();
+        let syn = told.flow.steps[0].segment.clone();
+        let at = told.start();
+        let datagram = Datagram { from: syn.from, to: syn.to, length: 2, head: vec![0xff, 0], hops: 64 };
+        let icmp = Icmp {
+            from: syn.to.ip(),
+            to: syn.from.ip(),
+            kind: 3,
+            code: 3,
+            about_from: syn.from,
+            about_to: syn.to,
+        };
+        assert_ne!(syn.options, TcpOptions::default());
+        for kind in
+            [EventKind::Datagram(End::Client, datagram), EventKind::Icmp(icmp), EventKind::SavedSyn(syn)]
+        {
+            told.events.push(Event { at, how: How::Captured, kind });
+        }
+        let outcome = Outcome {
+            endpoint: String::new(),
+            protocol: sockeye::trace::Protocol::Tcp,
+            stories: vec![told],
+            blind: None,
+            lost: sockeye::trace::Lost::default(),
+            frames: Vec::new(),
+            fault: None,
+        };
+        lines(&outcome).lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+    }
+
+    /// Whether `value` is what `rule` allows, as far as this schema makes use of its language.
+    fn fits(value: &Value, rule: &Value) -> bool {
+        let is = |name: &Value| match name.as_str().unwrap() {
+            "string" => value.is_string(),
+            "integer" => value.is_u64(),
+            "number" => value.is_number(),
+            "array" => value.is_array(),
+            "object" => value.is_object(),
+            "boolean" => value.is_boolean(),
+            "null" => value.is_null(),
+            other => panic!("the schema has a type that this test does not know: {other}"),
+        };
+        let typed = match &rule["type"] {
+            Value::Null => true,
+            Value::Array(names) => names.iter().any(is),
+            name => is(name),
+        };
+        let listed = rule["enum"].as_array().is_none_or(|values| values.contains(value));
+        typed && listed && rule.get("const").is_none_or(|constant| constant == value)
+    }
+
+    #[test]
+    fn every_line_is_as_the_schema_says() {
+        let schema: Value = serde_json::from_str(SCHEMA).unwrap();
+        let mut seen: Vec<Value> = Vec::new();
+        for line in samples() {
+            let kinds = schema["oneOf"].as_array().unwrap();
+            let own = kinds.iter().find(|kind| kind["title"] == line["kind"]);
+            let own = own.unwrap_or_else(|| panic!("the schema has no {}", line["kind"]));
+            for part in [&schema, own] {
+                for name in part["required"].as_array().unwrap() {
+                    assert!(line.get(name.as_str().unwrap()).is_some(), "{name} is missing in {line}");
+                }
+            }
+            for (name, value) in line.as_object().unwrap() {
+                let rule = own["properties"].get(name).or_else(|| schema["properties"].get(name));
+                let rule = rule.unwrap_or_else(|| panic!("the schema has no {name} of {}", own["title"]));
+                assert!(fits(value, rule), "{name}: {value} is not {rule}");
+            }
+            if !seen.contains(&line["kind"]) {
+                seen.push(line["kind"].clone());
+            }
+        }
+        let named = schema["properties"]["kind"]["enum"].as_array().unwrap();
+        assert!(named.len() == seen.len() && named.iter().all(|kind| seen.contains(kind)), "{seen:?}");
+    }
 }

@@ -335,7 +335,7 @@ fn cut(text: &str, width: usize) -> String {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
     use snapbox::{assert_data_eq, file};
     use sockeye::trace::{Call, Flow, Heard, Polled, Seen, Segment, Sources, Stage, Stamp, TcpOptions};
@@ -373,7 +373,7 @@ mod tests {
     }
 
     /// A question and its answer: a segment sent twice, a close of three segments.
-    fn story() -> Story {
+    pub(in super::super) fn story() -> Story {
         let segments = [
             seen(100, End::Client, 2, 0, 0, ""),
             seen(9_100, End::Server, 18, 0, 1, ""),

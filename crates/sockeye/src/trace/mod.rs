@@ -16,8 +16,8 @@ use sockeye_core::endpoint::{Endpoint, Place};
 use sockeye_core::{Code, Fault, How};
 use sockeye_net::client::{self, Options};
 use sockeye_net::transport::{Role, fit};
-use sockeye_probe::sockets::{Protocol, State};
-use sockeye_probe::trace::capture::{self, Bounds, Frame, Lost, Tape};
+use sockeye_probe::sockets::State;
+use sockeye_probe::trace::capture::{self, Bounds, Frame, Tape};
 use sockeye_probe::trace::guess;
 use sockeye_probe::trace::kernel::{Transition, Transitions};
 use sockeye_probe::trace::look::{self, Look};
@@ -27,7 +27,8 @@ use crate::secrets;
 use crate::views::Views;
 use ear::{Attempt, Ear, Hush, OWN};
 
-pub use sockeye_probe::sockets::{State as TcpState, TcpInfo};
+pub use sockeye_probe::sockets::{Protocol, State as TcpState, TcpInfo};
+pub use sockeye_probe::trace::capture::Lost;
 pub use sockeye_probe::trace::story::Kind as EventKind;
 pub use sockeye_probe::trace::{
     Call, Change, Datagram, End, Event, Flags, Flow, Heard, Icmp, Mark, Options as TcpOptions, Packet,
@@ -95,8 +96,6 @@ pub struct Outcome {
     pub lost: Lost,
     /// The frames of all stories.
     pub frames: Vec<Frame>,
-    /// Whether a peer is on this machine, where both ends can be asked for.
-    pub is_here: bool,
     /// Why it did not go well.
     pub fault: Option<Fault>,
 }
@@ -144,11 +143,10 @@ pub fn run(request: &Request, views: &Views) -> Result<Outcome, Fault> {
         views.watcher.warning(&fault);
     }
     let fault = ended.err();
-    let is_here = attempts.last().is_some_and(|attempt| look::is_here(attempt.remote));
     let lost = tape.as_ref().map(Tape::lost).unwrap_or_default();
     let kernel = kernel.as_ref().map(Transitions::told).unwrap_or_default();
     let (stories, frames) = told(attempts, tape.as_ref(), &kernel, protocol);
-    Ok(Outcome { endpoint: bare, protocol, stories, blind, lost, frames, is_here, fault })
+    Ok(Outcome { endpoint: bare, protocol, stories, blind, lost, frames, fault })
 }
 
 /// The protocol and port that the first connection goes to. Only what goes through the Internet's protocols is seen.
