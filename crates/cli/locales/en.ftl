@@ -1626,7 +1626,7 @@ addr-group = { $group ->
 addr-group-v6 = scope { $number }: { $group }
 addr-registry = registry
 addr-registered = { $block } { $name } ({ $source })
-addr-reachable = reachable
+addr-reachable = reach
 addr-global = { $global ->
     [yes] may be from everywhere
     [no] not from everywhere
@@ -1637,7 +1637,7 @@ addr-class-of = { $what ->
     [sized] { $class } (begins with { $bits }, networks were { $prefix })
    *[none] { $class } (begins with { $bits })
   }
-addr-class-historic = historic (RFC 791): since RFC 4632 the prefix decides, not the class
+addr-class-historic = historic (RFC 791): since RFC 4632 only the prefix counts
 addr-short = short
 addr-full = full
 addr-zone = zone
@@ -1652,15 +1652,15 @@ addr-embedded-as = { $what ->
   }
 addr-eui64 = EUI-64
 addr-eui64-of = made of the MAC { $mac }, it seems (RFC 4291 appendix A)
-addr-solicited = solicited
+addr-solicited = NS group
 addr-binary = binary
 addr-mask = mask
 addr-wildcard = wildcard
 addr-network = network
-addr-host = host part
+addr-host = host
 addr-no-prefix = not known without a prefix or mask: { $address }/{ $prefix }, for one
 addr-broadcast = broadcast
-addr-hosts = hosts
+addr-hosts = range
 addr-range = { $what ->
     [one] { $first } alone
     [pair] { $first } and { $last } (RFC 3021: a link of two needs no broadcast)
@@ -1799,7 +1799,7 @@ ping-count-late = late: { $count }
 ping-count-duplicate = duplicates: { $count }
 ping-count-corrupt = corrupt: { $count }
 ping-count-under-way = under way: { $count }
-ping-times = min { $min }  median { $median }  p90 { $p90 }  p99 { $p99 }  max { $max }  jitter { $jitter }
+ping-times = min { $min }  median { $median }  p90 { $p90 }  p99 { $p99 }  max { $max }  jitter { $jitter } ms
 ping-clock = { $whose ->
     [kernel] times from the kernel, as each packet left and arrived
     [program] times from this program's clock: waiting for the processor is in them
@@ -1938,6 +1938,8 @@ trace-unknown = unknown
 trace-saved-syn = the client's SYN: { $facts }
 flag-serve-trace = tell of each session, as it ends, as `trace` does: what was on the wire, and both ends' states
 trace-untold = sessions that were not told, since too many ended at once: { $count }
+trace-left-out = … { $count } lines left out here; -v shows all, --json too
+trace-not-drawn = … { $count } lines more are not drawn; --json has all
 ## explain
 
 verb-explain = take a packet apart, layer by layer, or wrap a message
@@ -1947,13 +1949,14 @@ verb-explain-long =
   bytes themselves), or - for stdin. Bare bytes are Ethernet; --as says otherwise. -v explains every field.
   With --wrap it goes the other way: what a message to an endpoint looks like at each layer on the wire; nothing is sent
 word-explain-input = hex, a file, or - for stdin; with --wrap, the endpoint
-flag-explain-as = what the bytes begin with (default ethernet, or what a capture says); guess takes what makes most sense
+flag-explain-as = what the bytes begin with: ethernet (default), arp, ip, ipv4, ipv6, icmp, icmpv6, tcp, udp, dns, dhcp, http, tls, or guess, which takes what makes most sense; in a capture the capture says it
 flag-explain-packet = this packet of a capture, counted from 1 (default 1)
 flag-explain-all = every packet of a capture
 flag-explain-wrap = wrap this message for the endpoint instead: text, or bytes as hex:… and b64:…
 flag-explain-mtu = with --wrap: the longest packet of the link, 1280 to 65535 (default 1500)
 note-explain-instead = this makes little sense as Ethernet; --as { $name } would fit
 note-explain-guessed = --as { $name } is a guess
+note-explain-file-cut = the file ends within a packet, which is left out
 explain-title = packet { $number }: { $size } bytes, { $when }
 explain-title-cut = packet { $number }: { $size } of { $whole } bytes were captured, { $when }
 explain-title-bytes = { $size } bytes
@@ -1988,6 +1991,7 @@ explain-message = message
 explain-framing = framing
 explain-websocket = WebSocket
 explain-physical = cable
+explain-part = { $part } of { $whole } bytes
 explain-padding = padding
 explain-tail = tail
 explain-preamble = preamble
@@ -2045,8 +2049,8 @@ explain-example-mask = an example too: the mask 37fa213d of the WebSocket frame,
 explain-example-name = an example too: { $to }, because the name was not asked for
 explain-encrypted = ?? is encrypted, or a checksum over what is: it is not made up
 explain-once = only when the connection begins, not for each message: { $layers }
-explain-segments = { $count } segments: the link takes packets of { $mtu } bytes, so TCP cuts the stream; drawn is the last
-explain-fragments = { $count } fragments: the link takes packets of { $mtu } bytes, so IP cuts the datagram; drawn is the last
+explain-segments = { $count } segments: the link takes packets of { $mtu } bytes, so TCP cuts the stream; drawn is the first
+explain-fragments = { $count } fragments: the link takes packets of { $mtu } bytes, so IP cuts the datagram; drawn is the first
 explain-frames-more = … { $count } more frames; -v shows all
 explain-frame = frame { $number } of { $count }: { $size } bytes
 explain-name-correct = correct

@@ -1837,7 +1837,7 @@ ping-count-late = 迟到：{ $count }
 ping-count-duplicate = 重复：{ $count }
 ping-count-corrupt = 损坏：{ $count }
 ping-count-under-way = 在途：{ $count }
-ping-times = 最短 { $min }  中位 { $median }  p90 { $p90 }  p99 { $p99 }  最长 { $max }  抖动 { $jitter }
+ping-times = 最短 { $min }  中位 { $median }  p90 { $p90 }  p99 { $p99 }  最长 { $max }  抖动 { $jitter } ms
 ping-clock = { $whose ->
     [kernel] 时间由内核记录：数据包离开和到达的时刻
     [program] 时间由本程序的时钟记录：包含等待处理器的时间
@@ -1976,6 +1976,8 @@ trace-unknown = 未知
 trace-saved-syn = 客户端的 SYN：{ $facts }
 flag-serve-trace = 每个会话结束时像 `trace` 那样讲述它：线路上的数据包与两端的状态
 trace-untold = 未讲述的会话数（同时结束的太多）：{ $count }
+trace-left-out = …… 此处省略 { $count } 行；-v 或 --json 显示全部
+trace-not-drawn = …… 还有 { $count } 行没有画出；--json 中有全部
 ## explain
 
 verb-explain = 逐层拆解一个包，或把消息逐层封装
@@ -1985,13 +1987,14 @@ verb-explain-long =
   单独的字节按以太网解释，--as 可以另外指定。-v 解释每个字段。
   加 --wrap 则反过来：发往某个端点的消息在线路上每一层是什么样子；什么也不会真的发出去
 word-explain-input = 十六进制、文件，或表示标准输入的 -；加 --wrap 时是端点
-flag-explain-as = 字节从哪一层开始（默认 ethernet，抓包文件则按文件所说）；guess 取最说得通的
+flag-explain-as = 字节从哪一层开始：ethernet（默认）、arp、ip、ipv4、ipv6、icmp、icmpv6、tcp、udp、dns、dhcp、http、tls，或 guess（取最说得通的）；抓包文件自己会说明
 flag-explain-packet = 抓包文件中的第几个包，从 1 数起（默认 1）
 flag-explain-all = 抓包文件中的每一个包
 flag-explain-wrap = 改为把这条消息封装给端点：文本，或写成 hex:… 和 b64:… 的字节
 flag-explain-mtu = 与 --wrap 同用：链路上最长的包，1280 到 65535（默认 1500）
 note-explain-instead = 按以太网解释说不通；--as { $name } 更合适
 note-explain-guessed = --as { $name } 是猜测的
+note-explain-file-cut = 文件在一个包的中间结束，那个包没有显示
 explain-title = 第 { $number } 个包：{ $size } 字节，{ $when }
 explain-title-cut = 第 { $number } 个包：{ $whole } 字节中抓到了 { $size } 字节，{ $when }
 explain-title-bytes = { $size } 字节
@@ -2026,6 +2029,7 @@ explain-message = 消息
 explain-framing = 分帧
 explain-websocket = WebSocket
 explain-physical = 线路
+explain-part = { $whole } 字节中的 { $part } 字节
 explain-padding = 填充
 explain-tail = 尾部
 explain-preamble = 前导码
@@ -2083,8 +2087,8 @@ explain-example-mask = 掩码 37fa213d 也是示例，真实的客户端每帧�
 explain-example-name = { $to } 也是示例，因为没有去查询这个名字
 explain-encrypted = ?? 是密文，或对密文的校验和：没有编造
 explain-once = 只在连接开始时出现，不是每条消息都有：{ $layers }
-explain-segments = 共 { $count } 段：链路上的包最长 { $mtu } 字节，TCP 因此把流切开；图中画的是最后一段
-explain-fragments = 共 { $count } 片：链路上的包最长 { $mtu } 字节，IP 因此把数据报切开；图中画的是最后一片
+explain-segments = 共 { $count } 段：链路上的包最长 { $mtu } 字节，TCP 因此把流切开；图中画的是第一段
+explain-fragments = 共 { $count } 片：链路上的包最长 { $mtu } 字节，IP 因此把数据报切开；图中画的是第一片
 explain-frames-more = ……还有 { $count } 帧；-v 显示全部
 explain-frame = 第 { $number } 帧，共 { $count } 帧：{ $size } 字节
 explain-name-correct = 正确

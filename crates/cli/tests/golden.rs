@@ -149,3 +149,8 @@ fn addresses_are_told_and_refused_part_by_part() {
 fn ping_refuses_what_makes_no_sense() {
     check("ping.txt");
 }
+
+#[test]
+fn packets_are_explained_and_slips_refused() {
+    check("explain.txt");
+}

@@ -1,6 +1,8 @@
 //! `ping` on loopback, as anybody: by TCP and UDP, its exit codes, its figures, its end by Ctrl-C.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on must fail")]
 
+mod schema;
+
 use std::net::{TcpListener, UdpSocket};
 
 use serde_json::Value;
@@ -28,8 +30,7 @@ fn answered_by_tcp(port: &str, what: &str, sentence: &str) {
     assert!(text.contains(sentence) && text.contains("2 sent, 2 answered, 0 lost (0.0 %)"), "{text}");
     let text = sockeye(["ping", "127.0.0.1", "--tcp", port, "-c", "2", "-i", "10ms", "--json"]).run("").ok();
     let lines = objects(&text);
-    let kinds: Vec<&str> = lines.iter().map(|line| line["kind"].as_str().unwrap()).collect();
-    assert_eq!(kinds, ["ping", "ping-answer", "ping-answer", "ping-summary"]);
+    assert_eq!(schema::check(&text), ["ping", "ping-answer", "ping-answer", "ping-summary"]);
     let told: Vec<_> = lines[1..3].iter().map(|line| (&line["what"], &line["number"])).collect();
     assert_eq!(told, [(&what.into(), &1.into()), (&what.into(), &2.into())]);
     assert_eq!((&lines[3]["answered"], &lines[3]["loss"]), (&2.into(), &0.0.into()));
@@ -62,4 +63,30 @@ fn control_c_ends_with_the_figures() {
     let ended = running.end();
     let text = ended.ok();
     assert!(text.contains(" 0 lost (0.0 %)") && text.contains("median"), "{text}");
+}
+
+#[test]
+fn every_line_of_addr_is_as_the_schema_says() {
+    let asked: [&[&str]; 12] = [
+        &[],
+        &["192.168.1.7/24"],
+        &["8.8.8.8"],
+        &["224.0.0.1"],
+        &["2001:0:4136:e378:8000:63bf:3fff:fdd2/64"],
+        &["fe80::21b:44ff:fe11:3ab7%eth0"],
+        &["01.300.x"],
+        &["::1::/129"],
+        &["--same", "127.0.0.1/8", "127.0.0.2"],
+        &["--same", "198.51.100.7/24", "203.0.113.1/24"],
+        &["10.0.0.0/30", "--split", "32"],
+        &["--summarize", "::/1", "8000::/1"],
+    ];
+    let mut seen = Vec::new();
+    for words in asked {
+        let program = Program::new(env!("CARGO_BIN_EXE_sockeye")).args(["addr", "--json"]).args(words);
+        seen.extend(schema::check(&String::from_utf8(program.run("").stdout).unwrap()));
+    }
+    for kind in ["link", "address", "same-network", "network", "split"] {
+        assert!(seen.iter().any(|seen| seen == kind), "{kind}");
+    }
 }

@@ -51,7 +51,7 @@ fn the_table_on_a_terminal_follows_keys_and_leaves_nothing_behind() {
 fn a_terminal_that_cannot_draw_gets_lines() {
     let (listener, port) = listener();
     let mut watch = sockeye(["watch", "--port", &port, "--every", "100ms"]).start_on_terminal("dumb");
-    watch.shows("watching 1 of ");
+    watch.shows("watching ");
     let client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
     watch.shows("opened");
     drop((client, listener.accept().unwrap()));
@@ -64,11 +64,12 @@ fn a_terminal_that_cannot_draw_gets_lines() {
 #[test]
 fn one_look_is_a_table_or_an_object_for_each_socket() {
     let (_listener, port) = listener();
-    let table = sockeye(["watch", "--once", "--port", &port]).run("").ok();
+    let table = sockeye(["watch", "--once", "--state", "listen", "--port", &port]).run("").ok();
     let lines: Vec<&str> = table.lines().collect();
     assert_eq!(lines.len(), 2, "{table}");
     assert!(lines[0].starts_with("proto state") && lines[1].contains("LISTEN"), "{table}");
-    let found = objects(&sockeye(["watch", "--once", "--json", "--port", &port]).run("").ok());
+    let found = sockeye(["watch", "--once", "--json", "--state", "listen", "--port", &port]).run("").ok();
+    let found = objects(&found);
     assert_eq!(found.len(), 2);
     let socket = &found[0];
     assert_eq!(
@@ -82,7 +83,7 @@ fn one_look_is_a_table_or_an_object_for_each_socket() {
 
 #[test]
 fn a_watch_ends_in_time_and_its_mistakes_are_told() {
-    let ended = sockeye(["watch", "-t", "200ms", "--port", "1"]).run("");
+    let ended = sockeye(["watch", "-t", "200ms", "--process", "no such process"]).run("");
     assert_eq!(ended.ok(), "");
     assert!(
         ended.stderr.starts_with("watching 0 of ") && ended.stderr.contains("\nwatched for "),
@@ -94,7 +95,10 @@ fn a_watch_ends_in_time_and_its_mistakes_are_told() {
         (["watch", "--peer", "10.0.0.0/33"], "error[bad-network]"),
         (["watch", "--port", "no-such-name"], "error[unknown-port]"),
         (["watch", "--every", "1ms"], "error[bad-value]"),
+        (["watch", "--record", "x.skt"], "error[usage]"),
+        (["port", "--record", "x.skt"], "error[usage]"),
     ] {
+        let args: [&str; 3] = args;
         assert!(sockeye(args).run("").with_code(2).starts_with(code), "{args:?}");
     }
 }

@@ -87,12 +87,13 @@ fn nobody_sees_the_deaths_of_a_thousand_connections_a_second() {
     watch.shows("\"bytes_sent\":4242");
     watch.shows("\"bytes_received\":4243");
     let (deaths, missed) = deaths(watch);
+    let own = listener.local_addr().unwrap();
     let of = |end: &str| {
         let full = |death: &&Value| {
-            let address = death[end].as_str().unwrap_or_default().parse::<SocketAddr>();
+            let address = death[end].as_str().unwrap_or_default().parse();
             let sent = if end == "peer" { "bytes_sent" } else { "bytes_received" };
             death["how"] == "traced"
-                && address.is_ok_and(|address| address.port().to_string() == port)
+                && address == Ok(own)
                 && death["tcp"][sent].as_u64().is_some_and(|bytes| bytes >= 5)
         };
         u64::try_from(deaths.iter().filter(full).count()).unwrap()
@@ -136,15 +137,15 @@ fn a_connection_is_told_from_its_opening_to_its_death_with_its_process() {
     server.stop().ok();
 }
 
-/// A Python program that has a socket of this kind and says its port.
-fn python(family: &str, kind: &str, address: &str) -> (Running, u64) {
+/// A Python program that has a socket of this kind, and the address it says it has.
+fn python(family: &str, kind: &str, address: &str) -> (Running, SocketAddr) {
     let listen = if kind == "STREAM" { "s.listen()" } else { "pass" };
     let text = format!(
         "import socket,sys\ns=socket.socket(socket.AF_{family},socket.SOCK_{kind})\ns.bind(('{address}',0))\n{listen}\nprint(s.getsockname()[1],flush=True)\nsys.stdin.read()"
     );
     let program = Nobody::program("python3").args(["-c", &text]).start();
     let port = program.first_line().parse().unwrap();
-    (program, port)
+    (program, SocketAddr::new(address.parse().unwrap(), port))
 }
 
 #[test]
@@ -158,37 +159,29 @@ fn every_listening_socket_of_ones_own_has_its_process() {
         ("udp", python("INET6", "DGRAM", "::1")),
     ];
     let server = nobody.sockeye(&["serve", "tcp://127.0.0.1:0", "echo"]).start();
-    let server_port: u64 = server.address().rsplit(':').next().unwrap().parse().unwrap();
+    let echo: SocketAddr = server.address().parse().unwrap();
     // One of another user, root.
     let foreign = TcpListener::bind("127.0.0.1:0").unwrap();
     let found = lines(&nobody.sockeye(&["port", "--json"]).run("").ok());
-    let of = |port: u64| {
-        let own = |line: &&Value| {
-            let local: Option<SocketAddr> = line["local"].as_str().and_then(|text| text.parse().ok());
-            local.is_some_and(|local| u64::from(local.port()) == port)
-        };
+    let of = |protocol: &str, address: SocketAddr| {
+        let own = |line: &&Value| line["protocol"] == protocol && line["local"] == address.to_string();
         let found: Vec<&Value> = found.iter().filter(own).collect();
-        assert_eq!(found.len(), 1, "{port}: {found:?}");
+        assert_eq!(found.len(), 1, "{address}: {found:?}");
         found[0].clone()
     };
-    let mut pids = Vec::new();
-    for (protocol, (_, port)) in &pythons {
-        let line = of(*port);
-        assert_eq!((line["protocol"].as_str(), line["owner"].as_str()), (Some(*protocol), Some("process")));
-        let pid = line["pid"].as_u64().unwrap();
-        let command = std::fs::read_to_string(format!("/proc/{pid}/cmdline")).unwrap();
-        assert!(command.contains("import socket"), "{command}");
-        pids.push(pid);
+    for (protocol, (program, address)) in &pythons {
+        let line = of(protocol, *address);
+        assert_eq!(line["owner"], "process");
+        // setpriv becomes the program, so that it has the same number.
+        assert_eq!(line["pid"], program.id());
     }
-    pids.sort_unstable();
-    pids.dedup();
-    assert_eq!(pids.len(), pythons.len(), "each has its own");
-    assert_eq!(of(server_port)["process"], "sockeye");
-    let foreign = foreign.local_addr().unwrap().port();
-    let line = of(foreign.into());
+    assert_eq!(of("tcp", echo)["pid"], server.id());
+    assert_eq!(of("tcp", echo)["process"], "sockeye");
+    let foreign = foreign.local_addr().unwrap();
+    let line = of("tcp", foreign);
     assert_eq!((line["owner"].as_str(), line["uid"].as_u64()), (Some("hidden"), Some(0)));
     assert!(line.get("process").is_none());
-    let told = nobody.sockeye(&["port", &foreign.to_string()]).run("").ok();
+    let told = nobody.sockeye(&["port", &foreign.port().to_string()]).run("").ok();
     assert!(told.contains("uid 0") && told.contains("not visible") && told.contains("taken"), "{told}");
     for (_, (program, _)) in pythons {
         program.end().ok();

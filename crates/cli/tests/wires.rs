@@ -2,6 +2,8 @@
 //! by every way there is, as root and as nobody. Needs root, iproute2 and util-linux.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on must fail")]
 
+mod schema;
+
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::time::Duration;
@@ -9,7 +11,8 @@ use std::time::Duration;
 use serde_json::Value;
 use sockeye_testkit::program::{Program, Scratch};
 
-/// A wire whose other end nobody answers on, and routes that throw packets away.
+/// A wire whose other end nobody answers on, and routes that throw packets away. Neighbours are asked for three times, a
+/// tenth of a second apart instead of a second.
 const DEAD: &str = "
 ip link set lo up
 ip link add left type veth peer name right
@@ -17,6 +20,7 @@ ip addr add 10.1.0.1/24 dev left
 ip addr add 2001:db8:1::1/64 dev left nodad
 ip link set left up
 ip link set right up
+sysctl -qw net.ipv4.neigh.left.retrans_time_ms=100 net.ipv6.neigh.left.retrans_time_ms=100
 ip route add blackhole 10.2.0.0/16
 ip route add unreachable 10.3.0.0/16
 ip route add prohibit 10.4.0.0/16
@@ -101,8 +105,9 @@ set +e
     }
 }
 
-/// The objects of a kind.
+/// The objects of a kind, of lines that are as the schema says.
 fn of_kind(text: &str, kind: &str) -> Vec<Value> {
+    schema::check(text);
     let all =
         text.lines().map(|line| serde_json::from_str::<Value>(line).unwrap_or_else(|_| panic!("{text}")));
     all.filter(|object| object["kind"] == kind).collect()

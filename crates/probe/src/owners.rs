@@ -131,9 +131,11 @@ mod tests {
     use super::*;
     use crate::sockets::{Query, Sockets};
 
+    /// The one of this port that is held: old connections in TIME-WAIT may have the same.
     fn by_port(port: u16) -> Socket {
         let query = Query { local_port: Some(port), ..Query::default() };
-        Sockets::open().unwrap().all(&query).unwrap().sockets.remove(0)
+        let found = Sockets::open().unwrap().all(&query).unwrap().sockets;
+        found.into_iter().find(Socket::waits).unwrap()
     }
 
     #[test]

@@ -69,6 +69,8 @@ pub enum Carrier {
 pub struct Plan {
     /// How long the message was before it was framed, in bytes.
     pub message: usize,
+    /// How many bytes its framing puts before it; what else it adds is behind.
+    pub head: usize,
     /// The message as its framing writes it, at most [`MESSAGE_MAX`].
     pub framed: Vec<u8>,
     /// What comes between, in the order it is put on.
@@ -152,7 +154,8 @@ pub fn wrap(plan: &Plan) -> Wrapped {
     let first = plan.message.min(plan.framed.len());
     steps.push(step("message", Five::Application, (0, 0), 1, 0, first));
     let added = plan.framed.len() - first;
-    steps.push(step("framing", Five::Application, (0, added), 1, added, plan.framed.len()));
+    let head = plan.head.min(added);
+    steps.push(step("framing", Five::Application, (head, added - head), 1, added, plan.framed.len()));
     let mut content = Content { bytes: plan.framed.clone(), unknown: Vec::new() };
     for coat in &plan.coats {
         content = match coat {
@@ -405,6 +408,7 @@ mod tests {
         };
         Plan {
             message: length,
+            head: 0,
             framed: (0..length).map(|at| u8::try_from(at % 251).unwrap()).collect(),
             coats: coats.to_vec(),
             carrier,

@@ -163,6 +163,9 @@ fn plan(request: &Request) -> Result<Plan, Fault> {
         count if count <= MOST => count,
         count => return Err(bad("--count", &count, format!("0…{MOST}"))),
     };
+    if let Some(budget) = request.budget.filter(Duration::is_zero) {
+        return Err(bad("--timeout", &format!("{budget:?}"), "> 0".to_owned()));
+    }
     Ok(Plan {
         to: IpAddr::from([0, 0, 0, 0]),
         zone: 0,
@@ -233,9 +236,20 @@ fn choose(request: &Request, found: &[SocketAddr]) -> Result<(Target, u32), Faul
     Ok((target, zone))
 }
 
-/// Faults if the kernel says that there is no way to the host. Where it is not asked, sending tells.
+/// Faults if the kernel says that there is no way to the host, or that it is no host. Where it is not asked, sending tells.
 fn way_there(host: &dyn Host, plan: &Plan) -> Result<(), Fault> {
     let link = (plan.zone > 0).then_some(plan.zone);
+    let no_host =
+        |why: String| Fault::new(Code::BadValue, "").arg("name", "HOST").arg("value", plan.to).detail(why);
+    if let (IpAddr::V6(address), None) = (plan.to, link)
+        && address.is_unicast_link_local()
+    {
+        // Every link has such addresses: which one is meant, only its name says.
+        let links = host.links().unwrap_or_default();
+        let up = links.iter().filter(|link| link.flags.is_up() && !link.flags.is_loopback());
+        let zoned: Vec<String> = up.map(|link| format!("{address}%{}", link.name)).collect();
+        return Err(no_host(zoned.join(", ")));
+    }
     let Ok(way) = host.route_to(plan.to, None, link) else { return Ok(()) };
     let kind = match &way.verdict {
         Verdict::Found(route) => Some(route.kind),
@@ -245,6 +259,9 @@ fn way_there(host: &dyn Host, plan: &Plan) -> Result<(), Fault> {
         matches!(kind, RouteKind::Blackhole | RouteKind::Unreachable | RouteKind::Prohibit)
     };
     match (kind.filter(throws), way.verdict) {
+        (None, Verdict::Found(route)) if route.kind == RouteKind::Broadcast => {
+            Err(no_host("broadcast".to_owned()))
+        }
         (Some(kind), _) => {
             let to = way.entry.map(|entry| entry.to.to_string()).unwrap_or_default();
             Err(Fault::new(Code::Unreachable, "").detail(format!("{kind} {to}").trim_end()))
@@ -262,7 +279,6 @@ fn unsendable(error: &io::Error, plan: &Plan) -> Fault {
         io::ErrorKind::NetworkUnreachable | io::ErrorKind::HostUnreachable | io::ErrorKind::InvalidInput => {
             Code::Unreachable
         }
-        io::ErrorKind::PermissionDenied => Code::Denied,
         io::ErrorKind::Unsupported => Code::NotOnThisSystem,
         _ => Code::CannotConnect,
     };

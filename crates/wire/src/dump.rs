@@ -29,6 +29,11 @@ pub fn read(text: &str) -> Result<Vec<u8>, Fault> {
     plain(text).map_err(|at| bad(text, at))
 }
 
+/// Whether a text is a dump: lines of it begin with offsets, the first of which is zero.
+pub fn is_dump(text: &str) -> bool {
+    dump(text).is_some()
+}
+
 /// Whether a text can be meant as hex at all: most of it is what hex is written with.
 pub fn looks_so(text: &str) -> bool {
     let (mut hex, mut all) = (0_usize, 0_usize);
@@ -289,6 +294,7 @@ mod tests {
     #[test]
     fn what_is_meant_as_hex_is_told_from_what_is_not() {
         assert!(looks_so("45 00 00 3g"));
+        assert!(is_dump("0000   41 42   AB\n") && !is_dump("4500 0020"));
         assert!(!looks_so("GET / HTTP/1.1\r\nHost: a\r\n\r\n"));
     }
 

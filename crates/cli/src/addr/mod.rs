@@ -56,6 +56,9 @@ impl Sink<'_> {
 
 /// What the words and flags ask for.
 fn request(matches: &ArgMatches) -> Result<Request, Fault> {
+    if !read::values(matches, "record").is_empty() {
+        return Err(refuse::usage("addr", "conflict", "--record"));
+    }
     let words = read::values(matches, "ADDR");
     let split = read::value(matches, "split").map(|prefix| Into::Prefix(prefix.to_owned()));
     let pieces = read::number(matches, "split-into", "--split-into", 1)?.map(Into::Pieces);

@@ -72,13 +72,17 @@ impl Desk<'_> {
         };
         let reading = read::value(matches, "as").map(Reading::parse).transpose()?.unwrap_or_default();
         let request = Request { words: read::values(matches, "INPUT"), reading, which };
-        explain::run(&request, &mut |packet| self.packet(packet, verbose)).map(drop)
+        let end = explain::run(&request, &mut |packet| self.packet(packet, verbose))?;
+        if end == explain::End::Within {
+            self.hint(&Note::new("explain-file-cut"));
+        }
+        Ok(())
     }
 
     fn packet(&self, packet: &Explained, verbose: u8) {
         let shown = match self.shape {
             Shape::Json => json::packet(packet),
-            Shape::Text => tree::Page::new(self, verbose).packet(packet),
+            Shape::Text => tree::Page::new(self, verbose, &packet.bytes).packet(packet),
         };
         self.stdout.push(shown.as_bytes());
         if let Some(start) = packet.instead {
@@ -176,9 +180,11 @@ mod tests {
     }
 
     #[test]
-    fn what_can_be_chosen_is_what_the_flag_shows() {
-        let words: Vec<&str> = Start::ALL.iter().map(|(word, _)| *word).chain(["guess"]).collect();
-        let flag = crate::grammar::flags::EXPLAIN.iter().find(|flag| flag.long == "as").unwrap();
-        assert_eq!(flag.takes, crate::grammar::flags::Takes::Value(words.join("|").leak()));
+    fn what_can_be_chosen_is_what_the_flag_says() {
+        for (_, language) in Language::ALL {
+            let said = Words::new(*language).plain("flag-explain-as");
+            let every: Vec<&str> = Start::ALL.iter().map(|(word, _)| *word).chain(["guess"]).collect();
+            assert!(every.iter().all(|word| said.contains(word)), "{said}");
+        }
     }
 }

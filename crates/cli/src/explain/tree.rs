@@ -17,6 +17,9 @@ const SHOWN: usize = 512;
 /// Bytes in a row.
 const ROW: usize = 16;
 
+/// The most bytes of a field that are shown beside its value.
+const RAW: usize = 8;
+
 /// The colours of layers, from the outside.
 const COLOURS: &[Colour] = &[Colour::Cyan, Colour::Green, Colour::Yellow, Colour::Magenta, Colour::Blue];
 
@@ -26,12 +29,15 @@ pub(super) struct Page<'a> {
     paint: Paint,
     width: usize,
     verbose: u8,
+    /// The bytes of the packet.
+    bytes: &'a [u8],
     text: String,
 }
 
 impl<'a> Page<'a> {
-    pub(super) fn new(desk: &'a Desk<'_>, verbose: u8) -> Self {
-        Self { words: desk.words, paint: desk.paint, width: desk.width, verbose, text: String::new() }
+    pub(super) fn new(desk: &'a Desk<'_>, verbose: u8, bytes: &'a [u8]) -> Self {
+        let Desk { words, paint, width, .. } = *desk;
+        Self { words, paint, width, verbose, bytes, text: String::new() }
     }
 
     /// All of a packet.
@@ -178,7 +184,7 @@ impl<'a> Page<'a> {
         if names.is_empty() { self.words.plain("explain-none-set") } else { names.join(", ") }
     }
 
-    /// Where a field is.
+    /// Where a field is, and its bytes where they are few and not its value already.
     fn place(&self, field: &Field) -> String {
         let Bits { start, count } = field.at;
         let bytes = field.at.bytes();
@@ -191,7 +197,10 @@ impl<'a> Page<'a> {
             (false, _) if count == 1 => format!("{}.{}", bytes.start, start % 8),
             (false, _) => format!("{}.{}-{}", bytes.start, start % 8, start % 8 + count - 1),
         };
-        self.paint.on(Colour::Dim, &format!("[{place}]"))
+        let is_raw = matches!(field.value, Value::Bytes(_) | Value::Text(_) | Value::Group | Value::Mac(_));
+        let raw = self.bytes.get(bytes).filter(|raw| !is_raw && raw.len() <= RAW);
+        let hex = raw.map_or_else(String::new, |raw| format!(": {}", sockeye::wire::notation::to_hex(raw)));
+        self.paint.on(Colour::Dim, &format!("[{place}{hex}]"))
     }
 
     fn why(&mut self, field: &Field, indent: usize) {
@@ -248,26 +257,53 @@ pub(super) fn hex_rows(
     for (row, chunk) in bytes.chunks(ROW).enumerate() {
         let first = row * ROW;
         let _ = write!(text, "{first:08x} ");
-        for column in 0..ROW {
-            if column % 8 == 0 {
-                text.push(' ');
-            }
-            match chunk.get(column) {
-                Some(byte) => {
-                    let at = first + column;
-                    let shown = if known(at) { format!("{byte:02x}") } else { "??".to_owned() };
-                    text.push_str(&paint.on(colour_of(at), &shown));
-                    text.push(' ');
-                }
-                None => text.push_str("   "),
-            }
-        }
-        text.push_str(" |");
+        let (mut hex, mut shown) = (Runs::new(paint), Runs::new(paint));
         for (column, byte) in chunk.iter().enumerate() {
-            let is_shown = matches!(byte, b' '..=b'~') && known(first + column);
-            let shown = if is_shown { char::from(*byte) } else { '.' };
-            text.push_str(&paint.on(colour_of(first + column), &shown.to_string()));
+            let at = first + column;
+            let is_known = known(at);
+            let gap = if column % 8 == 0 { " " } else { "" };
+            let pair = if is_known { format!("{gap}{byte:02x} ") } else { format!("{gap}?? ") };
+            hex.push(colour_of(at), &pair);
+            let character = if matches!(byte, b' '..=b'~') && is_known { char::from(*byte) } else { '.' };
+            shown.push(colour_of(at), character.encode_utf8(&mut [0; 4]));
         }
+        let left = ROW - chunk.len();
+        let gap = usize::from(chunk.len() <= ROW / 2);
+        let _ = write!(text, "{}{} |{}", hex.end(), " ".repeat(left * 3 + gap), shown.end());
         text.push_str("|\n");
+    }
+}
+
+/// Text in colours, of which each run is painted once.
+struct Runs {
+    paint: Paint,
+    text: String,
+    run: String,
+    colour: Colour,
+}
+
+impl Runs {
+    const fn new(paint: Paint) -> Self {
+        Self { paint, text: String::new(), run: String::new(), colour: Colour::Dim }
+    }
+
+    fn push(&mut self, colour: Colour, piece: &str) {
+        if colour != self.colour {
+            self.flush();
+            self.colour = colour;
+        }
+        self.run.push_str(piece);
+    }
+
+    fn flush(&mut self) {
+        if !self.run.is_empty() {
+            self.text.push_str(&self.paint.on(self.colour, &self.run));
+            self.run.clear();
+        }
+    }
+
+    fn end(mut self) -> String {
+        self.flush();
+        self.text
     }
 }

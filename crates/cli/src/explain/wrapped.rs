@@ -40,7 +40,7 @@ impl<'a> Page<'a> {
             outcome.wrapped.steps.iter().filter(|step| step.added > 0 || step.word == "message").collect();
         self.table(&steps, outcome);
         self.text.push('\n');
-        self.drawing(&steps);
+        self.drawing(&steps, &outcome.wrapped.frames);
         self.notes(outcome);
         let frames = &outcome.wrapped.frames;
         let shown = if self.verbose > 0 { frames.len() } else { frames.len().min(FRAMES) };
@@ -91,12 +91,16 @@ impl<'a> Page<'a> {
         }
     }
 
-    /// Headers around the message, one row a layer; where there are several frames, the last of them. What is too wide is
+    /// Headers around the message, one row a layer; where there are several frames, the first of them. What is too wide is
     /// drawn without gaps, and then without the cable.
-    fn drawing(&mut self, steps: &[&Step]) {
+    fn drawing(&mut self, steps: &[&Step], frames: &[Frame]) {
+        let part = match frames {
+            [first, _, ..] => Some(first.bytes.len()),
+            _ => None,
+        };
         let bare: Vec<&Step> = steps.iter().copied().filter(|step| step.word != "physical").collect();
         let ways = [(steps, " "), (steps, ""), (&bare[..], " "), (&bare[..], "")];
-        let drawn: Vec<String> = ways.iter().map(|(steps, gap)| self.drawn(steps, gap)).collect();
+        let drawn: Vec<String> = ways.iter().map(|(steps, gap)| self.drawn(steps, gap, part)).collect();
         let fits = |text: &&String| text.lines().all(|line| columns(line) <= self.width);
         if let Some(best) = drawn.iter().find(fits).or(drawn.last()) {
             self.text.push_str(best);
@@ -104,16 +108,26 @@ impl<'a> Page<'a> {
         }
     }
 
-    fn drawn(&self, steps: &[&Step], gap: &str) -> String {
+    /// `part` is how long the first frame is, where there are more.
+    fn drawn(&self, steps: &[&Step], gap: &str, part: Option<usize>) -> String {
+        let heads: usize = steps.iter().filter(|step| step.word != "physical").map(|step| step.before).sum();
         let cell = |name: String, count: usize| format!("{gap}{name} {count}{gap}");
         let before = |step: &&Step| match step.word {
-            "message" => cell(self.name("message"), step.total),
+            "message" => match part {
+                None => cell(self.name("message"), step.total),
+                Some(part) => {
+                    let (part, whole) = (part.saturating_sub(heads).to_string(), step.total.to_string());
+                    let of = self.words.say("explain-part", &[("part", &part), ("whole", &whole)]);
+                    format!("{gap}{of}{gap}")
+                }
+            },
             _ if step.before == 0 => String::new(),
             "physical" => cell(self.words.plain("explain-preamble"), step.before),
             word => cell(self.name(word), step.before),
         };
         let behind = |step: &&Step| match step.word {
-            _ if step.after == 0 => String::new(),
+            // The first of several frames is full, and what is behind the message in a later one.
+            word if step.after == 0 || (part.is_some() && word != "physical") => String::new(),
             "ethernet" => cell(self.words.plain("explain-padding"), step.after),
             "physical" => cell(self.words.plain("explain-check-and-gap"), step.after),
             "framing" => cell(self.name("framing"), step.after),

@@ -240,7 +240,7 @@ pub(crate) const PORT: &[Flag] = &[value("free", "N", "flag-port-free")];
 
 /// Flags of `explain`.
 pub(crate) const EXPLAIN: &[Flag] = &[
-    value("as", "ethernet|arp|ip|ipv4|ipv6|icmp|icmpv6|tcp|udp|dns|dhcp|http|tls|guess", "flag-explain-as"),
+    value("as", "PROTOCOL", "flag-explain-as"),
     value("packet", "N", "flag-explain-packet"),
     switch("all", "flag-explain-all"),
     value("wrap", "MESSAGE", "flag-explain-wrap"),

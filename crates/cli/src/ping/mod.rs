@@ -57,6 +57,9 @@ pub(crate) fn run(sink: &Sink<'_>, matches: &ArgMatches, seed: u64) -> Result<En
 }
 
 fn request(matches: &ArgMatches, seed: u64) -> Result<Request, Fault> {
+    if !read::values(matches, "record").is_empty() {
+        return Err(refuse::usage("ping", "conflict", "--record"));
+    }
     let number = |id: &str, name: &str| read::number(matches, id, name, 0);
     let span = |id: &str, name: &str| {
         read::value(matches, id).map(|value| sockeye::bounds::span(name, value)).transpose()

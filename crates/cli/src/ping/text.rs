@@ -185,12 +185,12 @@ pub(super) fn summary(words: &Words, paint: Paint, outcome: &Outcome, seen: &See
     }
     if let Some(times) = &outcome.report.times {
         let args = [
-            ("min", &*ms(times.min)),
-            ("median", &ms(times.median)),
-            ("p90", &ms(times.p90)),
-            ("p99", &ms(times.p99)),
-            ("max", &ms(times.max)),
-            ("jitter", &ms(times.jitter)),
+            ("min", &*bare(times.min)),
+            ("median", &bare(times.median)),
+            ("p90", &bare(times.p90)),
+            ("p99", &bare(times.p99)),
+            ("max", &bare(times.max)),
+            ("jitter", &bare(times.jitter)),
         ];
         let _ = writeln!(text, "{}", words.say("ping-times", &args));
         let whose = match seen.kernel {
@@ -215,7 +215,12 @@ pub(super) fn summary(words: &Words, paint: Paint, outcome: &Outcome, seen: &See
 
 /// Milliseconds with three decimals, as every ping shows them.
 fn ms(time: Duration) -> String {
-    format!("{:.3} ms", time.as_secs_f64() * 1000.0)
+    format!("{} ms", bare(time))
+}
+
+/// The same without the unit.
+fn bare(time: Duration) -> String {
+    format!("{:.3}", time.as_secs_f64() * 1000.0)
 }
 
 /// Whose clock, as a word.

@@ -14,7 +14,7 @@ use sockeye::probe::sockets::Protocol;
 use sockeye::probe::watch::Holder;
 use sockeye::{End, Views};
 
-use crate::grammar::read;
+use crate::grammar::{read, refuse};
 use crate::sockets::{address, holder};
 use crate::ui::columns::{columns, padded};
 use crate::ui::output::Output;
@@ -37,6 +37,9 @@ pub(crate) struct Desk<'a> {
 impl Desk<'_> {
     /// Runs `port` as it was typed.
     pub(crate) fn run(&self, matches: &ArgMatches) -> Result<End, Fault> {
+        if !read::values(matches, "record").is_empty() {
+            return Err(refuse::usage("port", "conflict", "--record"));
+        }
         let request = Request {
             words: read::values(matches, "PORT"),
             free: read::value(matches, "free").map(str::to_owned),

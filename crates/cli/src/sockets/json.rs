@@ -130,7 +130,9 @@ mod tests {
             }
         }
         if let (Some(items), Some(rule)) = (value.as_array(), rule.get("items")) {
-            items.iter().for_each(|item| check(item, rule, at));
+            for item in items {
+                check(item, rule, at);
+            }
         }
     }
 

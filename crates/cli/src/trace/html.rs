@@ -54,7 +54,7 @@ const ARROWS: [(TcpState, TcpState); 17] = [
 pub(super) fn page(words: &Words, outcome: &Outcome) -> Result<String, Fault> {
     let (mut stories, mut steps) = (Vec::new(), Vec::new());
     for story in &outcome.stories {
-        let rows = rows::rows(words, story, Depth::Absolute);
+        let rows = svg::bounded(words, rows::rows(words, story, Depth::Absolute));
         let ladder = svg::within(words, story, &outcome.endpoint, &rows)?;
         let names = story.flow.addresses.map(|address| address.to_string());
         // Marks of arrows have names of their own: one page has several diagrams.

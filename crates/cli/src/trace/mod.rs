@@ -12,7 +12,7 @@ use sockeye::trace::server::{Teller, Told};
 use sockeye::trace::{Request, Until};
 use sockeye::{End, ask};
 
-use crate::grammar::read;
+use crate::grammar::{read, refuse};
 use crate::test::{Desk, Screen};
 use crate::ui::output::Output;
 use crate::ui::paint::Paint;
@@ -22,6 +22,10 @@ use text::{Ink, Look};
 
 /// Runs `trace` as it was typed.
 pub(crate) fn run(desk: &Desk<'_>, matches: &ArgMatches, stdout: Stdout) -> Result<End, Fault> {
+    // Packets and events of a trace have files of their own.
+    if !read::values(matches, "record").is_empty() {
+        return Err(refuse::usage("trace", "conflict", "--record"));
+    }
     let quiet = read::value(matches, "quiet").map(|value| sockeye::bounds::span("--quiet", value));
     let packets = read::value(matches, "pcapng").map(str::to_owned);
     let request = Request {

@@ -94,7 +94,7 @@ pub(super) fn rows(words: &Words, story: &Story, depth: Depth) -> Vec<Row> {
             EventKind::Became(change, step) => {
                 joins = *step;
                 states[index(change.end)] = Some(change.to);
-                if joins.is_some() && joins == step_of_last && joined(&mut rows, *change, states) {
+                if joins.is_some() && joins == step_of_last && joined(&mut rows, how, *change, states) {
                     continue;
                 }
                 let mut both = [Vec::new(), Vec::new()];
@@ -123,16 +123,17 @@ const fn index(end: End) -> usize {
     end as usize
 }
 
-/// Puts a change on the row of the one before, which the same segment led to. `false`: that is no such row.
-fn joined(rows: &mut [Row], change: Change, states: [Option<TcpState>; 2]) -> bool {
-    match rows.last_mut() {
-        Some(Row { what: What::States(both, None), states: last, .. }) => {
+/// Puts a change on a row of states that the same segment led to and that is known in the same way. `false`: there is none.
+fn joined(rows: &mut [Row], how: How, change: Change, states: [Option<TcpState>; 2]) -> bool {
+    let of_segment = rows.iter_mut().rev().take_while(|row| matches!(row.what, What::States(_, None)));
+    for row in of_segment.filter(|row| row.how == how) {
+        if let What::States(both, _) = &mut row.what {
             both[index(change.end)].push(change.to);
-            *last = states;
-            true
+            row.states = states;
+            return true;
         }
-        _ => false,
     }
+    false
 }
 
 /// A call as C has it, and what it gave.

@@ -11,6 +11,9 @@ use crate::words::Words;
 
 const PICTURE: &str = include_str!("ladder.svg");
 
+/// Rows that are drawn: more no browser shows with ease.
+const ROWS: usize = 2000;
+
 /// Pixels of a line of text.
 const LINE: usize = 18;
 
@@ -25,9 +28,21 @@ const RAILS: [usize; 2] = [250, 730];
 
 /// A picture of one connection.
 pub(super) fn picture(words: &Words, story: &Story, title: &str) -> Result<String, Fault> {
-    let rows = rows::rows(words, story, Depth::Usual);
+    let rows = bounded(words, rows::rows(words, story, Depth::Usual));
     let drawing = drawing(words, story, title, &rows);
     render(PICTURE, json!({ "ladder": drawing, "alone": true }))
+}
+
+/// As many rows as are drawn, and what is said of the others.
+pub(super) fn bounded(words: &Words, mut rows: Vec<Row>) -> Vec<Row> {
+    let count = rows.len().saturating_sub(ROWS);
+    if count > 0 {
+        rows.truncate(ROWS);
+        if let Some(last) = rows.last_mut() {
+            last.what = What::Note(words.say("trace-not-drawn", &[("count", &count.to_string())]));
+        }
+    }
+    rows
 }
 
 /// The same within a page.

@@ -17,6 +17,9 @@ const TIME: usize = 8;
 /// Columns of each end: as many as the longest state has.
 const SIDE: usize = 12;
 
+/// Rows at the beginning and at the end that are always shown.
+const ROWS: (usize, usize) = (150, 100);
+
 /// The narrowest and the widest page.
 const WIDTHS: (usize, usize) = (80, 120);
 
@@ -97,7 +100,18 @@ pub(super) fn ladder(words: &Words, story: &Story, look: Look, title: &str) -> S
     let gap = room.saturating_sub(columns(&names[0]) + columns(&names[1])).max(2);
     push(&mut text, &format!("{:>TIME$}   {}{}{}", "ms", names[0], " ".repeat(gap), names[1]));
     let mut last = None;
-    for row in &rows {
+    let left_out = left_out(rows.len(), look.depth);
+    for (number, row) in rows.iter().enumerate() {
+        if left_out.contains(&number) {
+            if number == left_out.start {
+                let count = left_out.len().to_string();
+                push(
+                    &mut text,
+                    &look.paint.on(Colour::Yellow, &words.say("trace-left-out", &[("count", &count)])),
+                );
+            }
+            continue;
+        }
         let time = if last == Some(row.at) { String::new() } else { time(row.at) };
         last = Some(row.at);
         for line in page.row(row, &time) {
@@ -108,6 +122,14 @@ pub(super) fn ladder(words: &Words, story: &Story, look: Look, title: &str) -> S
         push(&mut text, &line);
     }
     text
+}
+
+/// Which of so many rows a person is spared: the middle of a long story.
+fn left_out(count: usize, depth: Depth) -> std::ops::Range<usize> {
+    if depth == Depth::Absolute || count <= ROWS.0 + ROWS.1 {
+        return count..count;
+    }
+    ROWS.0..count - ROWS.1
 }
 
 /// Lines below a ladder.
@@ -435,6 +457,12 @@ mod tests {
         assert_eq!(wrapped("abcdefgh", 3), ["abc", "def", "gh"]);
         assert_eq!(wrapped("你好你好", 5), ["你好", "你好"]);
         assert_eq!(wrapped("", 5), [""]);
+    }
+
+    #[test]
+    fn the_middle_of_a_long_story_is_left_out() {
+        assert!(left_out(250, Depth::Usual).is_empty() && left_out(5000, Depth::Absolute).is_empty());
+        assert_eq!(left_out(1000, Depth::Usual), 150..900);
     }
 
     #[test]

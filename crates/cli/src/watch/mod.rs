@@ -15,7 +15,7 @@ use sockeye::probe::watch::{Event, Row};
 use sockeye::watch::{Request, Show, Totals, Turn};
 use sockeye::{End, Views};
 
-use crate::grammar::read;
+use crate::grammar::{read, refuse};
 use crate::ui::output::Output;
 use crate::ui::paint::Paint;
 use crate::words::Words;
@@ -44,6 +44,9 @@ pub(crate) struct Desk<'a> {
 impl Desk<'_> {
     /// Runs `watch` as it was typed.
     pub(crate) fn run(&self, matches: &ArgMatches) -> Result<End, Fault> {
+        if !read::values(matches, "record").is_empty() {
+            return Err(refuse::usage("watch", "conflict", "--record"));
+        }
         let once = read::has(matches, "once");
         let request = Request {
             ports: read::values(matches, "port"),

@@ -142,6 +142,7 @@ fn frame(address: &[u8; 128], buffer: &[u8], length: usize, at: Option<u64>) -> 
         address: hardware_address,
         length: u32::try_from(length).unwrap_or(u32::MAX),
         data: buffer.get(..length).unwrap_or(buffer).to_vec(),
+        ends: None,
     }
 }
 

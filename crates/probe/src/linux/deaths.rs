@@ -118,8 +118,13 @@ mod tests {
 
     #[test]
     fn every_death_is_told_with_its_last_figures() {
+        every_death_at("127.0.0.1:0");
+        every_death_at("[::1]:0");
+    }
+
+    fn every_death_at(address: &str) {
         let mut deaths = Deaths::open(Some(Protocol::Tcp)).unwrap();
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let listener = TcpListener::bind(address).unwrap();
         let address = generate(&listener);
         let (mut clients, mut servers, mut missed) = (0, 0, 0);
         while clients + servers + missed < 2 * COUNT {
@@ -136,6 +141,22 @@ mod tests {
                 }
             });
             missed += usize::try_from(dropped.unwrap()).unwrap();
+        }
+    }
+
+    #[test]
+    fn deaths_of_datagram_sockets_are_told_too() {
+        for address in ["127.0.0.1:0", "[::1]:0"] {
+            let mut deaths = Deaths::open(None).unwrap();
+            let socket = std::net::UdpSocket::bind(address).unwrap();
+            let address = socket.local_addr().unwrap();
+            drop(socket);
+            let mut found = false;
+            while !found {
+                assert!(deaths.wait(Duration::from_secs(20)).unwrap());
+                let own = |dead: &Socket| dead.protocol == Protocol::Udp && dead.local == address;
+                deaths.take(|dead| found |= own(&dead)).unwrap();
+            }
         }
     }
 

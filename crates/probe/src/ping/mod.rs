@@ -1,7 +1,7 @@
 //! Whether a host answers, and how fast: by ICMP where the system allows it, else by UDP to a closed port, else by TCP.
 //!
-//! Read [`Plan`] first, then [`run`]. What is sent and read is in [`packet`], the book that is kept of it in [`track`]:
-//! both are pure. What sends is behind [`Prober`].
+//! Read [`Plan`] first, then [`run()`]. What is sent and read is in [`packet`], the book that is kept of it in [`track`]:
+//! both are pure. What sends is behind a trait, `Prober`.
 
 pub mod packet;
 mod run;
@@ -223,6 +223,7 @@ pub(crate) trait Prober {
 
 /// Which probe something is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(not(target_os = "linux"), expect(dead_code, reason = "made by Linux's probers"))]
 pub(crate) enum About {
     /// Its number.
     Number(u64),
@@ -234,6 +235,7 @@ pub(crate) enum About {
 
 /// Something that a prober hears. Times of the kernel are nanoseconds since 1970.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(not(target_os = "linux"), expect(dead_code, reason = "made by Linux's probers"))]
 pub(crate) enum Heard {
     /// The kernel sent a probe at that time.
     Left { nth: u64, at: u64 },

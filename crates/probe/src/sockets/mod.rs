@@ -260,7 +260,10 @@ mod tests {
         let (listener, client, _server) = pair("127.0.0.1:0");
         let port = listener.local_addr().unwrap().port();
         let mut sockets = Sockets::open().unwrap();
-        let all = sockets.all(&Query { local_port: Some(port), ..Query::default() }).unwrap().sockets;
+        // Old connections of other tests may have the same port.
+        let states = States::ALL.without(State::TimeWait);
+        let query = Query { local_port: Some(port), states, ..Query::default() };
+        let all = sockets.all(&query).unwrap().sockets;
         assert_eq!(all.len(), 2, "{all:?}");
         let listens = Query {
             protocol: Some(Protocol::Tcp),
@@ -271,7 +274,7 @@ mod tests {
         let found = sockets.all(&listens).unwrap().sockets;
         assert_eq!(found.len(), 1);
         assert!(found[0].waits() && found[0].inode == inode(&listener));
-        let toward = Query { peer_port: Some(port), ..Query::default() };
+        let toward = Query { peer_port: Some(port), states, ..Query::default() };
         let found = sockets.all(&toward).unwrap().sockets;
         assert_eq!(found.iter().map(|socket| socket.inode).collect::<Vec<_>>(), [inode(&client)]);
     }
@@ -297,7 +300,8 @@ mod tests {
         let listener = TcpListener::bind("[::]:0").unwrap();
         let mut sockets = Sockets::open().unwrap();
         let query = Query { local_port: Some(listener.local_addr().unwrap().port()), ..Query::default() };
-        let mut found = sockets.all(&query).unwrap().sockets.remove(0);
+        let found = sockets.all(&query).unwrap().sockets;
+        let mut found = found.into_iter().find(|socket| socket.inode == inode(&listener)).unwrap();
         assert!(found.takes("127.0.0.1".parse().unwrap()) && found.takes("::1".parse().unwrap()));
         found.only_v6 = Some(true);
         assert!(!found.takes("127.0.0.1".parse().unwrap()));

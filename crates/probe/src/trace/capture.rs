@@ -46,12 +46,24 @@ pub struct Frame {
     pub length: u32,
     /// Those that were kept.
     pub data: Vec<u8>,
+    /// Between whom it is, or what it says something about, where that can be read: sender, then receiver. On a [`Tape`]
+    /// known of every frame, so that those of one connection are found fast among many.
+    pub ends: Option<(SocketAddr, SocketAddr)>,
 }
 
 impl Frame {
     /// Its packet, if that can be read.
     pub fn packet(&self) -> Option<Packet> {
         Packet::read(&self.data, usize::try_from(self.length).unwrap_or(usize::MAX))
+    }
+
+    /// Reads between whom it is.
+    fn read_ends(&self) -> Option<(SocketAddr, SocketAddr)> {
+        Some(match self.packet()? {
+            Packet::Tcp(segment) => (segment.from, segment.to),
+            Packet::Udp(datagram) => (datagram.from, datagram.to),
+            Packet::Icmp(icmp) => (icmp.about_from, icmp.about_to),
+        })
     }
 
     /// Whether this machine sent it. On loopback what is received is taken, and so this is never said.
@@ -145,15 +157,22 @@ impl Tape {
         Ok(Self { shared, thread: Some(thread) })
     }
 
-    /// Waits until `is_done` with the frames so far, or this long. It is asked whenever there are more.
-    pub fn wait(&self, patience: Duration, mut is_done: impl FnMut(&VecDeque<Frame>) -> bool) {
+    /// Waits until `is_done`, or this long. It is asked whenever there are more frames, and given those that are new.
+    pub fn wait(
+        &self,
+        patience: Duration,
+        mut is_done: impl FnMut(&mut dyn Iterator<Item = &Frame>) -> bool,
+    ) {
         let end = Instant::now() + patience;
         let mut kept = self.shared.lock();
-        let mut count = None;
+        let mut seen = None;
         loop {
-            if count != Some(kept.count) {
-                count = Some(kept.count);
-                if is_done(&kept.frames) {
+            if seen != Some(kept.count) {
+                let new = usize::try_from(kept.count - seen.unwrap_or(0)).unwrap_or(usize::MAX);
+                // Of what came, some may have been let go again.
+                let old = kept.frames.len().saturating_sub(new);
+                seen = Some(kept.count);
+                if is_done(&mut kept.frames.iter().skip(old)) {
                     return;
                 }
             }
@@ -219,7 +238,11 @@ impl Shared {
             match capture.next() {
                 Ok(Some(mut frame)) => {
                     frame.at = frame.at.or_else(now);
-                    self.lock().put(frame, bounds);
+                    frame.ends = frame.read_ends();
+                    // What nobody can ask for is not kept.
+                    if frame.ends.is_some() {
+                        self.lock().put(frame, bounds);
+                    }
                 }
                 Ok(None) => break,
                 Err(_) => return false,
@@ -256,15 +279,9 @@ fn now() -> Option<u64> {
     u64::try_from(since.as_nanos()).ok()
 }
 
-/// Whether a frame is of the conversation between these two, or ICMP about it.
+/// Whether a frame of a [`Tape`] is of the conversation between these two, or ICMP about it.
 pub fn is_between(frame: &Frame, one: SocketAddr, other: SocketAddr) -> bool {
-    let ends = match frame.packet() {
-        Some(Packet::Tcp(segment)) => (segment.from, segment.to),
-        Some(Packet::Udp(datagram)) => (datagram.from, datagram.to),
-        Some(Packet::Icmp(icmp)) => (icmp.about_from, icmp.about_to),
-        None => return false,
-    };
-    ends == (one, other) || ends == (other, one)
+    frame.ends.is_some_and(|ends| ends == (one, other) || ends == (other, one))
 }
 
 /// Each packet once. A packet passes several interfaces of one machine (a VLAN and its card, a bridge and its port): those
@@ -334,6 +351,7 @@ mod tests {
             address: [1, 2, 3, 4, 5, 6, 0, 0],
             length: 0,
             data: vec![0; length],
+            ends: None,
         }
     }
 

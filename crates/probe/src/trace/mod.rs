@@ -6,6 +6,7 @@
 pub mod capture;
 pub mod flow;
 pub mod guess;
+pub mod kernel;
 pub mod look;
 pub mod machine;
 pub mod own;

@@ -152,6 +152,8 @@ pub struct Sources {
     pub calls: Vec<Heard>,
     /// What the kernel said, in order.
     pub polled: Vec<Polled>,
+    /// State changes that the kernel told of, in order.
+    pub transitions: Vec<(End, State)>,
     /// Time stamps of our writes.
     pub stamps: Vec<Stamp>,
     /// ICMP about the connection, and when.
@@ -183,7 +185,7 @@ impl Story {
     /// Tells a flow with all that is known beside it.
     pub fn tell(own: End, how: How, flow: Flow, sources: &Sources) -> Self {
         let mut lines = Lines { own, flow: &flow, told: Vec::new() };
-        lines.segments(how);
+        lines.segments(how, &sources.transitions);
         let sends = lines.own_calls(&sources.calls, &sources.datagrams);
         lines.peer_calls(sources);
         lines.polled(&sources.polled, how);
@@ -268,12 +270,18 @@ impl Lines<'_> {
         self.told.into_iter().map(|line| line.event).collect()
     }
 
-    fn segments(&mut self, how: How) {
+    /// States are inferred from segments, and traced where the kernel told the same.
+    fn segments(&mut self, how: How, transitions: &[(End, State)]) {
+        let mut told = End::BOTH.map(|end| {
+            transitions.iter().filter(move |(own, _)| *own == end).map(|(_, state)| *state).peekable()
+        });
         for (index, step) in self.flow.steps.iter().enumerate() {
             self.put(step.at, After::Calls, Event { at: step.at, how, kind: Kind::Segment(index) });
             for change in &step.changes {
                 let kind = Kind::Became(*change, Some(index));
-                self.put(step.at, After::Calls, Event { at: step.at, how: How::Inferred, kind });
+                let is_told = told[change.end.index()].next_if(|state| *state == change.to).is_some();
+                let how = if is_told { How::Traced } else { How::Inferred };
+                self.put(step.at, After::Calls, Event { at: step.at, how, kind });
             }
         }
     }
@@ -378,6 +386,8 @@ impl Lines<'_> {
         if how == How::Captured {
             last = self.flow.states;
         }
+        // Where nothing was captured of it, segments tell nothing.
+        let how = if self.flow.steps.is_empty() { How::Inferred } else { how };
         for one in polled {
             let before = last[one.end.index()].replace(one.state);
             let is_news = match how {

@@ -153,17 +153,18 @@ fn the_whole_sees_a_socket_of_its_own_come_and_go() {
     let mut watch = Watch::start(Some(Protocol::Tcp)).unwrap();
     let mut news = News::default();
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let port = listener.local_addr().unwrap().port();
     watch.look(&mut news).unwrap();
     let client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
     let mine = client.local_addr().unwrap();
     watch.look(&mut news).unwrap();
-    let of_mine = |event: &&Event| event.row.socket.local == mine;
+    let there = client.peer_addr().unwrap();
+    let of_mine = |event: &&Event| (event.row.socket.local, event.row.socket.peer) == (mine, there);
     let opened = news.events.iter().find(of_mine).unwrap();
     assert_eq!((opened.what, opened.row.socket.state), (What::Opened, State::Established));
     let Holder::Process { process, .. } = &opened.row.holder else { panic!("{:?}", opened.row.holder) };
     assert_eq!(process.pid, std::process::id());
-    let present = news.events.iter().find(|event| event.row.socket.local.port() == port).unwrap();
+    let present =
+        news.events.iter().find(|event| event.row.socket.waits() && event.row.socket.local == there).unwrap();
     assert_eq!(present.what, What::Present);
     let server = listener.accept().unwrap().0;
     drop(client);

@@ -83,8 +83,17 @@ pub struct Explained {
     pub layers: Vec<Layer>,
 }
 
-/// Explains packets, one after another as they are found; gives how many there were.
-pub fn run(request: &Request, each: &mut dyn FnMut(&Explained)) -> Result<u64, Fault> {
+/// How a file ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum End {
+    /// After a packet.
+    Whole,
+    /// Within one, which is left out.
+    Within,
+}
+
+/// Explains packets, one after another as they are found.
+pub fn run(request: &Request, each: &mut dyn FnMut(&Explained)) -> Result<End, Fault> {
     let bytes = match input(&request.words)? {
         Input::Capture(bytes) => return capture(request, &bytes, each),
         Input::Bytes(bytes) => bytes,
@@ -96,7 +105,7 @@ pub fn run(request: &Request, each: &mut dyn FnMut(&Explained)) -> Result<u64, F
         return Err(Fault::new(Code::BadCapture, "").arg("what", "large").arg("max", PACKET_MAX));
     }
     each(&explain(1, None, Start::Ethernet, request.reading, bytes, 0));
-    Ok(1)
+    Ok(End::Whole)
 }
 
 fn explain(
@@ -118,9 +127,9 @@ fn explain(
     Explained { number, at, start, guessed, instead, bytes, missing, layers }
 }
 
-fn capture(request: &Request, bytes: &[u8], each: &mut dyn FnMut(&Explained)) -> Result<u64, Fault> {
+fn capture(request: &Request, bytes: &[u8], each: &mut dyn FnMut(&Explained)) -> Result<End, Fault> {
     let (mut number, mut shown) = (0, 0);
-    import::packets(bytes, &mut |packet| {
+    let whole = import::packets(bytes, &mut |packet| {
         number += 1;
         if matches!(request.which, Which::Number(wanted) if wanted != number) {
             return;
@@ -135,7 +144,8 @@ fn capture(request: &Request, bytes: &[u8], each: &mut dyn FnMut(&Explained)) ->
             Err(bad_value("--packet", &wanted.to_string()).detail(format_args!("1-{number}")))
         }
         _ if number == 0 => Err(Fault::new(Code::BadCapture, "").arg("what", "empty")),
-        _ => Ok(shown),
+        _ if whole => Ok(End::Whole),
+        _ => Ok(End::Within),
     }
 }
 
@@ -179,9 +189,12 @@ fn contents(bytes: Vec<u8>) -> Result<Input, Fault> {
     let text = std::str::from_utf8(&bytes).ok().filter(|text| text.len() <= 8 * PACKET_MAX);
     match text {
         Some(text) if dump::looks_so(text) => dump::read(text).map(Input::Bytes),
-        // A dump has a column of characters, which may be anything.
-        Some(text) => Ok(Input::Bytes(dump::read(text).unwrap_or(bytes))),
-        None => Ok(Input::Bytes(bytes)),
+        // A dump has a column of characters, and an array a name, which may be anything.
+        Some(text) if dump::is_dump(text) || text.contains("0x") => {
+            let read = dump::read(text).ok().filter(|read| !read.is_empty());
+            Ok(Input::Bytes(read.unwrap_or(bytes)))
+        }
+        _ => Ok(Input::Bytes(bytes)),
     }
 }
 

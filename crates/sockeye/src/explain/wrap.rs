@@ -3,7 +3,7 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use sockeye_core::endpoint::{Host, Place};
-use sockeye_core::{Code, Fault};
+use sockeye_core::{Code, Fault, Framing};
 use sockeye_net::transport::Role;
 use sockeye_probe::wrap::{self, Carrier, Coat, DATAGRAM_MAX, MESSAGE_MAX, MTU, MTU_MIN, Plan, Wrapped};
 use sockeye_wire::notation;
@@ -99,7 +99,8 @@ pub fn run(request: &Request) -> Result<Outcome, Fault> {
     let (to, named) = address(host);
     let to = SocketAddr::new(to, *port);
     let from = SocketAddr::new(other_end(to.ip()), PORT);
-    let plan = Plan { message: message.len(), framed, coats, carrier, from, to, mtu };
+    let head = head(&lane.framing, &message, &framed);
+    let plan = Plan { message: message.len(), head, framed, coats, carrier, from, to, mtu };
     Ok(Outcome {
         endpoint: endpoint.bare().to_string(),
         framing: lane.framing.spec(),
@@ -110,6 +111,20 @@ pub fn run(request: &Request) -> Result<Outcome, Fault> {
         once,
         wrapped: wrap::wrap(&plan),
     })
+}
+
+/// How many bytes a framing puts before a message: as many as stay the same when every byte of it is another. Where that
+/// message cannot be framed, or is written in other bytes than its own, where it is found, or none.
+fn head(framing: &Framing, message: &[u8], framed: &[u8]) -> usize {
+    let other: Vec<u8> = message.iter().map(|byte| !byte).collect();
+    let mut other_framed = Vec::new();
+    if framing.wrap(&other, &mut other_framed).is_ok() && other_framed.len() == framed.len() {
+        let same = framed.iter().zip(&other_framed).take_while(|(one, two)| one == two).count();
+        if framed.get(same..).is_some_and(|rest| rest.starts_with(message)) {
+            return same;
+        }
+    }
+    framed.windows(message.len().max(1)).position(|window| window == message).unwrap_or(0)
 }
 
 /// The address of a host, and whether it is only an example.
@@ -149,6 +164,25 @@ mod tests {
         let layers = dissect(&outcome.wrapped.frames[0].bytes, Start::Ethernet, 0);
         let data = layers[0].walk().into_iter().find_map(|layer| layer.field("data.bytes"));
         assert_eq!(data.unwrap().value, Value::Bytes(b"\0\x05hello".to_vec()));
+    }
+
+    #[test]
+    fn a_framing_adds_bytes_on_its_own_side() {
+        for (framing, message, sides) in [
+            ("u16be", "hello", (2, 0)),
+            ("u16be", "hex:01", (2, 0)),
+            ("line", "hello", (0, 1)),
+            ("line", "hex:f5", (0, 1)),
+            ("ascii4,magic:2323,tail:0d0a", "hello", (6, 2)),
+            ("u32le", "", (4, 0)),
+            ("raw", "hello", (0, 0)),
+            ("wrap:02:03", "hello", (1, 1)),
+        ] {
+            let endpoint = format!("tcp://192.0.2.9:80?frame={framing}");
+            let outcome = run(&request(message, &endpoint)).unwrap();
+            let step = &outcome.wrapped.steps[1];
+            assert_eq!((step.before, step.after), sides, "{framing} {message}");
+        }
     }
 
     #[test]

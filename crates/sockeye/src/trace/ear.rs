@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use sockeye_core::{Address, Direction, Event, Fault, Kind, Note, Observer, SessionId};
 use sockeye_net::{Front, Onlooker};
+use sockeye_probe::sockets::State;
 use sockeye_probe::trace::look::now;
 use sockeye_probe::trace::own::Own;
 use sockeye_probe::trace::{Call, End, Heard, Polled, Segment, Stamp};
@@ -29,6 +30,8 @@ pub(super) struct Attempt {
     pub(super) calls: Vec<Heard>,
     pub(super) polled: Vec<Polled>,
     pub(super) stamps: Vec<Stamp>,
+    /// State changes that the kernel told of.
+    pub(super) transitions: Vec<(End, State)>,
     /// What the kernel kept of the client's SYN, and when that was asked for.
     pub(super) saved_syn: Option<(u64, Segment)>,
     /// How many connections may wait at the listener that it came to.
@@ -46,6 +49,7 @@ impl Attempt {
             calls: Vec::new(),
             polled: Vec::new(),
             stamps: Vec::new(),
+            transitions: Vec::new(),
             saved_syn: None,
             backlog: None,
             own: None,
@@ -128,6 +132,14 @@ impl Ear {
         Some((index, attempt.local?, attempt.remote))
     }
 
+    /// How many reads and writes there were on the one that stands; `None` if none does.
+    pub(super) fn moves(&self) -> Option<usize> {
+        let told = self.told();
+        let stands = told.attempts.iter().find(|attempt| attempt.is_connected)?;
+        let moves = |heard: &&Heard| matches!(heard.call, Call::Send(_) | Call::Receive(_));
+        Some(stands.calls.iter().filter(moves).count())
+    }
+
     /// Takes in what the kernel said of one.
     pub(super) fn looked(&self, index: usize, polled: Polled) {
         if let Some(attempt) = self.told().attempts.get_mut(index) {
@@ -135,9 +147,19 @@ impl Ear {
         }
     }
 
-    /// Lets go of every socket: the driver has closed its own hold on them.
-    pub(super) fn let_go(&self) {
-        self.told().attempts.iter_mut().for_each(Attempt::let_go);
+    /// All is over, at this moment and perhaps with this fault. Lets go of every socket: the driver has closed its own
+    /// hold on them.
+    pub(super) fn let_go(&self, at: u64, fault: Option<&Fault>) {
+        let mut told = self.told();
+        let one_stands = told.attempts.iter().any(|attempt| attempt.is_connected);
+        // Where one stands, the others were given up.
+        let why = fault.filter(|_| !one_stands).map_or("given-up", |fault| fault.code.word());
+        for attempt in &mut told.attempts {
+            attempt.let_go();
+            if !attempt.is_connected {
+                attempt.call(at, Call::Failed(why.to_owned()));
+            }
+        }
     }
 
     /// All that was heard. Nothing more is.

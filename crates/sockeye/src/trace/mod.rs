@@ -19,6 +19,7 @@ use sockeye_net::transport::{Role, fit};
 use sockeye_probe::sockets::{Protocol, State};
 use sockeye_probe::trace::capture::{self, Bounds, Frame, Lost, Tape};
 use sockeye_probe::trace::guess;
+use sockeye_probe::trace::kernel::{Transition, Transitions};
 use sockeye_probe::trace::look::{self, Look};
 
 use crate::ask;
@@ -35,6 +36,9 @@ pub use sockeye_probe::trace::{
 
 /// How long the last packets of a connection may take after this program has closed it.
 const GRACE: Duration = Duration::from_secs(1);
+
+/// The same where there was none.
+const FAILED: Duration = Duration::from_millis(100);
 
 /// How often the kernel is asked for a state: first, and once it has been for a while.
 const GLANCE: (Duration, Duration) = (Duration::from_micros(500), Duration::from_millis(5));
@@ -111,6 +115,8 @@ pub fn run(request: &Request, views: &Views) -> Result<Outcome, Fault> {
         Ok(tape) => (Some(tape), None),
         Err(error) => (None, Some(blindness(&error))),
     };
+    // For root alone; without, states are inferred and polled.
+    let kernel = (protocol == Protocol::Tcp).then(|| Transitions::start(port).ok()).flatten();
     let sink = match &request.packets {
         Some(path) if tape.is_none() => Some(packets::synthetic(path, &bare)?),
         _ => None,
@@ -126,7 +132,7 @@ pub fn run(request: &Request, views: &Views) -> Result<Outcome, Fault> {
     let ended = {
         let _looking = (protocol == Protocol::Tcp).then(|| Looking::start(ear.clone()));
         let ended = client::run(options, conversation, None);
-        ear.let_go();
+        ear.let_go(look::now(), ended.as_ref().err());
         wait_for_the_end(tape.as_ref(), &ear, protocol);
         ended
     };
@@ -140,7 +146,8 @@ pub fn run(request: &Request, views: &Views) -> Result<Outcome, Fault> {
     let fault = ended.err();
     let is_here = attempts.last().is_some_and(|attempt| look::is_here(attempt.remote));
     let lost = tape.as_ref().map(Tape::lost).unwrap_or_default();
-    let (stories, frames) = told(attempts, tape.as_ref(), fault.as_ref(), protocol);
+    let kernel = kernel.as_ref().map(Transitions::told).unwrap_or_default();
+    let (stories, frames) = told(attempts, tape.as_ref(), &kernel, protocol);
     Ok(Outcome { endpoint: bare, protocol, stories, blind, lost, frames, is_here, fault })
 }
 
@@ -174,15 +181,30 @@ fn blindness(error: &std::io::Error) -> Blind {
 fn wait_for_the_end(tape: Option<&Tape>, ear: &Ear, protocol: Protocol) {
     let Some((_, local, remote)) = ear.ends() else { return };
     let Some(tape) = tape else { return };
-    tape.wait(GRACE, |frames| {
-        let of = |frame: &&Frame| capture::is_between(frame, local, remote);
+    let moves = ear.moves();
+    let patience = if moves.is_some() { GRACE } else { FAILED };
+    let (mut seen, mut datagrams) = (Vec::new(), 0);
+    tape.wait(patience, |frames| {
+        let own = frames.filter(|frame| capture::is_between(frame, local, remote));
         if protocol == Protocol::Udp {
-            // Whether an answer is still to come nobody knows; what was sent is there.
-            return frames.iter().any(|frame| of(&frame));
+            // Whether an answer is still to come nobody knows; what this program has seen is there.
+            datagrams += own.count();
+            return datagrams >= moves.unwrap_or(0);
         }
-        let own: Vec<Frame> = frames.iter().filter(of).cloned().collect();
-        Flow::of(local, remote, &segments(&own)).is_over()
+        is_over(&mut seen, own, local, remote)
     });
+}
+
+/// Whether a connection is over, with these frames of it more.
+fn is_over<'a>(
+    seen: &mut Vec<Seen>,
+    more: impl Iterator<Item = &'a Frame>,
+    client: SocketAddr,
+    server: SocketAddr,
+) -> bool {
+    let before = seen.len();
+    seen.extend(more.filter_map(segment));
+    seen.len() > before && Flow::of(client, server, seen).is_over()
 }
 
 /// Waits for the end of TIME-WAIT.
@@ -255,29 +277,35 @@ fn look_at(ear: &Ear, stop: &Receiver<()>) {
 fn told(
     attempts: Vec<Attempt>,
     tape: Option<&Tape>,
-    fault: Option<&Fault>,
+    kernel: &[Transition],
     protocol: Protocol,
 ) -> (Vec<Story>, Vec<Frame>) {
     let mut all = Vec::new();
     let mut stories = Vec::new();
-    let one_stands = attempts.iter().any(|attempt| attempt.is_connected);
-    for mut attempt in attempts {
-        if !attempt.is_connected {
-            // Of several the fault is of the one that tells most; the others were given up with it.
-            let why = fault.filter(|_| !one_stands).map_or("given-up", |fault| fault.code.word());
-            let at = attempt.calls.last().map_or(0, |last| last.at);
-            attempt.calls.push(Heard { at: at.max(look::now()), call: Call::Failed(why.to_owned()) });
-        }
+    for attempt in attempts {
         let Some(local) = attempt.local else { continue };
         let remote = attempt.remote;
         let frames = tape.map(|tape| tape.take(|frame| capture::is_between(frame, local, remote)));
         let frames = frames.map(capture::at_one_place);
+        let mut attempt = attempt;
+        attempt.transitions = transitions(kernel, local, remote);
         stories.push(story(OWN, attempt, local, frames.as_deref(), protocol));
         all.extend(frames.into_iter().flatten());
     }
     all.sort_by_key(|frame| frame.at);
     stories.sort_by_key(Story::start);
     (stories, all)
+}
+
+/// What the kernel told of one connection. A client has no port yet when it goes to SYN-SENT.
+fn transitions(kernel: &[Transition], client: SocketAddr, server: SocketAddr) -> Vec<(End, State)> {
+    let of = |told: &Transition| {
+        let is_client = told.peer == server && (told.local == client || told.local.port() == 0);
+        let is_server = told.local == server && told.peer == client;
+        let end = if is_client { Some(End::Client) } else { is_server.then_some(End::Server) };
+        end.map(|end| (end, told.to))
+    };
+    kernel.iter().filter_map(of).collect()
 }
 
 /// One connection. A failure that is seen on the wire is told when it came.
@@ -293,6 +321,7 @@ fn story(
         calls: attempt.calls,
         polled: attempt.polled,
         stamps: attempt.stamps,
+        transitions: attempt.transitions,
         saved_syn: attempt.saved_syn.filter(|_| frames.is_none()),
         backlog: attempt.backlog.map(|most| (most, How::Polled)),
         ..Sources::default()
@@ -327,11 +356,14 @@ fn story(
 
 /// The TCP segments among frames.
 fn segments(frames: &[Frame]) -> Vec<Seen> {
-    let seen = |frame: &Frame| match frame.packet()? {
+    frames.iter().filter_map(segment).collect()
+}
+
+fn segment(frame: &Frame) -> Option<Seen> {
+    match frame.packet()? {
         Packet::Tcp(segment) => Some(Seen { at: frame.at?, segment }),
         Packet::Udp(_) | Packet::Icmp(_) => None,
-    };
-    frames.iter().filter_map(seen).collect()
+    }
 }
 
 impl Outcome {

@@ -7,7 +7,7 @@ use std::os::fd::BorrowedFd;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use sockeye_core::endpoint::{Endpoint, Place, Secret};
 use sockeye_core::{Address, Event, Fault, Kind, Note, Observer, SessionId};
@@ -16,10 +16,10 @@ use sockeye_probe::sockets::Protocol;
 use sockeye_probe::trace::capture::{self, Bounds, Frame, Lost, Tape};
 use sockeye_probe::trace::look::{Look, now};
 use sockeye_probe::trace::own::{save_syns, saved_syn};
-use sockeye_probe::trace::{Call, End, Flow, Story};
+use sockeye_probe::trace::{Call, End, Story};
 
 use super::ear::{Attempt, canonical, talk};
-use super::{Blind, GRACE, blindness, segments, story};
+use super::{Blind, GRACE, blindness, is_over, story};
 use crate::secrets::Want;
 use crate::views::{Views, Watcher};
 
@@ -28,6 +28,9 @@ const SESSIONS: usize = 4096;
 
 /// Sessions that may wait to be told.
 const WAITING: usize = 256;
+
+/// Frames of one session that are told.
+const FRAMES: usize = 4000;
 
 /// Ports that are captured.
 const PORTS: usize = 16;
@@ -226,8 +229,10 @@ impl Onlooker for Watch {
     }
 }
 
-/// Tells sessions, one after the other.
+/// Tells sessions, one after the other. Once the server has ended, the last packets of those that wait are waited for no
+/// longer than a second in all.
 fn tell(watch: &Watch, waiting: &Receiver<(SessionId, Attempt)>, teller: &Teller) {
+    let mut rest = GRACE;
     while let Ok((session, attempt)) = waiting.recv() {
         let Some(local) = attempt.local else { continue };
         let remote = attempt.remote;
@@ -236,9 +241,17 @@ fn tell(watch: &Watch, waiting: &Receiver<(SessionId, Attempt)>, teller: &Teller
             (state.tapes.get(&local.port()).cloned(), state.blind.clone(), state.untold)
         };
         let is_ended = watch.ended.lock().unwrap_or_else(PoisonError::into_inner).is_none();
-        let patience = if is_ended { Duration::from_millis(50) } else { GRACE };
-        let frames = tape.as_deref().map(|tape| frames(tape, local, remote, patience));
-        let lost = tape.as_deref().map(Tape::lost).unwrap_or_default();
+        let patience = if is_ended { rest } else { GRACE };
+        let began = Instant::now();
+        let mut lost = tape.as_deref().map(Tape::lost).unwrap_or_default();
+        let frames = tape.as_deref().map(|tape| {
+            let mut frames = frames(tape, local, remote, patience);
+            lost.left_out += abridge(&mut frames);
+            frames
+        });
+        if is_ended {
+            rest = rest.saturating_sub(began.elapsed());
+        }
         let story = story(End::Server, attempt, local, frames.as_deref(), Protocol::Tcp);
         teller(&Told { session, story, blind: blind.filter(|_| tape.is_none()), lost, untold });
     }
@@ -247,11 +260,18 @@ fn tell(watch: &Watch, waiting: &Receiver<(SessionId, Attempt)>, teller: &Teller
 /// The frames of a connection, once its last are there.
 fn frames(tape: &Tape, local: SocketAddr, remote: SocketAddr, patience: Duration) -> Vec<Frame> {
     let of = |frame: &Frame| capture::is_between(frame, local, remote);
-    tape.wait(patience, |frames| {
-        let own: Vec<Frame> = frames.iter().filter(|frame| of(frame)).cloned().collect();
-        Flow::of(remote, local, &segments(&own)).is_over()
-    });
+    let mut seen = Vec::new();
+    tape.wait(patience, |frames| is_over(&mut seen, frames.filter(|frame| of(frame)), remote, local));
     capture::at_one_place(tape.take(of))
+}
+
+/// Keeps the beginning and the end of what is too long to be told whole. Gives how many are left out.
+fn abridge(frames: &mut Vec<Frame>) -> u64 {
+    let over = frames.len().saturating_sub(FRAMES);
+    if over > 0 {
+        frames.drain(FRAMES / 2..FRAMES / 2 + over);
+    }
+    u64::try_from(over).unwrap_or(u64::MAX)
 }
 
 /// The people's side of a server that is watched.

@@ -134,3 +134,74 @@ fn of_message(got: &Got<'_>, family: Family, ident: Option<u16>, sent: &[u8]) ->
         }),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::line::{Report, Told};
+    use super::*;
+
+    const SENT: &[u8] = b"8 bytes.and more";
+
+    fn got(data: &[u8], error: Option<Report>) -> Got<'_> {
+        let told = Told { ttl: Some(64), at: Some(9), error };
+        Got { data, peer: Some("192.0.2.1:0".parse().unwrap()), told }
+    }
+
+    /// What a reply with this payload tells a raw socket, or a datagram socket.
+    fn reply(payload: &[u8], ident: u16, ours: Option<u16>) -> Option<Heard> {
+        let mut packet = packet::request(Family::V4, ident, 5, payload);
+        packet[0] = 0;
+        if ours.is_some() {
+            let mut whole = vec![0x45, 0, 0, 0, 0, 0, 0, 0, 61, 1, 0, 0, 192, 0, 2, 1, 192, 0, 2, 2];
+            whole.extend(packet);
+            packet = whole;
+        }
+        of_message(&got(&packet, None), Family::V4, ours, SENT)
+    }
+
+    #[test]
+    fn replies_are_ours_whole_or_changed() {
+        let told = |heard: Option<Heard>| match heard {
+            Some(Heard::Answer { about, ttl, bytes, differs_at, arrived, .. }) => {
+                assert_eq!((about, arrived), (About::Wire(5), Some(9)));
+                Some((ttl, bytes, differs_at))
+            }
+            None => None,
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(told(reply(SENT, 7, Some(7))), Some((Some(61), 16, None)));
+        assert_eq!(told(reply(b"8 bytes.and mOre", 7, Some(7))), Some((Some(61), 16, Some(13))));
+        assert_eq!(told(reply(b"8 bytes.", 7, Some(7))), Some((Some(61), 8, Some(8))));
+        // Another's: by its identifier, or by its mark.
+        assert_eq!(told(reply(SENT, 8, Some(7))), None);
+        assert_eq!(told(reply(b"9 bytes.and more", 7, Some(7))), None);
+        // On a datagram socket the kernel knows whose it is, so it is ours and changed.
+        assert_eq!(told(reply(b"9 bytes.and more", 7, None)), Some((Some(64), 16, Some(0))));
+    }
+
+    #[test]
+    fn the_error_queue_tells_times_and_errors() {
+        let report = |origin, kind| Report {
+            errno: libc::EHOSTUNREACH,
+            origin,
+            kind,
+            code: 1,
+            info: 0,
+            data: 3,
+            offender: Some("10.0.0.1".parse().unwrap()),
+        };
+        let quoted = packet::request(Family::V4, 7, 0x0102, SENT);
+        let time = of_queue(&got(&quoted, Some(report(libc::SO_EE_ORIGIN_TIMESTAMPING, 0))));
+        assert_eq!(time, Some(Heard::Left { nth: 3, at: 9 }));
+        let about = |heard| match heard {
+            Some(Heard::Trouble { about, icmp, .. }) => (about, icmp.is_some()),
+            other => panic!("{other:?}"),
+        };
+        let icmp = report(libc::SO_EE_ORIGIN_ICMP, 3);
+        assert_eq!(about(of_queue(&got(&quoted, Some(icmp)))), (About::Wire(0x0102), true));
+        assert_eq!(about(of_queue(&got(&quoted[..7], Some(icmp)))), (About::Oldest, true));
+        let local = report(libc::SO_EE_ORIGIN_LOCAL, 0);
+        assert_eq!(about(of_queue(&got(&quoted, Some(local)))), (About::Oldest, false));
+        assert_eq!(of_queue(&got(&quoted, None)), None);
+    }
+}
