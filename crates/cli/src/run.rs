@@ -480,7 +480,8 @@ impl Run {
         let paint = self.stdout_paint;
         self.end_on_signal(matches);
         let (words, stdout, views) = (&self.words, &self.stdout, &self.views);
-        check::run(&check::Desk { words, stdout, views, paint }, matches)
+        let width = self.place.stdout.then(trace::columns).flatten().map(usize::from);
+        check::run(&check::Desk { words, stdout, views, paint, width }, matches)
     }
 
     fn watch(&self, matches: &ArgMatches) -> Result<End, Fault> {

@@ -29,6 +29,8 @@ pub(crate) struct Desk<'a> {
     pub(crate) views: &'a Views,
     /// Whether stdout is painted.
     pub(crate) paint: Paint,
+    /// How wide stdout is, if it is a screen.
+    pub(crate) width: Option<usize>,
 }
 
 /// Runs `check` as it was typed.
@@ -63,7 +65,7 @@ pub(crate) fn run(desk: &Desk<'_>, matches: &ArgMatches) -> Result<Ended, Fault>
 
 /// One check of one target, told as it goes. `round`: which of a watch's, from 1.
 fn once(desk: &Desk<'_>, plan: &Plan, is_json: bool, round: Option<u64>) -> Outcome {
-    let page = text::Page::new(desk.words, desk.paint, plan.goal());
+    let page = text::Page::new(desk.words, desk.paint, plan.goal(), desk.width);
     if !is_json {
         desk.stdout.push(format!("{}\n", safe(plan.target())).as_bytes());
     }
@@ -75,11 +77,7 @@ fn once(desk: &Desk<'_>, plan: &Plan, is_json: bool, round: Option<u64>) -> Outc
         };
         desk.stdout.push(told.as_bytes());
     });
-    let told = if is_json {
-        json::verdict(&outcome, round)
-    } else {
-        verdict::sentence(desk.words, desk.paint, &outcome)
-    };
+    let told = if is_json { json::verdict(&outcome, round) } else { verdict::sentence(desk, &outcome) };
     desk.stdout.push(told.as_bytes());
     outcome
 }
@@ -104,7 +102,7 @@ fn watch(desk: &Desk<'_>, plans: &[Plan], every: Duration, is_json: bool) -> ! {
                     let told = if is_json {
                         json::changes(&outcome, &changes, round)
                     } else {
-                        verdict::changes(desk.words, desk.paint, &outcome, &changes, began.elapsed())
+                        verdict::changes(desk, &outcome, &changes, began.elapsed())
                     };
                     desk.stdout.push(told.as_bytes());
                     *known = outcome;

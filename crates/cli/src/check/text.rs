@@ -13,7 +13,7 @@ use sockeye::check::{
 use sockeye::core::event::How;
 
 use crate::fault::safe;
-use crate::ui::columns::padded;
+use crate::ui::columns::{padded, wrapped};
 use crate::ui::paint::{Colour, Paint};
 use crate::words::Words;
 
@@ -32,13 +32,15 @@ pub(super) struct Page<'a> {
     words: &'a Words,
     paint: Paint,
     goal: &'a Goal,
+    /// Columns of the screen, if it is one.
+    width: Option<usize>,
     /// How the step that is being told is known.
     how: Cell<&'static str>,
 }
 
 impl<'a> Page<'a> {
-    pub(super) const fn new(words: &'a Words, paint: Paint, goal: &'a Goal) -> Self {
-        Self { words, paint, goal, how: Cell::new("") }
+    pub(super) const fn new(words: &'a Words, paint: Paint, goal: &'a Goal, width: Option<usize>) -> Self {
+        Self { words, paint, goal, width, how: Cell::new("") }
     }
 
     /// The lines of a step that has just ended.
@@ -111,6 +113,12 @@ impl<'a> Page<'a> {
         // What belongs to the line above is known as that is.
         let how = if time.trim().is_empty() && label.is_empty() { "" } else { self.how.get() };
         let how = self.paint.on(Colour::Dim, &padded(how, HOW));
+        let start = 2 + LABEL + TIME + 2 + HOW + 2;
+        // A painted bar fits; everything else is text.
+        let text = match self.width {
+            Some(width) if !text.contains('\x1b') => wrapped(text, width, start, start),
+            _ => text.to_owned(),
+        };
         let line = format!("  {}{time}  {how}  {text}", padded(&label, LABEL));
         line.trim_end().to_owned() + "\n"
     }

@@ -4,13 +4,15 @@ use std::time::Duration;
 
 use sockeye::check::{Change, Culprit, Outcome, Sure, Word};
 
+use super::Desk;
 use super::text::time;
 use crate::fault::safe;
-use crate::ui::paint::{Colour, Paint};
-use crate::words::Words;
+use crate::ui::columns::wrapped;
+use crate::ui::paint::Colour;
 
 /// The verdict, in one sentence: what, where, who, how that is known, what to try.
-pub(super) fn sentence(words: &Words, paint: Paint, outcome: &Outcome) -> String {
+pub(super) fn sentence(desk: &Desk<'_>, outcome: &Outcome) -> String {
+    let words = desk.words;
     let verdict = &outcome.verdict;
     let word = words.plain(&format!("check-word-{}", verdict.word.word()));
     let colour = match verdict.word {
@@ -20,7 +22,7 @@ pub(super) fn sentence(words: &Words, paint: Paint, outcome: &Outcome) -> String
     };
     let layer = words.plain(&format!("check-layer-{}", verdict.layer.word()));
     let head = words.say("check-verdict-head", &[("word", &word), ("layer", &layer)]);
-    let mut text = paint.on(colour, &head);
+    let mut text = head.clone();
     let which = safe(&verdict.culprit.which());
     if !matches!(verdict.culprit, Culprit::None | Culprit::Unknown) {
         let key = format!("check-culprit-{}", verdict.culprit.word());
@@ -47,28 +49,27 @@ pub(super) fn sentence(words: &Words, paint: Paint, outcome: &Outcome) -> String
         let next = words.plain(&format!("check-next-{}", verdict.next));
         text += &words.say("check-next", &[("next", &next)]);
     }
-    text + "\n"
+    if let Some(width) = desk.width {
+        text = wrapped(&text, width, 0, 0);
+    }
+    // The head may have been broken, and is then left as it is.
+    let painted = text.strip_prefix(&*head).map(|rest| desk.paint.on(colour, &head) + rest);
+    painted.unwrap_or(text) + "\n"
 }
 
 /// What changed between two checks of a watch; nothing, where nothing did.
-pub(super) fn changes(
-    words: &Words,
-    paint: Paint,
-    outcome: &Outcome,
-    changes: &[Change],
-    since: Duration,
-) -> String {
+pub(super) fn changes(desk: &Desk<'_>, outcome: &Outcome, changes: &[Change], since: Duration) -> String {
     let mut text = String::new();
     for change in changes {
-        let what = words.plain(&format!("check-changed-{}", change.what));
+        let what = desk.words.plain(&format!("check-changed-{}", change.what));
         let args = [("what", &*what), ("before", &*safe(&change.before)), ("after", &*safe(&change.after))];
-        let at = paint.on(Colour::Dim, &format!("+{}", time(since)));
-        let told = words.say("check-changed", &args);
+        let at = desk.paint.on(Colour::Dim, &format!("+{}", time(since)));
+        let told = desk.words.say("check-changed", &args);
         text += &[&*at, &*safe(&outcome.target), &*told].join("  ");
         text.push('\n');
     }
     if changes.iter().any(|change| change.what == "verdict") {
-        text += &sentence(words, paint, outcome);
+        text += &sentence(desk, outcome);
     }
     text
 }
