@@ -156,7 +156,8 @@ fn a_watch_tells_what_changes_until_it_is_ended() {
     let mut watch = sockeye([&place, "--watch", "--every", "500ms", "-t", "2s"]).start();
     watch.shows("ok (application)");
     drop(listener);
-    watch.shows(format!("verdict: ok application → refused tcp {place}"));
+    // Between the two, a round may find it open first and closed a moment later.
+    watch.shows(format!("→ refused tcp {place}"));
     watch.signal(Signal::SIGINT);
     watch.ends_by_itself();
 }
