@@ -8,6 +8,7 @@ use std::sync::{PoisonError, RwLock, RwLockReadGuard};
 use fluent_bundle::concurrent::FluentBundle;
 use fluent_bundle::{FluentArgs, FluentResource};
 use memchr::{memchr_iter, memmem};
+use sockeye::core::How;
 use unic_langid::LanguageIdentifier;
 
 /// The languages there are.
@@ -79,6 +80,16 @@ impl Words {
     /// The sentence of `key` without arguments.
     pub(crate) fn plain(&self, key: &str) -> String {
         self.say(key, &[])
+    }
+
+    /// How something is known, in a word.
+    pub(crate) fn how(&self, how: How) -> String {
+        self.plain(match how {
+            How::Captured => "how-captured",
+            How::Traced => "how-traced",
+            How::Polled => "how-polled",
+            How::Inferred | How::Simulated | How::Synthetic => "how-inferred",
+        })
     }
 
     /// The attribute `name` of `key`, filled in.

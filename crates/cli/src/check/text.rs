@@ -35,12 +35,12 @@ pub(super) struct Page<'a> {
     /// Columns of the screen, if it is one.
     width: Option<usize>,
     /// How the step that is being told is known.
-    how: Cell<&'static str>,
+    how: Cell<Option<How>>,
 }
 
 impl<'a> Page<'a> {
     pub(super) const fn new(words: &'a Words, paint: Paint, goal: &'a Goal, width: Option<usize>) -> Self {
-        Self { words, paint, goal, width, how: Cell::new("") }
+        Self { words, paint, goal, width, how: Cell::new(None) }
     }
 
     /// The lines of a step that has just ended.
@@ -111,8 +111,9 @@ impl<'a> Page<'a> {
         let time = format!("{time:>TIME$}");
         let time = if time.trim().is_empty() { time } else { self.paint.on(Colour::Dim, &time) };
         // What belongs to the line above is known as that is.
-        let how = if time.trim().is_empty() && label.is_empty() { "" } else { self.how.get() };
-        let how = self.paint.on(Colour::Dim, &padded(how, HOW));
+        let how = if time.trim().is_empty() && label.is_empty() { None } else { self.how.get() };
+        let how = how.map(|how| self.words.how(how)).unwrap_or_default();
+        let how = self.paint.on(Colour::Dim, &padded(&how, HOW));
         let start = 2 + LABEL + TIME + 2 + HOW + 2;
         // A painted bar fits; everything else is text.
         let text = match self.width {
@@ -394,8 +395,8 @@ impl<'a> Page<'a> {
 }
 
 /// How what a step found is known, as a word that is never translated.
-fn how(step: Step, findings: &Findings) -> &'static str {
-    let how = match step {
+fn how(step: Step, findings: &Findings) -> Option<How> {
+    match step {
         Step::Name => findings.names.as_ref().map(|found| found.how),
         Step::Route => findings.way.as_ref().map(|found| found.how),
         Step::Neighbour => findings.neighbour.as_ref().map(|found| found.how),
@@ -405,8 +406,7 @@ fn how(step: Step, findings: &Findings) -> &'static str {
         Step::Around => findings.around.as_ref().map(|found| found.how),
         Step::Size => findings.size.as_ref().map(|found| found.how),
         Step::Session => findings.session.as_ref().map(|found| found.how),
-    };
-    how.map(How::word).unwrap_or_default()
+    }
 }
 
 fn list(addresses: &[std::net::IpAddr]) -> String {

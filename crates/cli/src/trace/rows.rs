@@ -308,13 +308,8 @@ pub(super) const fn letter(how: How) -> char {
 
 /// What the letters of these rows mean.
 pub(super) fn legend(words: &Words, rows: &[Row]) -> String {
-    let all = [
-        (How::Captured, "trace-how-captured"),
-        (How::Traced, "trace-how-traced"),
-        (How::Polled, "trace-how-polled"),
-        (How::Inferred, "trace-how-inferred"),
-    ];
-    let met = all.into_iter().filter(|(how, _)| rows.iter().any(|row| row.how == *how));
-    let met: Vec<String> = met.map(|(how, key)| format!("{} {}", letter(how), words.plain(key))).collect();
+    let all = [How::Captured, How::Traced, How::Polled, How::Inferred];
+    let met = all.into_iter().filter(|how| rows.iter().any(|row| row.how == *how));
+    let met: Vec<String> = met.map(|how| format!("{} {}", letter(how), words.how(how))).collect();
     met.join("  ")
 }

@@ -138,7 +138,7 @@ pub(super) fn summary(words: &Words, story: &Story) -> Vec<String> {
     for end in End::BOTH {
         if let Some((state, how)) = story.last(end) {
             let name = story.flow.addresses[end as usize].to_string();
-            let how = words.plain(how_key(how));
+            let how = words.how(how);
             let key = if end == story.own { "trace-last-own" } else { "trace-last-other" };
             lines.push(words.say(key, &[("address", &name), ("state", state.name()), ("how", &how)]));
         }
@@ -154,15 +154,6 @@ pub(super) fn summary(words: &Words, story: &Story) -> Vec<String> {
     }
     lines.extend(story.figures.as_ref().map(|info| figures(words, info)));
     lines
-}
-
-const fn how_key(how: How) -> &'static str {
-    match how {
-        How::Captured => "trace-how-captured",
-        How::Traced => "trace-how-traced",
-        How::Polled => "trace-how-polled",
-        _ => "trace-how-inferred",
-    }
 }
 
 /// What the kernel counted.
