@@ -3,7 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 use std::io::{Read, Write};
-use std::net::{TcpListener, TcpStream};
+use std::net::{SocketAddr, TcpListener, TcpStream};
 
 use serde_json::Value;
 use sockeye_testkit::program::{Ended, Program, Signal};
@@ -151,13 +151,14 @@ fn what_cannot_be_checked_is_a_slip() {
 
 #[test]
 fn a_watch_tells_what_changes_until_it_is_ended() {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let place = listener.local_addr().unwrap().to_string();
+    // Bound, so that nobody else gets the port, and closed until it listens.
+    let socket = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).unwrap();
+    socket.bind(&SocketAddr::from(([127, 0, 0, 1], 0)).into()).unwrap();
+    let place = socket.local_addr().unwrap().as_socket().unwrap().to_string();
     let mut watch = sockeye([&place, "--watch", "--every", "500ms", "-t", "2s"]).start();
-    watch.shows("ok (application)");
-    drop(listener);
-    // Between the two, a round may find it open first and closed a moment later.
-    watch.shows(format!("→ refused tcp {place}"));
+    watch.shows("refused (TCP)");
+    socket.listen(8).unwrap();
+    watch.shows(format!("verdict: refused tcp {place} → ok application"));
     watch.signal(Signal::SIGINT);
     watch.ends_by_itself();
 }

@@ -1,12 +1,13 @@
 //! `ping` on loopback, as anybody: by TCP and UDP, its exit codes, its figures, its end by Ctrl-C.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on must fail")]
 
-mod schema;
-
-use std::net::{TcpListener, UdpSocket};
+use std::net::{SocketAddr, UdpSocket};
 
 use serde_json::Value;
 use sockeye_testkit::program::{Program, Signal};
+use sockeye_testkit::schema;
+
+const SCHEMA: &str = include_str!("../../../docs/hosts.schema.json");
 
 fn sockeye<const N: usize>(args: [&str; N]) -> Program {
     Program::new(env!("CARGO_BIN_EXE_sockeye")).args(args)
@@ -18,11 +19,13 @@ fn objects(text: &str) -> Vec<Value> {
 
 #[test]
 fn an_open_port_answers_and_a_closed_one_does_too() {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let port = listener.local_addr().unwrap().port().to_string();
-    answered_by_tcp(&port, "open", "127.0.0.1 is open  seq 1");
-    drop(listener);
+    // Bound, so that nobody else gets the port, and closed until it listens.
+    let socket = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).unwrap();
+    socket.bind(&SocketAddr::from(([127, 0, 0, 1], 0)).into()).unwrap();
+    let port = socket.local_addr().unwrap().as_socket().unwrap().port().to_string();
     answered_by_tcp(&port, "refused", "the port is closed, the host answers");
+    socket.listen(8).unwrap();
+    answered_by_tcp(&port, "open", "127.0.0.1 is open  seq 1");
 }
 
 fn answered_by_tcp(port: &str, what: &str, sentence: &str) {
@@ -30,7 +33,7 @@ fn answered_by_tcp(port: &str, what: &str, sentence: &str) {
     assert!(text.contains(sentence) && text.contains("2 sent, 2 answered, 0 lost (0.0 %)"), "{text}");
     let text = sockeye(["ping", "127.0.0.1", "--tcp", port, "-c", "2", "-i", "10ms", "--json"]).run("").ok();
     let lines = objects(&text);
-    assert_eq!(schema::check(&text), ["ping", "ping-answer", "ping-answer", "ping-summary"]);
+    assert_eq!(schema::check(SCHEMA, &text), ["ping", "ping-answer", "ping-answer", "ping-summary"]);
     let told: Vec<_> = lines[1..3].iter().map(|line| (&line["what"], &line["number"])).collect();
     assert_eq!(told, [(&what.into(), &1.into()), (&what.into(), &2.into())]);
     assert_eq!((&lines[3]["answered"], &lines[3]["loss"]), (&2.into(), &0.0.into()));
@@ -84,7 +87,7 @@ fn every_line_of_addr_is_as_the_schema_says() {
     let mut seen = Vec::new();
     for words in asked {
         let program = Program::new(env!("CARGO_BIN_EXE_sockeye")).args(["addr", "--json"]).args(words);
-        seen.extend(schema::check(&String::from_utf8(program.run("").stdout).unwrap()));
+        seen.extend(schema::check(SCHEMA, &String::from_utf8(program.run("").stdout).unwrap()));
     }
     for kind in ["link", "address", "same-network", "network", "split"] {
         assert!(seen.iter().any(|seen| seen == kind), "{kind}");

@@ -2,14 +2,15 @@
 //! by every way there is, as root and as nobody. Needs root, iproute2 and util-linux.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on must fail")]
 
-mod schema;
-
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::time::Duration;
 
 use serde_json::Value;
 use sockeye_testkit::program::{Program, Scratch};
+use sockeye_testkit::schema;
+
+const SCHEMA: &str = include_str!("../../../docs/hosts.schema.json");
 
 /// A wire whose other end nobody answers on, and routes that throw packets away. Neighbours are asked for three times, a
 /// tenth of a second apart instead of a second.
@@ -107,7 +108,7 @@ set +e
 
 /// The objects of a kind, of lines that are as the schema says.
 fn of_kind(text: &str, kind: &str) -> Vec<Value> {
-    schema::check(text);
+    schema::check(SCHEMA, text);
     let all =
         text.lines().map(|line| serde_json::from_str::<Value>(line).unwrap_or_else(|_| panic!("{text}")));
     all.filter(|object| object["kind"] == kind).collect()

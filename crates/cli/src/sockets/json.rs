@@ -99,64 +99,16 @@ fn figures(info: &TcpInfo) -> Value {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use sockeye_testkit::schema;
 
     const SCHEMA: &str = include_str!("../../../../docs/sockets.schema.json");
 
-    /// That `value` is what `rule` allows, as far as this schema makes use of its language.
-    fn check(value: &Value, rule: &Value, at: &str) {
-        let is = |name: &Value| match name.as_str().unwrap() {
-            "string" => value.is_string(),
-            "integer" => value.is_u64(),
-            "boolean" => value.is_boolean(),
-            "number" => value.is_number(),
-            "array" => value.is_array(),
-            "object" => value.is_object(),
-            "null" => value.is_null(),
-            other => panic!("{at}: the schema has a type that this test does not know: {other}"),
-        };
-        let typed = match &rule["type"] {
-            Value::Null => true,
-            Value::Array(names) => names.iter().any(is),
-            name => is(name),
-        };
-        let listed = rule["enum"].as_array().is_none_or(|values| values.contains(value));
-        let constant = rule.get("const").is_none_or(|constant| constant == value);
-        assert!(typed && listed && constant, "{at}: {value} is not {rule}");
-        if let (Some(fields), Some(rules)) = (value.as_object(), rule["properties"].as_object()) {
-            for (name, value) in fields {
-                let rule = rules.get(name).unwrap_or_else(|| panic!("the schema has no {at}.{name}"));
-                check(value, rule, &format!("{at}.{name}"));
-            }
-        }
-        if let (Some(items), Some(rule)) = (value.as_array(), rule.get("items")) {
-            for item in items {
-                check(item, rule, at);
-            }
-        }
-    }
-
     #[test]
     fn every_line_is_as_the_schema_says() {
-        let schema: Value = serde_json::from_str(SCHEMA).unwrap();
         let mut seen = Vec::new();
         for line in crate::watch::samples().into_iter().chain(crate::port::samples()) {
-            let line: Value = serde_json::from_str(&line).unwrap();
-            let kinds = schema["oneOf"].as_array().unwrap();
-            let mut own = kinds.iter().find(|kind| kind["title"] == line["kind"]).unwrap().clone();
-            for (name, rule) in schema["properties"].as_object().unwrap() {
-                let rules = own["properties"].as_object_mut().unwrap();
-                rules.entry(name.clone()).or_insert_with(|| rule.clone());
-            }
-            check(&line, &own, line["kind"].as_str().unwrap());
-            for part in [&schema, &own] {
-                for name in part["required"].as_array().unwrap() {
-                    assert!(line.get(name.as_str().unwrap()).is_some(), "{name} is missing in {line}");
-                }
-            }
-            seen.push(line["kind"].clone());
+            seen.extend(schema::check(SCHEMA, &line));
         }
-        seen.dedup();
-        assert_eq!(schema["properties"]["kind"]["enum"].as_array().unwrap(), &seen);
+        schema::names_all(SCHEMA, &seen);
     }
 }

@@ -201,11 +201,12 @@ mod tests {
     use super::*;
     use crate::trace::text::tests::story as sample;
     use sockeye::trace::{Icmp, TcpOptions};
+    use sockeye_testkit::schema;
 
     const SCHEMA: &str = include_str!("../../../../docs/trace.schema.json");
 
     /// Lines of every kind.
-    fn samples() -> Vec<Value> {
+    fn samples() -> String {
         let mut told = sample();
         let syn = told.flow.steps[0].segment.clone();
         let at = told.start();
@@ -233,53 +234,12 @@ mod tests {
             frames: Vec::new(),
             fault: None,
         };
-        lines(&outcome).lines().map(|line| serde_json::from_str(line).unwrap()).collect()
-    }
-
-    /// Whether `value` is what `rule` allows, as far as this schema makes use of its language.
-    fn fits(value: &Value, rule: &Value) -> bool {
-        let is = |name: &Value| match name.as_str().unwrap() {
-            "string" => value.is_string(),
-            "integer" => value.is_u64(),
-            "number" => value.is_number(),
-            "array" => value.is_array(),
-            "object" => value.is_object(),
-            "boolean" => value.is_boolean(),
-            "null" => value.is_null(),
-            other => panic!("the schema has a type that this test does not know: {other}"),
-        };
-        let typed = match &rule["type"] {
-            Value::Null => true,
-            Value::Array(names) => names.iter().any(is),
-            name => is(name),
-        };
-        let listed = rule["enum"].as_array().is_none_or(|values| values.contains(value));
-        typed && listed && rule.get("const").is_none_or(|constant| constant == value)
+        lines(&outcome)
     }
 
     #[test]
     fn every_line_is_as_the_schema_says() {
-        let schema: Value = serde_json::from_str(SCHEMA).unwrap();
-        let mut seen: Vec<Value> = Vec::new();
-        for line in samples() {
-            let kinds = schema["oneOf"].as_array().unwrap();
-            let own = kinds.iter().find(|kind| kind["title"] == line["kind"]);
-            let own = own.unwrap_or_else(|| panic!("the schema has no {}", line["kind"]));
-            for part in [&schema, own] {
-                for name in part["required"].as_array().unwrap() {
-                    assert!(line.get(name.as_str().unwrap()).is_some(), "{name} is missing in {line}");
-                }
-            }
-            for (name, value) in line.as_object().unwrap() {
-                let rule = own["properties"].get(name).or_else(|| schema["properties"].get(name));
-                let rule = rule.unwrap_or_else(|| panic!("the schema has no {name} of {}", own["title"]));
-                assert!(fits(value, rule), "{name}: {value} is not {rule}");
-            }
-            if !seen.contains(&line["kind"]) {
-                seen.push(line["kind"].clone());
-            }
-        }
-        let named = schema["properties"]["kind"]["enum"].as_array().unwrap();
-        assert!(named.len() == seen.len() && named.iter().all(|kind| seen.contains(kind)), "{seen:?}");
+        let seen = schema::check(SCHEMA, &samples());
+        schema::names_all(SCHEMA, &seen);
     }
 }

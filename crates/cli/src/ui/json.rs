@@ -102,52 +102,21 @@ impl Ui for Json {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use serde_json::{Map, Value};
+    use serde_json::Value;
     use sockeye::core::event::{Farewell, Totals};
     use sockeye::core::tls::{Shown, Trust};
     use sockeye::core::{Address, Code, Direction, How, Tls};
     use sockeye::wire::escape::is_safe;
+    use sockeye_testkit::schema;
 
     const SCHEMA: &str = include_str!("../../../../docs/events.schema.json");
 
-    /// The line of one event, read back.
-    fn read(kind: Kind<'_>) -> Map<String, Value> {
+    /// The line of one event.
+    fn line(kind: Kind<'_>) -> String {
         let event = Event { at: Tick(1_500_000_000), session: SessionId(7), how: How::Traced, kind };
         let text = json::event(&event);
         assert!(text.ends_with("}\n") && is_safe(&text), "{text}");
-        serde_json::from_str(&text).unwrap()
-    }
-
-    /// Whether `value` is what `rule` allows, as far as this schema makes use of its language.
-    fn fits(value: &Value, rule: &Value) -> bool {
-        let typed = rule["type"].as_str().is_none_or(|name| match name {
-            "string" => value.is_string(),
-            "integer" => value.is_u64(),
-            "boolean" => value.is_boolean(),
-            "number" => value.is_number(),
-            "array" => value.is_array(),
-            "object" => value.is_object(),
-            other => panic!("the schema has a type that this test does not know: {other}"),
-        });
-        let constant = rule.get("const").is_none_or(|constant| constant == value);
-        let listed = rule["enum"].as_array().is_none_or(|values| values.contains(value));
-        typed && constant && listed
-    }
-
-    fn check(line: &Map<String, Value>) {
-        let schema: Value = serde_json::from_str(SCHEMA).unwrap();
-        let kinds = schema["oneOf"].as_array().unwrap();
-        let own = kinds.iter().find(|kind| kind["title"] == line["kind"]).unwrap();
-        for part in [&schema, own] {
-            for name in part["required"].as_array().unwrap() {
-                assert!(line.contains_key(name.as_str().unwrap()), "{name} is missing in {line:?}");
-            }
-        }
-        for (name, value) in line {
-            let rule = own["properties"].get(name).or_else(|| schema["properties"].get(name));
-            let rule = rule.unwrap_or_else(|| panic!("the schema has no {name} of {}", own["title"]));
-            assert!(fits(value, rule), "{name}: {value} is not {rule}");
-        }
+        text
     }
 
     fn facts() -> Tls {
@@ -217,26 +186,17 @@ mod tests {
             Kind::Note(&note),
             Kind::Error(&fault),
         ];
-        let mut seen = Vec::new();
-        for kind in kinds {
-            let line = read(kind);
-            check(&line);
-            seen.push(line["kind"].clone());
-        }
-        for line in things() {
-            let line: Map<String, Value> = serde_json::from_str(&line).unwrap();
-            check(&line);
-            seen.push(line["kind"].clone());
-        }
-        // One kind may have several shapes.
-        seen.dedup();
-        let schema: Value = serde_json::from_str(SCHEMA).unwrap();
-        assert_eq!(schema["properties"]["kind"]["enum"].as_array().unwrap(), &seen);
+        let mut text: String = kinds.map(line).concat();
+        text.extend(things().iter().map(|line| format!("{}\n", line.trim_end())));
+        schema::names_all(SCHEMA, &schema::check(SCHEMA, &text));
     }
 
     #[test]
     fn payload_is_readable_text_or_exact_hex_and_never_acts() {
-        let message = |data| read(Kind::Message { leg: 0, direction: Direction::In, data });
+        let message = |data| {
+            let line = line(Kind::Message { leg: 0, direction: Direction::In, data });
+            serde_json::from_str::<Value>(&line).unwrap()
+        };
         assert_eq!(message("你好".as_bytes())["text"], "你好");
         assert_eq!(message(b"\xc4\xe3")["hex"], "c4e3");
         let hostile = "\x1b]52;c;x\x07\u{9b}2J\u{202e}\u{e0041}\u{2028}";

@@ -31,7 +31,7 @@ fn target(plan: &Plan, port: u16) -> SocketAddr {
 
 #[cfg(test)]
 mod tests {
-    use std::net::{TcpListener, UdpSocket};
+    use std::net::UdpSocket;
     use std::sync::atomic::AtomicBool;
     use std::time::Duration;
 
@@ -98,14 +98,19 @@ mod tests {
     #[test]
     fn ports_open_and_closed_answer_connections() {
         for to in ["127.0.0.1", "::1"] {
-            let listener = TcpListener::bind((to, 0)).unwrap();
-            let port = listener.local_addr().unwrap().port();
+            // Bound, so that nobody else gets the port, and closed until it listens.
+            let address = SocketAddr::new(to.parse().unwrap(), 0);
+            let socket =
+                socket2::Socket::new(socket2::Domain::for_address(address), socket2::Type::STREAM, None);
+            let socket = socket.unwrap();
+            socket.bind(&address.into()).unwrap();
+            let port = socket.local_addr().unwrap().as_socket().unwrap().port();
+            let (_, answers) = probe(to, Way::Tcp(port), 0).unwrap();
+            assert!(answers.iter().all(|answer| answer.what == Reply::Closed), "{answers:?}");
+            socket.listen(8).unwrap();
             let (report, answers) = probe(to, Way::Tcp(port), 0).unwrap();
             assert_eq!((report.figures.answered, report.figures.lost()), (3, 0));
             assert!(answers.iter().all(|answer| answer.what == Reply::Open), "{answers:?}");
-            drop(listener);
-            let (_, answers) = probe(to, Way::Tcp(port), 0).unwrap();
-            assert!(answers.iter().all(|answer| answer.what == Reply::Closed), "{answers:?}");
         }
     }
 
