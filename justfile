@@ -1,6 +1,6 @@
 # What .ci/run does, a step at a time. `just` without words does all of it.
 
-all: fmt clippy doc test websocket tidy deny gates nextest
+all: fmt clippy elsewhere doc test websocket tidy deny gates nextest
 
 # Formatting of everything that `mod` lines lead to; tidy looks at the rest.
 fmt:
@@ -8,6 +8,11 @@ fmt:
 
 clippy:
     cargo clippy --workspace --all-targets --all-features -- -D warnings
+
+# What probe is on other systems, where their standard library can be had (`rustup target add`).
+elsewhere:
+    cargo check --quiet --package sockeye-probe --no-default-features --target x86_64-pc-windows-gnu
+    cargo check --quiet --package sockeye-probe --no-default-features --target aarch64-apple-darwin
 
 # Twice, because the binary has the library's name and so its pages the same place.
 doc:
