@@ -1368,6 +1368,7 @@ check-ping-silent = no answer; many hosts do not answer pings
 check-ping-denied = not allowed for this user (sysctl net.ipv4.ping_group_range says who may)
 check-icmp = { $from } says ICMP { $type }/{ $code }
 check-icmp-here = nobody answers on our own link (ICMP { $type }/{ $code } of { $from }, which is us)
+check-no-port = { $to } says that nobody has that port (ICMP { $type }/{ $code })
 check-connected = { $to } accepts
 check-answered = { $to } answers
 check-refused = { $to } refuses (RST)
@@ -1498,6 +1499,11 @@ check-fact-waits = it says nothing before it is asked
 check-fact-fin = it closed without a word
 check-fact-reset-after = it reset the connection after accepting it
 check-fact-status = status { $status }
+check-fact-page-cut = { $end ->
+    [fin] it closed the connection within the answer, after { $bytes } bytes of the body
+    [rst] it reset the connection within the answer, after { $bytes } bytes of the body
+   *[late] the answer stopped after { $bytes } bytes of the body
+ }
 check-next-longer = a longer budget, with -t
 check-next-port = a port on it, as host:port
 check-next-listen = start the program there, or look which port and address it listens on (sockeye port)
