@@ -39,6 +39,8 @@ error-usage = { $what ->
     .hint = see `{ $help }`
 error-bad-endpoint = { $endpoint } is no endpoint
     .hint = an endpoint is host:port, :port, - or a URL such as tcp://127.0.0.1:9000
+error-bad-host = "{ $name }" is no host
+    .hint = a host is a name or an address alone, as in example.org, 192.0.2.7 or fe80::1%eth0; --tcp and --udp take a port
 error-bad-port = { $port } is no port
     .hint = a port is a number from 0 to 65535; 0 picks a free one when listening
 error-unknown-scheme = { $name } is no transport
@@ -1368,6 +1370,7 @@ check-ping-silent = no answer; many hosts do not answer pings
 check-ping-denied = not allowed for this user (sysctl net.ipv4.ping_group_range says who may)
 check-icmp = { $from } says ICMP { $type }/{ $code }
 check-icmp-here = nobody answers on our own link (ICMP { $type }/{ $code } of { $from }, which is us)
+check-no-port = { $to } says that nobody has that port (ICMP { $type }/{ $code })
 check-connected = { $to } accepts
 check-answered = { $to } answers
 check-refused = { $to } refuses (RST)
@@ -1498,6 +1501,11 @@ check-fact-waits = it says nothing before it is asked
 check-fact-fin = it closed without a word
 check-fact-reset-after = it reset the connection after accepting it
 check-fact-status = status { $status }
+check-fact-page-cut = { $end ->
+    [fin] it closed the connection within the answer, after { $bytes } bytes of the body
+    [rst] it reset the connection within the answer, after { $bytes } bytes of the body
+   *[late] the answer stopped after { $bytes } bytes of the body
+ }
 check-next-longer = a longer budget, with -t
 check-next-port = a port on it, as host:port
 check-next-listen = start the program there, or look which port and address it listens on (sockeye port)

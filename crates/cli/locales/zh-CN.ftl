@@ -39,6 +39,8 @@ error-usage = { $what ->
     .hint = 请看 `{ $help }`
 error-bad-endpoint = { $endpoint } 不是端点
     .hint = 端点写作 主机:端口、:端口、-，或 tcp://127.0.0.1:9000 这样的 URL
+error-bad-host = “{ $name }”不是主机
+    .hint = 主机只写名称或地址，如 example.org、192.0.2.7 或 fe80::1%eth0；端口用 --tcp 或 --udp 给出
 error-bad-port = { $port } 不是端口
     .hint = 端口是 0 到 65535 的数；监听时 0 表示任选一个空闲端口
 error-unknown-scheme = 没有名为 { $name } 的传输方式
@@ -1407,6 +1409,7 @@ check-ping-silent = 没有回答；许多主机本来就不回答 ping
 check-ping-denied = 这个用户不许用（sysctl net.ipv4.ping_group_range 说明谁可以）
 check-icmp = { $from } 说 ICMP { $type }/{ $code }
 check-icmp-here = 本链路上没有人回答（ICMP { $type }/{ $code } 来自 { $from }，就是本机）
+check-no-port = { $to } 说那个端口没有程序（ICMP { $type }/{ $code }）
 check-connected = { $to } 接受了连接
 check-answered = { $to } 有回答
 check-refused = { $to } 拒绝了（RST）
@@ -1536,6 +1539,11 @@ check-fact-asked-silent = 请求已发出，{ $after } 内什么也没有来
 check-fact-waits = 它等人先开口
 check-fact-fin = 它一言不发就关闭了
 check-fact-reset-after = 它接受连接后又重置了
+check-fact-page-cut = { $end ->
+    [fin] 应答还没完，收到正文 { $bytes } 字节后它就关闭了连接
+    [rst] 应答还没完，收到正文 { $bytes } 字节后它就重置了连接
+   *[late] 应答收到正文 { $bytes } 字节后就停住了
+ }
 check-fact-status = 状态 { $status }
 check-next-longer = 用 -t 给更多时间
 check-next-port = 检查它的一个端口：主机:端口

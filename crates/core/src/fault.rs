@@ -99,6 +99,8 @@ codes! {
     Usage = "usage", Usage, Here, Usage;
     /// An endpoint that cannot be read. Arguments: `endpoint`.
     BadEndpoint = "bad-endpoint", Usage, Here, Usage;
+    /// No name and no address, where a host alone is wanted. Arguments: `name`.
+    BadHost = "bad-host", Usage, Here, Usage;
     /// A port that is no number from 0 to 65535. Arguments: `port`.
     BadPort = "bad-port", Usage, Here, Usage;
     /// A scheme that names no transport. Arguments: `name`, `near`.

@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 use sockeye_core::{Code, Endpoint, Fault, Host, Place};
 use sockeye_net::transport::{self, Role};
 pub use sockeye_probe::check::{
-    Around, Beside, Carrier, Connects, Culprit, Evidence, FACTS, Findings, Goal, Layer, Leaving, NEXTS, Page,
-    Ping, Session, Sizes, Speech, Spoke, Step, Sure, Timed, Transfer, Verdict, Word, words,
+    Around, Beside, Carrier, Connects, Culprit, End, Evidence, FACTS, Findings, Goal, Layer, Leaving, NEXTS,
+    Page, Ping, Session, Sizes, Speech, Spoke, Step, Sure, Timed, Transfer, Verdict, Word, words,
 };
 use sockeye_probe::check::{Live, Talk, judge};
 pub use sockeye_probe::{addr, host, names, path};
@@ -86,7 +86,10 @@ fn understood(request: &Request) -> Result<Plan, Fault> {
         endpoint
     } else if let Some(text) = host_alone(target) {
         goal.carrier = Carrier::Host;
-        given::endpoint(&format!("tcp://{text}:1"), &request.params)?
+        given::endpoint(&format!("tcp://{text}:1"), &request.params).map_err(|fault| {
+            // What was made of it is nothing that anybody wrote.
+            if fault.code == Code::BadEndpoint { bad() } else { fault }
+        })?
     } else {
         let endpoint = given::endpoint(target, &request.params)?;
         if !endpoint.layers.is_empty() {
@@ -340,6 +343,7 @@ mod tests {
         {
             assert!(understand(bad).is_err(), "{bad}");
         }
+        assert_eq!(understand("two words").map(|_| ()).unwrap_err().value("endpoint"), "two words");
         assert_eq!(understand("h:1?via=socks5://p:1").map(|_| ()).unwrap_err().code, Code::UnfitParameter);
     }
 

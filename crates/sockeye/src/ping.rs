@@ -1,7 +1,7 @@
 //! `ping`: whether a host answers, and how fast.
 
 use std::io;
-use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
+use std::net::{IpAddr, Ipv6Addr, SocketAddr, ToSocketAddrs};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{RecvTimeoutError, channel};
@@ -115,6 +115,9 @@ pub fn run(request: &Request, mut watch: impl FnMut(&Told<'_>)) -> Result<Outcom
     let start = Instant::now();
     let subject = format!("ping {}", request.host);
     let mut plan = plan(request).map_err(|fault| fault.doing("ping"))?;
+    if !is_host(&request.host) {
+        return Err(Fault::new(Code::BadHost, "ping").arg("name", &request.host));
+    }
     let stop = Arc::new(AtomicBool::new(false));
     let told = Arc::clone(&stop);
     signals::on_next(move |_| told.store(true, Ordering::Relaxed));
@@ -134,6 +137,15 @@ pub fn run(request: &Request, mut watch: impl FnMut(&Told<'_>)) -> Result<Outcom
     });
     let report = report.map_err(|error| unsendable(&error, &plan).doing(&subject))?;
     Ok(Outcome { target, report, at: at() })
+}
+
+/// Whether this can be a host at all: an endpoint or a URL would be looked for as a name that nobody has.
+fn is_host(host: &str) -> bool {
+    let bare = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
+    let address = bare.split('%').next().unwrap_or(bare);
+    let is_plain =
+        !bare.is_empty() && !bare.contains(|c: char| c == '/' || c.is_whitespace() || c.is_control());
+    is_plain && (!bare.contains(':') || address.parse::<Ipv6Addr>().is_ok())
 }
 
 /// The plan, but for whom to ask.
@@ -288,6 +300,16 @@ fn unsendable(error: &io::Error, plan: &Plan) -> Fault {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_host_is_no_endpoint() {
+        for host in ["example.org", "192.0.2.7", "::1", "[::1]", "fe80::1%eth0"] {
+            assert!(is_host(host), "{host}");
+        }
+        for wrong in ["", "192.0.2.7:80", "[::1]:80", "http://example.org/", "a b"] {
+            assert!(!is_host(wrong), "{wrong}");
+        }
+    }
 
     #[test]
     fn a_request_that_makes_no_sense_faults_before_anything_is_sent() {

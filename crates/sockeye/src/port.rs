@@ -93,7 +93,7 @@ pub fn run(request: &Request) -> Result<Outcome, Fault> {
         if let Some(word) = request.words.first() {
             return Err(Fault::new(Code::Usage, "port").arg("what", "extra").arg("name", word));
         }
-        let bad = || bad_value("--free", count).detail(format!("1..={MOST_FREE}"));
+        let bad = || bad_value("--free", count).detail(format!("1…{MOST_FREE}"));
         let number: usize = count.parse().map_err(|_| bad())?;
         if number == 0 || number > MOST_FREE {
             return Err(bad());

@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use sockeye::check::names::{Answer, Cache, Names, System};
 use sockeye::check::path::{Attempt, Ended, Icmp};
-use sockeye::check::{Change, Findings, Leaving, Outcome, Ping, Session, Spoke, Step};
+use sockeye::check::{Change, End, Findings, Leaving, Outcome, Ping, Session, Spoke, Step};
 use sockeye::core::{How, Tick};
 use sockeye::json;
 
@@ -184,7 +184,8 @@ fn session(session: &Session) -> Value {
         Spoke::Http(page) => json!({
             "what": "http", "status": page.status, "server": page.server, "location": page.location,
             "asked": page.asked.as_secs_f64(), "first_byte": page.first.as_secs_f64(),
-            "last_byte": page.last.as_secs_f64(), "body": page.body, "whole": page.whole,
+            "last_byte": page.last.as_secs_f64(), "body": page.body,
+            "whole": page.end == End::Whole, "end": page.end.word(),
         }),
         Spoke::Words(bytes) => json!({
             "what": "words", "seems": sockeye::check::words::kind(bytes),

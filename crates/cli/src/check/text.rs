@@ -280,10 +280,14 @@ impl<'a> Page<'a> {
             if attempt.ttl.is_some() && icmp.says(attempt.to.ip()) == Says::Exceeded {
                 return from;
             }
-            let is_ours = attempt.local.map(|local| local.ip()) == icmp.from;
-            let key = if is_ours { "check-icmp-here" } else { "check-icmp" };
-            let args =
-                [("from", &*from), ("type", &*icmp.kind.to_string()), ("code", &*icmp.code.to_string())];
+            let is_theirs = icmp.from == Some(attempt.to.ip());
+            let key = match attempt.local.map(|local| local.ip()) {
+                _ if is_theirs && icmp.says(attempt.to.ip()) == Says::NoPort => "check-no-port",
+                local if local == icmp.from && !is_theirs => "check-icmp-here",
+                _ => "check-icmp",
+            };
+            let (kind, code) = (icmp.kind.to_string(), icmp.code.to_string());
+            let args = [("from", &*from), ("type", &*kind), ("code", &*code), ("to", &*to)];
             return self.words.say(key, &args);
         }
         let key = match (attempt.ended, self.goal.carrier) {

@@ -7,8 +7,8 @@ mod text;
 
 use clap::ArgMatches;
 use sockeye::End;
+use sockeye::core::Fault;
 use sockeye::core::quantity::size;
-use sockeye::core::{Code, Fault};
 use sockeye::ping::{Clock, Family, Moment, Request};
 
 use self::plot::Plot;
@@ -76,9 +76,6 @@ fn request(matches: &ArgMatches, seed: u64) -> Result<Request, Fault> {
         (false, false) => None,
     };
     let host = read::value(matches, "HOST").unwrap_or_default().to_owned();
-    if host.contains("://") {
-        return Err(Fault::new(Code::Unresolved, "ping").arg("name", host));
-    }
     Ok(Request {
         host,
         tcp,

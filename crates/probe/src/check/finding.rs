@@ -244,8 +244,33 @@ pub struct Page {
     pub last: Duration,
     /// Bytes of the body that were read.
     pub body: u64,
-    /// Whether that is all of it.
-    pub whole: bool,
+    /// How it ended.
+    pub end: End,
+}
+
+/// How an answer ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum End {
+    /// All of it is there.
+    Whole,
+    /// The server closed before that.
+    Fin,
+    /// It reset the connection before that.
+    Rst,
+    /// Time ran out before that.
+    Late,
+}
+
+impl End {
+    /// A word for programs.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Whole => "whole",
+            Self::Fin => "fin",
+            Self::Rst => "rst",
+            Self::Late => "late",
+        }
+    }
 }
 
 /// What the kernel counted on a connection.

@@ -14,8 +14,8 @@ mod verdict;
 pub mod words;
 
 pub use finding::{
-    Around, Beside, Carrier, Connects, Findings, Goal, Leaving, Maybe, Page, Ping, Session, Sizes, Speech,
-    Spoke, Timed, Transfer,
+    Around, Beside, Carrier, Connects, End, Findings, Goal, Leaving, Maybe, Page, Ping, Session, Sizes,
+    Speech, Spoke, Timed, Transfer,
 };
 pub use ladder::Step;
 pub use live::Live;

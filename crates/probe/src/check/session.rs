@@ -8,12 +8,13 @@ use std::pin::pin;
 use std::time::{Duration, Instant};
 
 use sockeye_core::limits::Handshakes;
+use sockeye_core::quantity::Span;
 use sockeye_core::{Address, Code, Endpoint, Fault, Host, Kind, Place, Tls};
 use sockeye_net::dial::{Conn, Options, Target};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::time::timeout;
 
-use super::finding::{Page, Session, Spoke, Transfer};
+use super::finding::{End, Page, Session, Spoke, Transfer};
 use super::words::KEPT;
 use crate::sockets::{Protocol, Sockets};
 
@@ -83,7 +84,8 @@ impl Talk {
             Some(request) => page(&mut stream, request, began, until).await,
             None => first_words(&mut stream, until).await,
         };
-        if matches!(spoke, Spoke::Nothing(_)) || matches!(&spoke, Spoke::Http(page) if !page.whole) {
+        if matches!(spoke, Spoke::Nothing(_)) || matches!(&spoke, Spoke::Http(page) if page.end != End::Whole)
+        {
             session.transfer = ends.and_then(transfer);
         }
         session.spoke = Some(spoke);
@@ -121,9 +123,13 @@ impl Talk {
             Err(_) => {
                 let ends = seen.borrow().ends;
                 let has_tls = self.endpoint.layers.iter().any(|layer| layer == "tls");
-                let layer = if has_tls && seen.borrow().tls.is_none() { "tls" } else { "" };
+                let is_other = |layer: &&String| *layer != "tls";
+                let above = self.endpoint.layers.iter().find(is_other).map_or("", String::as_str);
+                let layer = if has_tls && seen.borrow().tls.is_none() { "tls" } else { above };
                 let code = if ends.is_some() { Code::HandshakeTimeout } else { Code::ConnectTimeout };
-                Err((Fault::new(code, "").arg("layer", layer), ends.and_then(transfer)))
+                let whole = Duration::from_millis(u64::try_from(left.as_millis()).unwrap_or(u64::MAX));
+                let fault = Fault::new(code, "").arg("layer", layer).arg("after", Span(whole));
+                Err((fault, ends.and_then(transfer)))
             }
         }
     }
@@ -203,28 +209,19 @@ async fn page(
     let mut bytes = vec![0; 16 * 1024];
     let ended = loop {
         match timeout(left(), stream.read(&mut bytes)).await {
-            Err(_) => break Ended::Late,
-            Ok(Err(error)) if broken(&error) == Spoke::Reset => break Ended::Rst,
+            Err(_) => break End::Late,
+            Ok(Err(error)) if broken(&error) == Spoke::Reset => break End::Rst,
             // An error is TLS without its close_notify: the answer's own framing says whether all is there.
-            Ok(Ok(0) | Err(_)) => break Ended::Fin,
+            Ok(Ok(0) | Err(_)) => break End::Fin,
             Ok(Ok(length)) => {
                 answer.push(&bytes[..length], began.elapsed());
                 if answer.is_done() {
-                    break Ended::Whole;
+                    break End::Whole;
                 }
             }
         }
     };
     answer.spoke(asked, sent.elapsed(), ended)
-}
-
-/// How reading ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Ended {
-    Whole,
-    Fin,
-    Rst,
-    Late,
 }
 
 /// An answer in HTTP/1 while it comes (RFC 9112).
@@ -289,20 +286,20 @@ impl Answer {
         none || ended || self.body >= PAGE as u64
     }
 
-    fn spoke(mut self, asked: Duration, waited: Duration, ended: Ended) -> Spoke {
+    fn spoke(mut self, asked: Duration, waited: Duration, ended: End) -> Spoke {
         let whole = self.is_done();
         let Some(head) = self.head else {
             return match (self.start.is_empty(), ended) {
-                (true, Ended::Fin | Ended::Whole) => Spoke::Closed,
-                (true, Ended::Rst) => Spoke::Reset,
-                (true, Ended::Late) => Spoke::Nothing(waited),
+                (true, End::Fin | End::Whole) => Spoke::Closed,
+                (true, End::Rst) => Spoke::Reset,
+                (true, End::Late) => Spoke::Nothing(waited),
                 (false, _) => {
                     self.start.truncate(KEPT);
                     Spoke::Words(self.start)
                 }
             };
         };
-        let until_fin = head.length.is_none() && !head.chunked && ended == Ended::Fin;
+        let until_fin = head.length.is_none() && !head.chunked && ended == End::Fin;
         Spoke::Http(Page {
             status: head.status,
             server: head.server,
@@ -311,7 +308,7 @@ impl Answer {
             first: self.first,
             last: self.last,
             body: self.body,
-            whole: whole || until_fin,
+            end: if whole || until_fin { End::Whole } else { ended },
         })
     }
 }
@@ -341,7 +338,7 @@ fn read_head(bytes: &[u8]) -> Result<Option<(Head, usize)>, httparse::Error> {
 mod tests {
     use super::*;
 
-    fn answered(parts: &[&[u8]], ended: Ended) -> Spoke {
+    fn answered(parts: &[&[u8]], ended: End) -> Spoke {
         let mut answer = Answer::default();
         for (at, part) in (1..).zip(parts) {
             answer.push(part, Duration::from_millis(at));
@@ -349,31 +346,34 @@ mod tests {
         answer.spoke(Duration::ZERO, Duration::from_secs(1), ended)
     }
 
-    fn page(spoke: &Spoke) -> (u16, u64, bool) {
+    fn page(spoke: &Spoke) -> (u16, u64, End) {
         let Spoke::Http(page) = spoke else { panic!("{spoke:?}") };
-        (page.status, page.body, page.whole)
+        (page.status, page.body, page.end)
     }
 
     #[test]
     fn a_page_is_whole_when_its_framing_says_so() {
-        let sized = answered(&[b"HTTP/1.1 200 OK\r\nContent-Le", b"ngth: 5\r\n\r\nhel", b"lo"], Ended::Late);
-        assert_eq!(page(&sized), (200, 5, true));
-        let cut = answered(&[b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhel"], Ended::Fin);
-        assert_eq!(page(&cut), (200, 3, false));
+        let sized = answered(&[b"HTTP/1.1 200 OK\r\nContent-Le", b"ngth: 5\r\n\r\nhel", b"lo"], End::Late);
+        assert_eq!(page(&sized), (200, 5, End::Whole));
+        let cut = answered(&[b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhel"], End::Fin);
+        assert_eq!(page(&cut), (200, 3, End::Fin));
+        let reset = answered(&[b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhel"], End::Rst);
+        assert_eq!(page(&reset), (200, 3, End::Rst));
         let chunked = answered(
             &[b"HTTP/1.1 404 No\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n", b"0\r", b"\n\r\n"],
-            Ended::Late,
+            End::Late,
         );
-        assert!(page(&chunked).2);
-        assert!(page(&answered(&[b"HTTP/1.0 200 OK\r\n\r\nabc"], Ended::Fin)).2);
-        assert!(!page(&answered(&[b"HTTP/1.0 200 OK\r\n\r\nabc"], Ended::Late)).2);
+        assert_eq!(page(&chunked).2, End::Whole);
+        let bare: &[&[u8]] = &[b"HTTP/1.0 200 OK\r\n\r\nabc"];
+        assert_eq!(page(&answered(bare, End::Fin)).2, End::Whole);
+        assert_eq!(page(&answered(bare, End::Late)).2, End::Late);
     }
 
     #[test]
     fn what_is_no_answer_is_told_apart() {
-        assert_eq!(answered(&[b"SSH-2.0-x\r\n"], Ended::Late), Spoke::Words(b"SSH-2.0-x\r\n".to_vec()));
-        assert_eq!(answered(&[], Ended::Fin), Spoke::Closed);
-        assert_eq!(answered(&[], Ended::Rst), Spoke::Reset);
-        assert_eq!(answered(&[], Ended::Late), Spoke::Nothing(Duration::from_secs(1)));
+        assert_eq!(answered(&[b"SSH-2.0-x\r\n"], End::Late), Spoke::Words(b"SSH-2.0-x\r\n".to_vec()));
+        assert_eq!(answered(&[], End::Fin), Spoke::Closed);
+        assert_eq!(answered(&[], End::Rst), Spoke::Reset);
+        assert_eq!(answered(&[], End::Late), Spoke::Nothing(Duration::from_secs(1)));
     }
 }

@@ -155,6 +155,7 @@ pub const FACTS: &[&str] = &[
     "fin",
     "reset-after",
     "status",
+    "page-cut",
 ];
 
 /// Everything there is to try: each has a sentence in the catalogue, `check-next-NEXT`.

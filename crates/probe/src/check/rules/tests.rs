@@ -10,8 +10,8 @@ use sockeye_core::{Code, Fault};
 use super::judge;
 use crate::addr::Network;
 use crate::check::{
-    Around, Beside, Carrier, Connects, Culprit, FACTS, Findings, Goal, Layer, Leaving, NEXTS, Page, Ping,
-    Session, Sizes, Speech, Spoke, Sure, Timed, Transfer, Verdict, Word,
+    Around, Beside, Carrier, Connects, Culprit, End, FACTS, Findings, Goal, Layer, Leaving, NEXTS, Page,
+    Ping, Session, Sizes, Speech, Spoke, Sure, Timed, Transfer, Verdict, Word,
 };
 use crate::host::{Hardware, Link, LinkFlags, LinkState, Neighbour, NeighbourState, Route, RouteKind, Scope};
 use crate::names::{Answer, HostsLine, Names, Served, System};
@@ -271,7 +271,7 @@ fn silence_is_laid_behind_the_last_who_answered() {
 #[test]
 fn what_a_server_says() {
     let server = Culprit::Server(at(TO));
-    let page = |status, whole| {
+    let page = |status, end| {
         Spoke::Http(Page {
             status,
             server: None,
@@ -280,15 +280,17 @@ fn what_a_server_says() {
             first: Duration::ZERO,
             last: Duration::ZERO,
             body: 1,
-            whole,
+            end,
         })
     };
     let addressed = Goal { name: None, ..web() };
     let judged = |spoke| judge(&addressed, &says(spoke));
-    is(&judged(page(200, true)), Word::Ok, Layer::Application, &Culprit::None);
-    is(&judged(page(404, true)), Word::Ok, Layer::Application, &Culprit::None);
-    is(&judged(page(503, true)), Word::Failed, Layer::Application, &server);
-    is(&judged(page(200, false)), Word::Silent, Layer::Application, &server);
+    is(&judged(page(200, End::Whole)), Word::Ok, Layer::Application, &Culprit::None);
+    is(&judged(page(404, End::Whole)), Word::Ok, Layer::Application, &Culprit::None);
+    is(&judged(page(503, End::Whole)), Word::Failed, Layer::Application, &server);
+    is(&judged(page(200, End::Late)), Word::Silent, Layer::Application, &server);
+    is(&judged(page(200, End::Fin)), Word::Closed, Layer::Application, &server);
+    is(&judged(page(200, End::Rst)), Word::Reset, Layer::Tcp, &Culprit::Port(at(TO)));
     is(&judged(Spoke::Words(b"SSH-2.0-x".to_vec())), Word::WrongApplication, Layer::Application, &server);
     is(&judged(Spoke::Nothing(Duration::from_secs(3))), Word::Silent, Layer::Application, &server);
     is(&judged(Spoke::Closed), Word::Closed, Layer::Application, &server);

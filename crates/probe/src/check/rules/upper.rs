@@ -4,7 +4,7 @@ use sockeye_core::Fault;
 use sockeye_core::event::How;
 use sockeye_core::fault::{Code, Layer as At};
 
-use super::super::finding::{Findings, Goal, Page, Session, Speech, Spoke, Transfer};
+use super::super::finding::{End, Findings, Goal, Page, Session, Speech, Spoke, Transfer};
 use super::super::verdict::{Culprit, Evidence, Layer, Sure, Verdict, Word};
 use super::super::words;
 use super::{millis, name};
@@ -131,7 +131,7 @@ fn spoken(goal: &Goal, findings: &Findings, judged: &Attempt, session: &Session)
             .unwrap_or_else(|| Verdict::new(Word::Ok, Layer::Application, Culprit::None, Sure::Certain, ""))
     };
     match (spoke, &goal.speech) {
-        (Spoke::Http(page), _) => self::page(page, &server),
+        (Spoke::Http(page), _) => self::page(page, findings, session, judged),
         (Spoke::Words(bytes), Speech::Http) => {
             let heard =
                 fact("words", How::Traced).arg("kind", words::kind(bytes)).arg("text", words::line(bytes));
@@ -157,15 +157,23 @@ fn spoken(goal: &Goal, findings: &Findings, judged: &Attempt, session: &Session)
     }
 }
 
-/// A page: a server that says it failed is to blame, one that has no such page is not.
-fn page(page: &Page, server: &Culprit) -> Verdict {
+/// A page: a server that says it failed is to blame, one that has no such page is not; nor is one half of a page a page.
+fn page(page: &Page, findings: &Findings, session: &Session, judged: &Attempt) -> Verdict {
+    let server = || Culprit::Server(judged.to);
+    let cut = || fact("page-cut", How::Traced).arg("bytes", page.body).arg("end", page.end.word());
     let status = fact("status", How::Traced).arg("status", page.status);
-    let verdict = if page.status >= 500 {
-        Verdict::new(Word::Failed, Layer::Application, server.clone(), Sure::Certain, "server-log")
-    } else if !page.whole {
-        Verdict::new(Word::Silent, Layer::Application, server.clone(), Sure::Likely, "server-slow")
-    } else {
-        Verdict::new(Word::Ok, Layer::Application, Culprit::None, Sure::Certain, "")
+    let app = |word, sure, next| Verdict::new(word, Layer::Application, server(), sure, next);
+    let verdict = match page.end {
+        _ if page.status >= 500 => app(Word::Failed, Sure::Certain, "server-log"),
+        End::Whole => Verdict::new(Word::Ok, Layer::Application, Culprit::None, Sure::Certain, ""),
+        End::Fin => app(Word::Closed, Sure::Certain, "server-log").with([cut()]),
+        End::Rst => {
+            let culprit = Culprit::Port(judged.to);
+            Verdict::new(Word::Reset, Layer::Tcp, culprit, Sure::Certain, "server-log").with([cut()])
+        }
+        End::Late => hole(findings, session)
+            .unwrap_or_else(|| app(Word::Silent, Sure::Likely, "server-slow"))
+            .with([cut()]),
     };
     verdict.with([status])
 }
