@@ -168,9 +168,17 @@ fn input(words: &[String]) -> Result<Input, Fault> {
             contents(bytes)
         }
         [word] if std::fs::metadata(word).is_ok() => contents(file(word)?),
-        [word] if !dump::looks_so(word) => Err(Fault::new(Code::NoFile, "").arg("path", word)),
+        [word] if !dump::looks_so(word) && !is_mistyped(word) => {
+            Err(Fault::new(Code::NoFile, "").arg("path", word))
+        }
         words => dump::read(&words.join(" ")).map(Input::Bytes),
     }
+}
+
+/// Whether a word that names no file is hex with a slip in it, more likely than a name.
+fn is_mistyped(word: &str) -> bool {
+    let digits = word.chars().filter(char::is_ascii_hexdigit).count();
+    !word.contains(['/', '.']) && 2 * digits >= word.chars().count()
 }
 
 fn file(path: &str) -> Result<Vec<u8>, Fault> {
@@ -205,6 +213,13 @@ fn missing() -> Fault {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn hex_with_a_slip_is_told_from_the_name_of_no_file() {
+        let code = |word: &str| input(&[word.to_owned()]).err().map(|fault| fault.code);
+        assert_eq!(["45zz", "4500 zz", "4500g"].map(code), [Some(Code::BadHex); 3]);
+        assert_eq!(["zz", "capture", "4500.txt"].map(code), [Some(Code::NoFile); 3]);
+    }
 
     fn explained(words: &[&str], reading: Reading) -> Explained {
         let words = words.iter().map(|word| (*word).to_owned()).collect();
