@@ -236,8 +236,6 @@ impl Server {
         Ok(url)
     }
 
-    /// The sockets of the further threads at what was bound. A service with one operator has none: who speaks and what is
-    /// said are shown one after the other, and two threads would mix them.
     /// Shows listening sockets to whoever looks at them.
     fn show_sockets(&self, bound: &Bound) {
         let (Some(onlooker), Sockets::Streams(listeners)) = (&self.world.onlooker, &bound.sockets) else {
@@ -250,6 +248,8 @@ impl Server {
         }
     }
 
+    /// The sockets of the further threads at what was bound. A service with one operator has none: who speaks and what is
+    /// said are shown one after the other, and two threads would mix them.
     fn further(&self, listener: &Listener, bound: &Bound) -> Result<Vec<Vec<TcpListener>>, Fault> {
         let endpoint = &listener.endpoint;
         let Sockets::Streams(listeners) = &bound.sockets else { return Ok(Vec::new()) };
