@@ -136,6 +136,13 @@ impl Dumpcap {
     }
 }
 
+/// The segments of a capture that pass this filter.
+fn remarkable(capture: &Path, filter: &str) -> String {
+    let fields =
+        ["-T", "fields", "-e", "tcp.srcport", "-e", "tcp.seq_raw", "-e", "tcp.len", "-e", "tcp.flags"];
+    Program::new("tshark").args(["-n", "-r"]).arg(capture).args(["-Y", filter]).args(fields).run("").ok()
+}
+
 #[test]
 fn a_trace_agrees_with_tshark_line_by_line() {
     let server = serve("upper");
@@ -151,11 +158,11 @@ fn a_trace_agrees_with_tshark_line_by_line() {
     assert!(ours.len() >= 9, "{ours:?}");
     assert_eq!(ours, tshark(&own));
     assert_eq!(ours, tshark(&other));
-    // Captured, not made up, and nothing about it is wrong.
-    let wrong =
-        "_ws.malformed || tcp.analysis.flags && !tcp.analysis.window_update && !tcp.analysis.window_full";
-    let found = Program::new("tshark").args(["-n", "-r"]).arg(&own).args(["-Y", wrong]).run("").ok();
-    assert_eq!(found, "");
+    // Nothing is malformed, and tshark finds as much to say of ours as of the other capture: on a busy machine the kernel
+    // may send something twice.
+    assert_eq!(remarkable(&own, "_ws.malformed"), "");
+    assert_eq!(remarkable(&own, "tcp.analysis.flags"), remarkable(&other, "tcp.analysis.flags"));
+    // Captured, not made up.
     let info = Program::new("capinfos").arg(&own).run("").ok();
     assert!(info.contains("Captured by sockeye"), "{info}");
 }
